@@ -1,0 +1,256 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxBody bounds every vendor answer that is read into memory.
+const maxBody = 4 << 20
+
+// Options configure a [Client]. Vendor and BaseURL are required.
+type Options struct {
+	Vendor    string        // named in errors
+	BaseURL   string        // https, may carry a path prefix; see [ParseBaseURL]
+	Local     bool          // also allow http to host.docker.internal (AWS_SAM_LOCAL)
+	Timeout   time.Duration // of one call; 5 s if zero. The context may be shorter.
+	Transport http.RoundTripper
+	UserAgent string
+	Now       func() time.Time // for Retry-After dates; time.Now if nil
+}
+
+// Client calls one vendor host.
+type Client struct {
+	vendor    string
+	base      *url.URL
+	timeout   time.Duration
+	userAgent string
+	http      *http.Client
+	now       func() time.Time
+}
+
+// New validates o and returns a client with a keep-alive transport.
+func New(o Options) (*Client, error) {
+	if o.Vendor == "" {
+		return nil, errors.New("upstream: no vendor name")
+	}
+	base, err := ParseBaseURL(o.BaseURL, o.Local)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Vendor, err)
+	}
+	if o.Timeout < 0 {
+		return nil, fmt.Errorf("%s: negative timeout", o.Vendor)
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
+	if o.Transport == nil {
+		o.Transport = sharedTransport
+	}
+	if o.UserAgent == "" {
+		o.UserAgent = "caseroom/1"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Client{
+		vendor: o.Vendor, base: base, timeout: o.Timeout, userAgent: o.UserAgent, now: o.Now,
+		http: &http.Client{
+			Transport: o.Transport,
+			// A redirect would carry our credentials to a host nobody configured.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// sharedTransport keeps connections alive between invocations of a warm
+// function. Proxy variables are ignored: credentials go to the configured host.
+var sharedTransport http.RoundTripper = &http.Transport{
+	DialContext:           (&net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+	TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+	TLSHandshakeTimeout:   3 * time.Second,
+	ForceAttemptHTTP2:     true,
+	MaxIdleConns:          64,
+	MaxIdleConnsPerHost:   32,
+	IdleConnTimeout:       4 * time.Minute,
+	ExpectContinueTimeout: time.Second,
+}
+
+// ParseBaseURL accepts an https URL, or http to a loopback address, or, when
+// local is true, http to host.docker.internal. Query, fragment and user info
+// are refused; a path prefix is kept.
+func ParseBaseURL(raw string, local bool) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Hostname() == "" {
+		return nil, errors.New("base URL is not an absolute URL")
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("base URL must not carry user info, a query or a fragment")
+	}
+	switch u.Scheme {
+	case "https":
+	case "http":
+		host := u.Hostname()
+		ip := net.ParseIP(host)
+		loopback := host == "localhost" || (ip != nil && ip.IsLoopback())
+		if !loopback && !(local && host == "host.docker.internal") {
+			return nil, errors.New("base URL must be https")
+		}
+	default:
+		return nil, errors.New("base URL must be https")
+	}
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	u.RawPath = ""
+	return u, nil
+}
+
+// Host returns the configured host, port included: what a room's mark names.
+func (c *Client) Host() string { return c.base.Host }
+
+// Call describes one request.
+type Call struct {
+	Op     string // named in errors
+	Method string
+	// Path is relative to the base URL, each segment already escaped
+	// (url.PathEscape), such as "/api/v2/tickets".
+	Path   string
+	Query  url.Values
+	Header http.Header
+	// JSON is marshalled as the body when not nil; Body is sent as it is with
+	// ContentType otherwise.
+	JSON        any
+	Body        []byte
+	ContentType string
+	// BaseURL replaces the client's base for this call: Salesforce's
+	// instance_url. It must have passed [ParseBaseURL].
+	BaseURL *url.URL
+}
+
+// Response is a vendor's whole answer.
+type Response struct {
+	Status     int
+	Header     http.Header
+	Body       []byte
+	RetryAfter time.Duration // parsed from the header, 0 if absent
+}
+
+// Do sends the call once. Any HTTP status is a Response with a nil error; the
+// vendor package says what it means. A transport failure is an *Error whose
+// text carries no URL.
+func (c *Client) Do(ctx context.Context, call Call) (*Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	req, err := c.request(ctx, call)
+	if err != nil {
+		return nil, c.fail(call.Op, Refused, err)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.transportError(ctx, call.Op, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if err != nil {
+		return nil, c.transportError(ctx, call.Op, err)
+	}
+	if len(body) > maxBody {
+		e := c.fail(call.Op, StatusClass(res.StatusCode), errors.New("answer too large"))
+		e.Status = res.StatusCode
+		return nil, e
+	}
+	return &Response{
+		Status: res.StatusCode, Header: res.Header, Body: body,
+		RetryAfter: retryAfter(res.Header.Get("Retry-After"), c.now()),
+	}, nil
+}
+
+func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) {
+	body, contentType := call.Body, call.ContentType
+	if call.JSON != nil {
+		var buf bytes.Buffer
+		enc := json.NewEncoder(&buf)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(call.JSON); err != nil {
+			return nil, errors.New("request does not encode")
+		}
+		body, contentType = buf.Bytes(), "application/json"
+	}
+	base := c.base
+	if call.BaseURL != nil {
+		base = call.BaseURL
+	}
+	target := base.Scheme + "://" + base.Host + base.EscapedPath() + call.Path
+	if len(call.Query) > 0 {
+		target += "?" + call.Query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, call.Method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, errors.New("request does not form a URL") // err would print it
+	}
+	for k, v := range call.Header {
+		req.Header[k] = v
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.userAgent)
+	return req, nil
+}
+
+// transportError drops the *url.Error, whose text holds the whole URL and with
+// it, at Tencent, the admin's UserSig.
+func (c *Client) transportError(ctx context.Context, op string, err error) *Error {
+	if ctx.Err() != nil {
+		return c.fail(op, Unknown, ctx.Err())
+	}
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return c.fail(op, Unavailable, errors.New("no connection"))
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return c.fail(op, Unavailable, errors.New("host name does not resolve"))
+	}
+	return c.fail(op, Unknown, errors.New("connection lost"))
+}
+
+func (c *Client) fail(op string, class Class, err error) *Error {
+	return &Error{Vendor: c.vendor, Op: op, Class: class, Err: err}
+}
+
+// Failed builds the Error for an answer that the vendor package found to be a
+// failure. An empty class is taken from the status.
+func (c *Client) Failed(op string, res *Response, class Class, code string) *Error {
+	if class == "" {
+		class = StatusClass(res.Status)
+	}
+	return &Error{
+		Vendor: c.vendor, Op: op, Status: res.Status, Code: code, Class: class,
+		RetryAfter: res.RetryAfter, Credentials: res.Status == http.StatusUnauthorized,
+	}
+}
+
+func retryAfter(v string, now time.Time) time.Duration {
+	if v == "" {
+		return 0
+	}
+	if s, err := strconv.Atoi(strings.TrimSpace(v)); err == nil {
+		return max(0, min(time.Duration(s)*time.Second, 24*time.Hour))
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return max(0, min(t.Sub(now), 24*time.Hour))
+	}
+	return 0
+}
