@@ -3,6 +3,7 @@ package identity
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -28,6 +29,15 @@ type Signer struct {
 	Now       func() time.Time
 }
 
+// String keeps the key out of logs.
+func (s Signer) String() string { return fmt.Sprintf("Signer(%d)", s.SDKAppID) }
+
+// GoString keeps the key out of %#v.
+func (s Signer) GoString() string { return s.String() }
+
+// LogValue keeps the key out of structured logs.
+func (s Signer) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
 // UserSig is a credential for exactly one IM user id.
 type UserSig struct {
 	UserID   string
@@ -36,24 +46,33 @@ type UserSig struct {
 	Expires  time.Time
 }
 
-// LogValue keeps the signature out of logs.
+// String keeps the signature out of logs.
 func (u UserSig) String() string { return "UserSig(" + u.UserID + ")" }
 
 // GoString keeps the signature out of %#v.
 func (u UserSig) GoString() string { return u.String() }
 
+// LogValue keeps the signature out of structured logs, whose JSON handler
+// would marshal the fields.
+func (u UserSig) LogValue() slog.Value { return slog.StringValue(u.String()) }
+
 // Sign returns a UserSig for id, by Tencent's own library. Its clock is the
-// process's, so Expires is never later than the truth.
+// process's and counts whole seconds, so Expires is never later than the truth.
 // See https://trtc.io/document/34385.
 func (s Signer) Sign(id Identity) (UserSig, error) {
 	if err := s.allowed(id); err != nil {
 		return UserSig{}, err
 	}
+	// The library signs with whatever it is given: a UserSig made with an empty
+	// key is one that anybody can make.
+	if s.SDKAppID <= 0 || s.SecretKey == "" {
+		return UserSig{}, errors.New("identity: no app or no key to sign with")
+	}
 	ttl := UserSigTTL
 	if id.kind == KindZendeskAgent || id.kind == KindSalesforceAgent {
 		ttl = AgentUserSigTTL
 	}
-	expires := s.Now().Add(ttl)
+	expires := s.Now().UTC().Truncate(time.Second).Add(ttl)
 	sig, err := tencentyun.GenUserSig(s.SDKAppID, s.SecretKey, id.id, int(ttl/time.Second))
 	if err != nil {
 		return UserSig{}, fmt.Errorf("identity: signing failed for %s", id.kind)

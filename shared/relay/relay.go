@@ -54,8 +54,7 @@ type Rooms interface {
 	Import(ctx context.Context, accounts ...Account) error
 	// Ensure makes the room exist, be ours and hold the customer. A squat under
 	// the id is destroyed and made again, which squatted reports. It returns
-	// ErrForeignRoom when another
-	// stack's room has the id.
+	// ErrForeignRoom when another stack's room has the id.
 	Ensure(ctx context.Context, room NewRoom) (squatted bool, err error)
 	// Join adds a member, importing the account when the vendor does not know it.
 	// It returns ErrNoRoom when there is no such room.
@@ -107,6 +106,12 @@ type Hint struct {
 	Desk   DeskName `json:"desk"`
 	Ticket string   `json:"ticket"`
 	Hint   string   `json:"hint"` // "", "deleted" or "merged:<ticket id>"
+}
+
+// Meter counts what an operator wants to see. Dims are name, value pairs of low
+// cardinality; never an id.
+type Meter interface {
+	Count(ctx context.Context, metric string, n int, dims ...string)
 }
 
 // Clock is where an operation gets the time.

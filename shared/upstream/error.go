@@ -37,7 +37,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// Credentials is true when the vendor refused ours, not the request.
 	Credentials bool
-	Err         error // the cause, already free of URLs and secrets
+	// Quota is true when a plan's limit was met, which no waiting lifts.
+	Quota bool
+	Err   error // the cause, already free of URLs and secrets
 }
 
 func (e *Error) Error() string {
@@ -47,6 +49,9 @@ func (e *Error) Error() string {
 	}
 	if e.Code != "" {
 		s += ", code " + e.Code
+	}
+	if e.Quota {
+		s += ", plan quota"
 	}
 	if e.Credentials {
 		s += ", credentials refused"

@@ -13,6 +13,12 @@ type Token struct {
 	Expires  time.Time // zero: unknown, used until refused
 }
 
+// String keeps the token out of anything printed.
+func (Token) String() string { return "upstream.Token(REDACTED)" }
+
+// GoString keeps the token out of %#v.
+func (t Token) GoString() string { return t.String() }
+
 // TokenSource caches a token, renews it early and once, however many calls
 // want it at the same time.
 type TokenSource struct {

@@ -1,0 +1,169 @@
+# make help lists the targets. Nothing here needs Docker or an AWS account but
+# deploy.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+
+FUNCTIONS := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
+
+# The functions' processor, as template.yaml's parameter Architecture names it.
+ARCH ?= arm64
+GOARCH_arm64 := arm64
+GOARCH_x86_64 := amd64
+FUNCTION_GOARCH = $(or $(GOARCH_$(ARCH)),$(error ARCH is arm64 or x86_64, not $(ARCH)))
+
+# What makes a function's binary small: no net/rpc mode of the Lambda runtime,
+# no symbol table. SAM takes no flags for go1.x but passes the environment on.
+SMALL := -tags=lambda.norpc '-ldflags=-s -w'
+
+# The SAM CLI on the PATH, else the pinned one in .venv.
+PINNED_SAM := .venv/bin/sam
+SAM := $(or $(shell command -v sam 2>/dev/null),$(PINNED_SAM))
+REGION ?= $(or $(AWS_REGION),$(AWS_DEFAULT_REGION),us-east-1)
+export SAM_CLI_TELEMETRY ?= 0
+
+STATICCHECK_VERSION := v0.8.2
+STATICCHECK := .tools/staticcheck-$(STATICCHECK_VERSION)
+
+REDOCLY := tools/openapi/node_modules/.bin/redocly
+export REDOCLY_TELEMETRY := off
+export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
+NPM_CI := npm ci --no-audit --no-fund --loglevel=error
+
+GO_FILES = find . -type d \( -name node_modules -o -name '.?*' \) -prune -o -name '*.go' -print
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: ## run caseroom and its sandbox on this machine (DOCKER=1 for sam local; ARGS=--faults…)
+	@go run ./cmd/caseroom run $(if $(filter 1 true yes on,$(DOCKER)),--docker) $(ARGS)
+
+# Build and deploy
+
+.PHONY: build
+build: $(FUNCTIONS:%=build-%) ## the functions' binaries: bin/<name>/bootstrap (ARCH=x86_64)
+
+build-%: export GOFLAGS := $(SMALL)
+build-%: export CGO_ENABLED := 0
+build-%: FORCE
+	GOOS=linux GOARCH=$(FUNCTION_GOARCH) go build -trimpath -o bin/$*/bootstrap ./functions/$*
+
+.PHONY: sam-build
+sam-build: export GOFLAGS := $(SMALL)
+sam-build: export CGO_ENABLED := 0
+sam-build: sam ## what sam deploy uploads: .aws-sam/build (ARCH=x86_64)
+	$(SAM) build $(if $(filter-out arm64,$(ARCH)),--parameter-overrides Architecture=$(ARCH))
+
+.PHONY: validate
+validate: sam ## check template.yaml with SAM and cfn-lint
+	$(SAM) validate --lint --region $(REGION)
+
+.PHONY: deploy
+deploy: sam-build ## build and deploy (ENV=staging, ARGS=--guided)
+	$(SAM) deploy --config-env $(or $(ENV),default) $(ARGS)
+
+# Test. Each stage is a target: make test-unit.
+
+STAGES := tools format vet staticcheck unit template build openapi
+
+.PHONY: test
+test: ## everything CI checks, with the time of each stage
+	@begin=$$(date +%s); summary=; \
+	for stage in $(STAGES); do \
+		start=$$(date +%s); \
+		echo "== stage: $$stage …"; \
+		if ! $(MAKE) --no-print-directory test-$$stage; then \
+			echo "== stage: $$stage FAILED after $$(($$(date +%s) - start)) s"; \
+			exit 1; \
+		fi; \
+		took="$$stage … ok $$(($$(date +%s) - start)) s"; \
+		echo "== stage: $$took"; \
+		summary="$$summary   $$took\n"; \
+	done; \
+	printf '\n== all stages\n%b   total %d s\n' "$$summary" $$(($$(date +%s) - begin))
+
+.PHONY: test-tools
+test-tools: sam $(STATICCHECK) $(REDOCLY) tests/node/node_modules/.package-lock.json tests/python/.venv/.installed
+	@go version && node --version && python3 --version && $(SAM) --version
+
+.PHONY: test-format
+test-format:
+	@unformatted=$$($(GO_FILES) | xargs gofmt -l); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w is needed (make fmt):"; echo "$$unformatted"; exit 1; fi
+	@go mod tidy -diff
+
+.PHONY: test-vet
+test-vet:
+	@go vet ./...
+
+.PHONY: test-staticcheck
+test-staticcheck: $(STATICCHECK)
+	@$(STATICCHECK) ./...
+
+# The cross-checks against other libraries must run here, not be skipped.
+.PHONY: test-unit
+test-unit: export CASEROOM_REQUIRE_NODE := 1
+test-unit: export CASEROOM_REQUIRE_PYTHON := 1
+test-unit: export CASEROOM_E2E := 1
+test-unit: tests/node/node_modules/.package-lock.json tests/python/.venv/.installed
+	@go test -race -timeout 15m $(if $(CI),-count=1) ./...
+
+.PHONY: test-template
+test-template: validate
+
+.PHONY: test-build
+test-build: sam-build
+
+.PHONY: test-openapi
+test-openapi: $(REDOCLY)
+	@$(REDOCLY) lint --config tools/openapi/redocly.yaml docs/openapi.yaml
+
+.PHONY: lint
+lint: test-format test-vet test-staticcheck test-template test-openapi ## the checks that run nothing
+
+.PHONY: fmt
+fmt: ## format the Go files and tidy go.mod
+	$(GO_FILES) | xargs gofmt -w
+	go mod tidy
+
+.PHONY: clean
+clean: ## remove what was built, but not the tools
+	rm -rf bin .aws-sam
+
+# Tools, pinned. Each lives in a folder that Git ignores.
+
+.PHONY: sam
+sam: $(filter $(PINNED_SAM),$(SAM))
+
+$(PINNED_SAM): tools/sam/requirements.txt
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The pinned SAM CLI needs Python 3.11 or later. Or put a sam of your own on the PATH.")'
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-input -r $<
+	@touch $@
+
+$(STATICCHECK):
+	@mkdir -p .tools && echo '*' > .tools/.gitignore
+	GOBIN=$(CURDIR)/.tools go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+	@mv .tools/staticcheck $@
+
+$(REDOCLY): tools/openapi/package-lock.json
+	cd tools/openapi && $(NPM_CI)
+	@touch $@
+
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
+	cd tests/node && $(NPM_CI)
+	@touch $@
+
+tests/python/.venv/.installed: tests/python/requirements.txt
+	python3 -m venv tests/python/.venv
+	@echo '*' > tests/python/.venv/.gitignore
+	tests/python/.venv/bin/pip install --quiet --disable-pip-version-check --no-input -r $<
+	@touch $@
+
+.PHONY: FORCE
+FORCE:

@@ -1,0 +1,39 @@
+// Command joingroup serves POST /joingroup and its forms.
+package main
+
+import (
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/caseroom/caseroom/shared/api"
+	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/config"
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/secrets"
+	"github.com/caseroom/caseroom/shared/sqsqueue"
+	"github.com/caseroom/caseroom/shared/tencentim"
+)
+
+func main() {
+	var env struct {
+		config.Desks
+		config.Tencent
+		config.Identities
+		config.DeskKeys
+		config.Queue
+	}
+	p := boot.New("joingroup", &env)
+
+	app := secrets.For[tencentim.Credentials](p.Secrets, env.Tencent.Secret)
+	rooms := tencentim.Rooms{Client: boot.Value(tencentim.New(tencentim.Options{
+		Region: env.Region, BaseURL: env.BaseURL, Local: p.Local, Credentials: app.Load, Reread: app.Reload,
+	}))}
+
+	p.Serve((&api.Members{
+		Auth:  &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
+		Desks: map[relay.DeskName]bool{relay.Zendesk: env.ZendeskBaseURL != "", relay.Salesforce: env.SalesforceBaseURL != ""},
+		Rules: boot.Rules(env.Identities),
+		Operation: &relay.Members{
+			Rooms: rooms, Queue: sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID), Meter: p.Meter,
+		},
+	}).JoinRoutes())
+}

@@ -1,0 +1,45 @@
+// Command visitor serves GET /visitor.
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/caseroom/caseroom/shared/api"
+	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/config"
+	"github.com/caseroom/caseroom/shared/problem"
+	"github.com/caseroom/caseroom/shared/secrets"
+	"github.com/caseroom/caseroom/shared/zendesk"
+)
+
+func main() {
+	var env struct {
+		config.Zopim
+		config.Identities
+		config.Login
+		config.DeskKeys
+	}
+	p := boot.New("visitor", &env)
+
+	secret := secrets.For[zendesk.ChatCredentials](p.Secrets, env.Zopim.Secret)
+	chat := boot.Value(zendesk.NewChat(zendesk.ChatOptions{
+		BaseURL: env.BaseURL, Local: p.Local, Credentials: secret.Load, Reread: secret.Reload,
+	}))
+	p.Serve((&api.Visitor{
+		Auth:   &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
+		Lookup: lookup(chat),
+		Rules:  boot.Rules(env.Identities),
+		Issuer: env.Issuer,
+	}).Routes())
+}
+
+func lookup(chat *zendesk.ChatClient) func(context.Context, string) (api.VisitorProfile, error) {
+	return func(ctx context.Context, id string) (api.VisitorProfile, error) {
+		v, err := chat.Visitor(ctx, id)
+		if errors.Is(err, zendesk.ErrNoVisitor) {
+			return api.VisitorProfile{}, problem.Wrap(err, problem.NotFound, "Zendesk Chat knows no such visitor.")
+		}
+		return api.VisitorProfile(v), err
+	}
+}

@@ -1,0 +1,195 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caseroom/caseroom/shared/identity"
+	"github.com/caseroom/caseroom/shared/login"
+	"github.com/caseroom/caseroom/shared/problem"
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/session"
+)
+
+// CallerKind says by which credential a caller proved itself.
+type CallerKind int
+
+// The kinds of caller.
+const (
+	Nobody CallerKind = iota
+	EndUser
+	Guest
+	ZendeskAgent
+	DeskKey
+	IAM
+)
+
+// Caller is who sent a request, as proven.
+type Caller struct {
+	Kind  CallerKind
+	User  login.User        // EndUser
+	Guest identity.Identity // Guest
+	Agent string            // ZendeskAgent: the Zendesk user id
+	Desk  relay.DeskName    // DeskKey, IAM
+}
+
+// DeskKeys are the keys by which desks call, at most two live at a desk: the
+// secret caseroom/desk-keys.
+type DeskKeys struct {
+	Salesforce []string `json:"salesforce"`
+	Zendesk    []string `json:"zendesk"`
+}
+
+// minDeskKey keeps a placeholder from becoming a key.
+const minDeskKey = 16
+
+// Validate checks that every key is long enough to be one.
+func (k DeskKeys) Validate() error {
+	for _, key := range slices.Concat(k.Salesforce, k.Zendesk) {
+		if len(key) < minDeskKey {
+			return errors.New("a desk key is shorter than 16 characters")
+		}
+	}
+	return nil
+}
+
+// String keeps the keys out of prints.
+func (k DeskKeys) String() string { return "REDACTED" }
+
+// LogValue keeps the keys out of logs.
+func (k DeskKeys) LogValue() slog.Value { return slog.StringValue("REDACTED") }
+
+// Authenticator knows the credentials a function accepts. A part that is nil
+// is not accepted.
+type Authenticator struct {
+	Login    *login.Verifier
+	Cookie   string   // the cookie that may carry the login token
+	Origins  []string // who may send it with a POST
+	Guests   *session.Guests
+	Agents   *session.Agents
+	DeskKeys func(context.Context) (DeskKeys, error)
+}
+
+// Authenticate returns the request's caller or an Unauthorized, Forbidden or
+// Unavailable problem. Without any credential the caller is Nobody. A wrong
+// Authorization is refused even beside a good cookie.
+func (a *Authenticator) Authenticate(r *Request) (Caller, error) {
+	if strings.HasPrefix(r.URL.Path, "/iam/") {
+		if r.Principal == "" {
+			return Caller{}, problem.New(problem.Forbidden, "This route takes requests signed by an IAM principal.")
+		}
+		return Caller{Kind: IAM, Desk: relay.Salesforce}, nil
+	}
+	switch values := r.Header.Values("Authorization"); len(values) {
+	case 0:
+		return a.cookie(r)
+	case 1:
+		scheme, token, _ := strings.Cut(values[0], " ")
+		if !strings.EqualFold(scheme, "Bearer") || token == "" {
+			return Caller{}, problem.New(problem.Unauthorized, "Send the credential as a bearer token.")
+		}
+		return a.bearer(r.Context(), token)
+	default:
+		// The adapter splits a header at its commas: the first piece alone
+		// must not count.
+		return Caller{}, errCredential
+	}
+}
+
+var (
+	errCredential   = problem.New(problem.Unauthorized, "The credential is missing, wrong or expired.")
+	errNoCredential = problem.New(problem.Unauthorized, "This route needs a credential.")
+)
+
+func (a *Authenticator) bearer(ctx context.Context, token string) (Caller, error) {
+	issuer, isJWT := session.Issuer(token)
+	switch {
+	case !isJWT:
+		return a.deskKey(ctx, token)
+	case issuer == session.GuestIssuer:
+		if a.Guests == nil {
+			return Caller{}, errCredential
+		}
+		guest, err := a.Guests.Verify(ctx, token)
+		return Caller{Kind: Guest, Guest: guest}, credential(err)
+	case issuer == session.AgentIssuer:
+		if a.Agents == nil {
+			return Caller{}, errCredential
+		}
+		agent, err := a.Agents.Verify(ctx, token)
+		return Caller{Kind: ZendeskAgent, Agent: agent}, credential(err)
+	default:
+		return a.login(ctx, token)
+	}
+}
+
+func (a *Authenticator) login(ctx context.Context, token string) (Caller, error) {
+	if a.Login == nil {
+		return Caller{}, errCredential
+	}
+	user, err := a.Login.Verify(ctx, token)
+	return Caller{Kind: EndUser, User: user}, credential(err)
+}
+
+// credential makes a verifier's refusal a 401 and keeps its other errors.
+func credential(err error) error {
+	if errors.Is(err, login.ErrInvalid) || errors.Is(err, session.ErrInvalid) {
+		return problem.Wrap(err, problem.Unauthorized, "The credential is missing, wrong or expired.")
+	}
+	return err
+}
+
+// cookie authenticates a browser. A POST must be one that no foreign page can
+// send: JSON, which needs a preflight, and from a listed origin.
+func (a *Authenticator) cookie(r *Request) (Caller, error) {
+	if a.Login == nil || a.Cookie == "" {
+		return Caller{}, nil
+	}
+	c, err := r.Request.Cookie(a.Cookie)
+	if err != nil || c.Value == "" {
+		return Caller{}, nil
+	}
+	if r.Method != http.MethodGet {
+		if mediaType(r) != "application/json" {
+			return Caller{}, problem.New(problem.UnsupportedMediaType, "A request with a login cookie must be application/json.")
+		}
+		if origin := r.Header.Values("Origin"); len(origin) > 0 && (len(origin) > 1 || !slices.Contains(a.Origins, origin[0])) {
+			return Caller{}, problem.New(problem.Forbidden, "This origin may not send a login cookie.")
+		}
+	}
+	return a.login(r.Context(), c.Value)
+}
+
+func (a *Authenticator) deskKey(ctx context.Context, key string) (Caller, error) {
+	if a.DeskKeys == nil {
+		return Caller{}, errCredential
+	}
+	keys, err := a.DeskKeys(ctx)
+	if err != nil {
+		return Caller{}, err
+	}
+	// Every key is compared, whatever matches, over hashes of equal length.
+	sum := sha256.Sum256([]byte(key))
+	var desk relay.DeskName
+	for _, known := range []struct {
+		desk relay.DeskName
+		keys []string
+	}{{relay.Salesforce, keys.Salesforce}, {relay.Zendesk, keys.Zendesk}} {
+		for _, k := range known.keys {
+			h := sha256.Sum256([]byte(k))
+			if subtle.ConstantTimeCompare(sum[:], h[:]) == 1 {
+				desk = known.desk
+			}
+		}
+	}
+	if desk == "" {
+		return Caller{}, errCredential
+	}
+	return Caller{Kind: DeskKey, Desk: desk}, nil
+}

@@ -1,0 +1,154 @@
+// Package config reads a function's settings from the environment. Settings
+// come in groups: a main embeds the groups it uses and calls [Load], so that a
+// variable has one name, one default and one rule wherever it is read. Secrets
+// are never settings: a variable holds a secret's id at most.
+package config
+
+import "time"
+
+// Desks says which ticketing systems exist. A desk exists if and only if its
+// base URL is set.
+type Desks struct {
+	ZendeskBaseURL    string `env:"ZENDESK_BASE_URL" check:"url"`
+	SalesforceBaseURL string `env:"SALESFORCE_BASE_URL" check:"url"`
+	// DefaultDesk serves the routes that name no desk: "zendesk", "salesforce"
+	// or "". It must be configured. See [Desks.Default].
+	DefaultDesk string `env:"DEFAULT_DESK" allow:"zendesk|salesforce"`
+}
+
+// Default returns the desk of the routes that name none: the configured choice,
+// else the only desk there is, else "zendesk" of two, and "" without any.
+func (d Desks) Default() string {
+	switch {
+	case d.DefaultDesk != "":
+		return d.DefaultDesk
+	case d.ZendeskBaseURL != "":
+		return "zendesk"
+	case d.SalesforceBaseURL != "":
+		return "salesforce"
+	}
+	return ""
+}
+
+// Zendesk is the Support API. BaseURL is "" when there is no Zendesk.
+type Zendesk struct {
+	BaseURL string `env:"ZENDESK_BASE_URL" check:"url"`
+	Secret  string `env:"ZENDESK_SECRET" envDefault:"caseroom/zendesk" check:"secret"`
+}
+
+// ZendeskAdmin is Zendesk with an admin's role. Without a variable of its own
+// it is the secret of [Zendesk].
+type ZendeskAdmin struct {
+	Secret string `env:"ZENDESK_ADMIN_SECRET" check:"secret"`
+}
+
+// ZendeskApp is the sidebar app: its public key and its sessions' secrets.
+type ZendeskApp struct {
+	Secret string `env:"ZENDESK_APP_SECRET" envDefault:"caseroom/zendesk-app" check:"secret"`
+}
+
+// ZendeskEvents is what proves that an event comes from Zendesk.
+type ZendeskEvents struct {
+	Secret string `env:"ZENDESK_EVENTS_SECRET" envDefault:"caseroom/zendesk-events" check:"secret"`
+}
+
+// ZendeskChat is what signs Chat and Messaging tokens.
+type ZendeskChat struct {
+	Secret string `env:"ZENDESK_CHAT_SECRET" envDefault:"caseroom/zendesk-chat" check:"secret"`
+}
+
+// Zopim is the Zendesk Chat API.
+type Zopim struct {
+	BaseURL string `env:"ZOPIM_BASE_URL" envDefault:"https://www.zopim.com" check:"url"`
+	Secret  string `env:"ZOPIM_SECRET" envDefault:"caseroom/zopim" check:"secret"`
+}
+
+// Salesforce is the org. BaseURL is "" when there is no Salesforce.
+type Salesforce struct {
+	BaseURL    string `env:"SALESFORCE_BASE_URL" check:"url"`
+	Secret     string `env:"SALESFORCE_SECRET" envDefault:"caseroom/salesforce" check:"secret"`
+	APIVersion string `env:"SALESFORCE_API_VERSION" envDefault:"68.0" check:"apiversion"`
+	// KeyField and UserField are the Case fields of our package: Caseroom_Key__c
+	// and Caseroom_User__c while the variables are not set at all. Set to
+	// nothing, they say that the org does not have the package.
+	KeyField  string `env:"SALESFORCE_KEY_FIELD" check:"field"`
+	UserField string `env:"SALESFORCE_USER_FIELD" check:"field"`
+	// AutoAssign is what Sforce-Auto-Assign carries: "true", "false" or the id
+	// of an assignment rule.
+	AutoAssign string `env:"SALESFORCE_AUTO_ASSIGN" envDefault:"true" check:"autoassign"`
+}
+
+// Tencent is the chat app.
+type Tencent struct {
+	Secret string `env:"TENCENT_SECRET" envDefault:"caseroom/tencent" check:"secret"`
+	Region string `env:"TENCENT_REGION" envDefault:"sg" allow:"cn|sg|kr|jp|de|us|id"`
+	// BaseURL replaces the region's host; "" does not.
+	BaseURL string `env:"TENCENT_BASE_URL" check:"url"`
+}
+
+// Identities are the settings of who may be whom in the chat.
+type Identities struct {
+	// AgentIDs is "prefixed" (zd_…, sf_…) or "raw" (bare desk ids).
+	AgentIDs string `env:"AGENT_IDS" envDefault:"prefixed" allow:"prefixed|raw"`
+	// ReservedUserIDs are IM user ids that nobody is signed in as: every admin
+	// of the app's console.
+	ReservedUserIDs []string `env:"RESERVED_USER_IDS"`
+}
+
+// RawAgents reports whether agents join under bare desk ids.
+func (i Identities) RawAgents() bool { return i.AgentIDs == "raw" }
+
+// Login is how end users' tokens are verified.
+type Login struct {
+	// Secret holds the HS256 secrets; it is read only while JWKSURL is "".
+	Secret   string `env:"LOGIN_SECRET" envDefault:"caseroom/login" check:"secret"`
+	Issuer   string `env:"LOGIN_ISSUER"`   // "" is not checked
+	Audience string `env:"LOGIN_AUDIENCE"` // "" is not checked
+	JWKSURL  string `env:"LOGIN_JWKS_URL" check:"url"`
+	Cookie   string `env:"LOGIN_COOKIE" envDefault:"token" check:"cookie"`
+	// EmailTrusted says what a token without email_verified means.
+	EmailTrusted bool `env:"LOGIN_EMAIL_TRUSTED" envDefault:"on"`
+	// AllowedOrigins are the sites whose pages may post with the cookie, as
+	// browsers write them in Origin.
+	AllowedOrigins []string `env:"ALLOWED_ORIGINS" check:"origin"`
+}
+
+// Guests says whether people without a login are served.
+type Guests struct {
+	On     bool   `env:"GUESTS" envDefault:"off"`
+	Secret string `env:"GUEST_SECRET" envDefault:"caseroom/guest" check:"secret"`
+}
+
+// DeskKeys are the keys that desks call us with.
+type DeskKeys struct {
+	Secret string `env:"DESK_KEYS_SECRET" envDefault:"caseroom/desk-keys" check:"secret"`
+}
+
+// Queue is where hints go. Its URL names the queue and nothing else: requests
+// go to the region's endpoint or to AWS_ENDPOINT_URL. "" means no queue.
+type Queue struct {
+	URL string `env:"SYNC_QUEUE_URL" check:"queue"`
+}
+
+// Lifecycle is what becomes of a room while and after its ticket lives.
+type Lifecycle struct {
+	// Membership is "desk" (the assignee is in the room) or "calls" (join and
+	// leave decide).
+	Membership string `env:"MEMBERSHIP" envDefault:"desk" allow:"desk|calls"`
+	// Solved is "lock" or "open": whether a solved ticket's room can be written to.
+	Solved string `env:"SOLVED" envDefault:"lock" allow:"lock|open"`
+	// Omni lets Omni-Channel's open work count as assignment.
+	Omni bool `env:"OMNI" envDefault:"off"`
+	// TranscriptBucket takes what no ticket can; "" means no bucket.
+	TranscriptBucket string        `env:"TRANSCRIPT_BUCKET" check:"bucket"`
+	DissolveAfter    time.Duration `env:"DISSOLVE_AFTER" envDefault:"168h" check:"duration"`
+	// HistoryDays is how long the chat app keeps messages.
+	HistoryDays int `env:"HISTORY_DAYS" envDefault:"7" check:"days"`
+}
+
+// Runtime is where the process runs.
+type Runtime struct {
+	// SAMLocal is true inside `sam local`, where services of the developer's
+	// machine are reached over http at host.docker.internal.
+	SAMLocal bool `env:"AWS_SAM_LOCAL"`
+}

@@ -1,0 +1,204 @@
+package relay
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/caseroom/caseroom/shared/identity"
+	"github.com/caseroom/caseroom/shared/problem"
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// CreateTicket turns a customer's request into a ticket and its room, two
+// upstream calls deep: the ticket, then the room with the queue beside it.
+//
+// It keeps no state. A retry with the same key finds the same ticket through
+// the desk's own keys and the same room through the group id that follows from
+// it; whatever a crash leaves undone, Sync does.
+type CreateTicket struct {
+	Rooms  Rooms
+	Queue  Queue
+	Meter  Meter
+	Now    Clock
+	Random io.Reader // of the keys caseroom makes
+}
+
+// TicketRequest is what a customer asks for. The customer's identity is proven
+// by whoever calls.
+type TicketRequest struct {
+	Customer    Account
+	Subject     string
+	Desc        string
+	Name        string
+	Email       string // an address that may become the requester's
+	StatedEmail string // an address that proves nothing
+	Unverified  bool   // nobody checked who this is
+	Key         string // the caller's idempotency key, or one from NewKey
+}
+
+// deskKeeps is how long caseroom relies on a desk to remember an idempotency
+// key. Zendesk keeps two hours; the rest is for clocks and long retries.
+const deskKeeps = 90 * time.Minute
+
+// Run creates the ticket and its room, or finds what an earlier try left.
+//
+// Errors: an upstream error when there is no ticket or its outcome is unknown;
+// *problem.Error with the TicketID set when the ticket exists and its room does
+// not: Conflict when another stack's room has the id, else Unavailable.
+func (c *CreateTicket) Run(ctx context.Context, desk Desk, r TicketRequest) (RoomRef, error) {
+	imported := c.importCustomer(ctx, r.Customer)
+	ticketID, err := c.ticket(ctx, desk, r)
+	if err != nil {
+		imported.cancel()
+		<-imported.done
+		return RoomRef{}, err
+	}
+	ref := RoomRef{Desk: desk.Name(), TicketID: ticketID}
+
+	// The hint goes out beside the room call, not after it: if this process
+	// dies in between, Sync makes the room.
+	queued := make(chan struct{})
+	go func() {
+		defer close(queued)
+		sendHint(ctx, c.Queue, c.Meter, Hint{Desk: ref.Desk, Ticket: ticketID})
+	}()
+	defer func() { <-queued }()
+
+	// An import that failed is no reason to give up: most customers have been
+	// here before, and the room call says if this one has not.
+	importErr := <-imported.done
+	squatted, err := c.Rooms.Ensure(ctx, NewRoom{
+		GroupID:  ref.GroupID(),
+		Name:     r.Subject,
+		Neutral:  ref.NeutralName(),
+		Mark:     Mark{Desk: DeskHash(desk.Host())}.String(),
+		Customer: r.Customer.UserID,
+	})
+	if squatted {
+		c.Meter.Count(ctx, "RoomSquatted", 1, "desk", string(ref.Desk))
+		slog.WarnContext(ctx, "room squatted", "desk", ref.Desk, "ticket", ticketID)
+	}
+	if err != nil {
+		return ref, roomFailed(ticketID, errors.Join(err, importErr))
+	}
+	return ref, nil
+}
+
+func roomFailed(ticketID string, err error) *problem.Error {
+	var p *problem.Error
+	if errors.Is(err, ErrForeignRoom) {
+		p = problem.Wrap(err, problem.Conflict, "The ticket exists, but another installation that shares this chat app holds its room.")
+	} else {
+		p = problem.Wrap(err, problem.Unavailable, "The ticket exists; its room could not be made yet. Send the same request with the same Idempotency-Key again.")
+		var up *upstream.Error
+		if errors.As(err, &up) {
+			p.RetryAfter = up.RetryAfter
+		}
+	}
+	p.TicketID = ticketID
+	return p
+}
+
+// ticket returns the id of the request's one ticket.
+func (c *CreateTicket) ticket(ctx context.Context, desk Desk, r TicketRequest) (string, error) {
+	key := DeskKey(r.Customer.UserID, r.Key)
+	if c.aged(r.Key) {
+		id, err := desk.Find(ctx, r.Customer.UserID, key)
+		if err != nil || id != "" {
+			return id, err
+		}
+	}
+	return desk.Create(ctx, NewTicket{
+		Key: key, UserID: r.Customer.UserID, Subject: r.Subject, Desc: r.Desc, Name: r.Name,
+		Email: r.Email, StatedEmail: r.StatedEmail, Unverified: r.Unverified,
+	})
+}
+
+type pending struct {
+	cancel context.CancelFunc
+	done   chan error
+}
+
+// importCustomer starts making the account known while the desk works. It gets
+// a part of the deadline only, so that a slow chat leaves time for the room.
+func (c *CreateTicket) importCustomer(ctx context.Context, a Account) pending {
+	ctx, cancel := withShare(ctx, 0.5)
+	p := pending{cancel: cancel, done: make(chan error, 1)}
+	go func() {
+		defer cancel()
+		p.done <- c.Rooms.Import(ctx, a)
+	}()
+	return p
+}
+
+// withShare bounds ctx to a share of the time it has left.
+func withShare(ctx context.Context, share float64) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	left := time.Until(deadline)
+	return context.WithTimeout(ctx, time.Duration(float64(left)*share))
+}
+
+// sendHint queues a hint. A failure delays nothing but the greeting: reconcile
+// finds the ticket in the desk's change feed.
+func sendHint(ctx context.Context, q Queue, m Meter, h Hint) {
+	if err := q.Send(ctx, h); err != nil {
+		m.Count(ctx, "QueueSendFailed", 1, "desk", string(h.Desk))
+		slog.WarnContext(ctx, "queue send failed", "desk", h.Desk, "ticket", h.Ticket, "err", err)
+	}
+}
+
+// DeskKey is what a desk sees of an idempotency key: 26 lower-case base32
+// characters, bound to the customer, so that nobody can ask for another's
+// ticket by guessing keys.
+func DeskKey(userID, key string) string {
+	return identity.HashID("", "caseroom/1\n"+userID+"\n"+key, 26)
+}
+
+// NewKey makes an idempotency key that carries its time:
+// "cr1_<unix seconds>_<22 base64url characters>".
+func (c *CreateTicket) NewKey() (string, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(c.Random, b[:]); err != nil {
+		return "", fmt.Errorf("relay: no randomness: %w", err)
+	}
+	return fmt.Sprintf("cr1_%d_%s", c.Now().Unix(), base64.RawURLEncoding.EncodeToString(b[:])), nil
+}
+
+var madeKey = regexp.MustCompile(`^cr1_([0-9]{10})_[A-Za-z0-9_-]{22}$`)
+
+// KeyTime returns the time that a UUIDv7 or one of our own keys carries.
+func KeyTime(key string) (time.Time, bool) {
+	if m := madeKey.FindStringSubmatch(key); m != nil {
+		sec, err := strconv.ParseInt(m[1], 10, 64)
+		return time.Unix(sec, 0), err == nil
+	}
+	if len(key) == 36 {
+		if u, err := uuid.Parse(key); err == nil && u.Version() == 7 {
+			return time.Unix(u.Time().UnixTime()), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// aged reports whether the desk may have forgotten key. A key from the future
+// says nothing about its age, so it counts as aged.
+func (c *CreateTicket) aged(key string) bool {
+	made, ok := KeyTime(key)
+	if !ok {
+		return false
+	}
+	age := c.Now().Sub(made)
+	return age > deskKeeps || age < -5*time.Minute
+}

@@ -1,0 +1,74 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/caseroom/caseroom/shared/identity"
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// Case is a case to create. Key and UserID go to the configured fields and
+// nowhere if there are none.
+type Case struct {
+	Subject       string // 255 characters
+	Description   string // 32,000 characters
+	SuppliedName  string // 80 characters
+	SuppliedEmail string // 80 characters
+	Key           string
+	UserID        string
+}
+
+// CreateCase creates a case and returns its 18-character id.
+//
+//	POST /services/data/v68.0/sobjects/Case, Sforce-Auto-Assign: TRUE
+//	201 {"id","success":true,"errors":[]}
+//	400 [{"errorCode":"DUPLICATE_VALUE"}] when a case has the key
+//
+// It is never an upsert: that would overwrite what agents made of the case.
+// net/http does not repeat it by itself once any of it was sent, for it
+// carries no Idempotency-Key header.
+//
+// Sforce-Auto-Assign is always sent. Without it the org's active assignment
+// rule would decide as well, but silently.
+//
+// See https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/dome_sobject_create.htm
+// and https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_autoassign.htm.
+func (c *Client) CreateCase(ctx context.Context, k Case) (id string, err error) {
+	const op = "case_create"
+	fields := map[string]string{"Subject": k.Subject, "Description": k.Description}
+	for name, value := range map[string]string{
+		"SuppliedName": k.SuppliedName, "SuppliedEmail": k.SuppliedEmail,
+		c.keyField: k.Key, c.userField: k.UserID,
+	} {
+		if name != "" && value != "" {
+			fields[name] = value
+		}
+	}
+	res, err := c.do(ctx, upstream.Call{
+		Op: op, Method: http.MethodPost, Path: c.data() + "/sobjects/Case",
+		Header: http.Header{"Sforce-Auto-Assign": {c.autoAssign}},
+		JSON:   fields,
+	})
+	if err != nil {
+		return "", err
+	}
+	if !succeeded(res) {
+		return "", failed(c.http, op, res)
+	}
+	var answer struct {
+		ID      string `json:"id"`
+		Success bool   `json:"success"`
+	}
+	if err := json.Unmarshal(res.Body, &answer); err != nil || !answer.Success {
+		return "", senseless(c.http, op, res)
+	}
+	if id, err = identity.SalesforceID(answer.ID, "500"); err != nil {
+		return "", senseless(c.http, op, res)
+	}
+	return id, nil
+}
+
+// data is the path of the REST API at the configured version.
+func (c *Client) data() string { return "/services/data/v" + c.version }

@@ -1,0 +1,157 @@
+package salesforce
+
+import (
+	"context"
+	"errors"
+	"time"
+	"unicode/utf16"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// The limits of Case's fields, in characters.
+const (
+	maxSubject     = 255
+	maxDescription = 32000
+	maxSupplied    = 80
+)
+
+// Desk makes a Salesforce org a relay.Desk.
+type Desk struct {
+	Client *Client
+	// Wait pauses between look-ups and returns early, with the context's
+	// error, when that ends. A timer if nil.
+	Wait func(context.Context, time.Duration) error
+}
+
+var _ relay.Desk = Desk{}
+
+// Name returns relay.Salesforce.
+func (Desk) Name() relay.DeskName { return relay.Salesforce }
+
+// Host returns the org's configured host, port included.
+func (d Desk) Host() string { return d.Client.Host() }
+
+// Create makes the case of a request, or finds the one its key already made.
+// The key is a unique external id, so a case that may have been made is looked
+// up by it; DUPLICATE_VALUE may be about any unique field, and counts only if
+// that look-up finds the case. The error of a case that was not found is that
+// of its creation. Without a key field nothing can be looked up.
+func (d Desk) Create(ctx context.Context, t relay.NewTicket) (string, error) {
+	write, cancel := share(ctx, 60)
+	id, err := d.Client.CreateCase(write, newCase(t))
+	cancel()
+	var e *upstream.Error
+	if err == nil || !errors.As(err, &e) || !(e.OutcomeUnknown() || e.Code == codeDuplicate) {
+		return id, err
+	}
+	if found := d.settle(ctx, t); found != "" {
+		return found, nil
+	}
+	return "", err
+}
+
+// Find returns the id of the case that key made for the user, "" if there is
+// none or the org has no key field.
+func (d Desk) Find(ctx context.Context, userID, key string) (string, error) {
+	id, err := upstream.Retry(ctx, func(ctx context.Context) (string, error) {
+		id, err := d.Client.CaseByKey(ctx, key, userID)
+		if upstream.HasCode(err, codeRequestLimit) {
+			err = backoff.Permanent(err) // every try counts against the limit that is spent
+		}
+		return id, err
+	})
+	return id, notDone("case_get", err)
+}
+
+// newCase fits a request into a case's fields. SuppliedName and SuppliedEmail
+// are stated by nature, so a stated address needs no other place. A name is
+// cut to fit; a cut address would be somebody else's and goes below the text.
+func newCase(t relay.NewTicket) Case {
+	k := Case{
+		Subject: cut(t.Subject, maxSubject), Description: t.Desc,
+		SuppliedName: cut(t.Name, maxSupplied), SuppliedEmail: t.Email,
+		Key: t.Key, UserID: t.UserID,
+	}
+	if k.SuppliedEmail == "" {
+		k.SuppliedEmail = t.StatedEmail
+	}
+	foot := ""
+	if length(k.SuppliedEmail) > maxSupplied {
+		foot = "\n\nE-mail address: " + cut(k.SuppliedEmail, maxSubject)
+		k.SuppliedEmail = ""
+	}
+	k.Description = cut(k.Description, maxDescription-length(foot)) + foot
+	return k
+}
+
+// length counts as Salesforce does, whose strings are UTF-16.
+func length(s string) int {
+	n := 0
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
+
+// cut returns s, or as much of it as fits into n characters, ending between
+// two runes.
+func cut(s string, n int) string {
+	for i, r := range s {
+		if n -= utf16.RuneLen(r); n < 0 {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+// settle looks for a case that may have been made, three times at most,
+// because a creation that is still under way has no case yet. It returns ""
+// when there is none to be seen.
+func (d Desk) settle(ctx context.Context, t relay.NewTicket) string {
+	if d.Client.keyField == "" {
+		return ""
+	}
+	wait := d.Wait
+	if wait == nil {
+		wait = sleep
+	}
+	pause := 400 * time.Millisecond
+	if deadline, ok := ctx.Deadline(); ok {
+		pause = min(pause, time.Until(deadline)/8)
+	}
+	for try := range 3 {
+		if try > 0 && wait(ctx, pause<<(try-1)) != nil {
+			return ""
+		}
+		id, err := d.Client.CaseByKey(ctx, t.Key, t.UserID)
+		if id != "" || (err != nil && (upstream.ClassOf(err) == upstream.Refused || upstream.HasCode(err, codeRequestLimit))) {
+			return id
+		}
+	}
+	return ""
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// share returns a context with this many percent of the time ctx has left, so
+// that a call which hangs leaves time to find out what it did.
+func share(ctx context.Context, percent int) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)*time.Duration(percent)/100)
+}

@@ -1,0 +1,86 @@
+package salesforce
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// Salesforce's error codes that caseroom acts on.
+const (
+	codeDuplicate    = "DUPLICATE_VALUE"
+	codeNotFound     = "NOT_FOUND"
+	codeRequestLimit = "REQUEST_LIMIT_EXCEEDED"
+)
+
+var (
+	errSenseless = errors.New("the answer makes no sense")
+	errSeveral   = errors.New("several records carry the key")
+	errForeign   = errors.New("the record that carries the key is another customer's")
+)
+
+func succeeded(res *upstream.Response) bool { return res.Status >= 200 && res.Status < 300 }
+
+// failed classifies an answer that is no success.
+func failed(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
+	code := errorCode(res.Body)
+	return h.Failed(op, res, classOf(code), code)
+}
+
+// senseless is a 2xx whose body is not what was promised: whatever was asked
+// for may have been done.
+func senseless(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
+	e := h.Failed(op, res, upstream.Unknown, "")
+	e.Err = errSenseless
+	return e
+}
+
+// classOf classifies the codes that say more than their status; "" leaves it
+// to the status. Salesforce rolls back the whole transaction of a record that
+// it could not lock and of a query that took too long.
+func classOf(code string) upstream.Class {
+	switch code {
+	case codeRequestLimit, "rate_limit_exceeded":
+		// The org's calls of the last 24 hours, sent with status 403: nothing is
+		// wrong with the request, but trying again at once is no use either.
+		return upstream.RateLimited
+	case "UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "SERVER_UNAVAILABLE":
+		return upstream.Unavailable
+	default:
+		return ""
+	}
+}
+
+// codePattern is what REST's, SOAP's and OAuth's codes look like, and prose,
+// ids and tokens do not.
+var codePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z_]{1,63}$`)
+
+func plainCode(s string) string {
+	if !codePattern.MatchString(s) {
+		return ""
+	}
+	return s
+}
+
+// errorCode finds the code in a REST error (an array) or an OAuth error (an
+// object). Messages may quote customers and are dropped.
+//
+//	[{"message":"…","errorCode":"INVALID_SESSION_ID","fields":[]}]
+//	{"error":"invalid_grant","error_description":"…"}
+func errorCode(body []byte) string {
+	var rest []struct {
+		Code string `json:"errorCode"`
+	}
+	if json.Unmarshal(body, &rest) == nil && len(rest) > 0 {
+		return plainCode(rest[0].Code)
+	}
+	var oauth struct {
+		Code string `json:"error"`
+	}
+	if json.Unmarshal(body, &oauth) == nil {
+		return plainCode(oauth.Code)
+	}
+	return ""
+}

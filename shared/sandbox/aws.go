@@ -1,0 +1,272 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+// aws is the state of the AWS stand-ins. All of them answer under /aws: a POST
+// with an X-Amz-Target goes to Secrets Manager or SQS, anything else is S3 in
+// path style, /aws/<bucket>/<key>.
+type aws struct {
+	s        *Sandbox
+	secrets  map[string]*secret // nil until the first use; see loadSecrets
+	queues   map[string]*queue
+	buckets  map[string]map[string]*object
+	arrivals chan struct{} // closed and replaced when a message may have become receivable
+	tasks    []*moveTask
+}
+
+// awsError is a refusal; the service says how it is rendered.
+type awsError struct {
+	status  int
+	code    string
+	message string
+}
+
+func awsRefuse(code, format string, args ...any) *awsError {
+	return &awsError{http.StatusBadRequest, code, fmt.Sprintf(format, args...)}
+}
+
+// awsOp is one operation of a JSON service. It locks s.mu itself.
+type awsOp func(a *aws, r *http.Request, body []byte) (any, *awsError)
+
+func newAWS(s *Sandbox) *aws {
+	a := &aws{
+		s: s, queues: map[string]*queue{}, buckets: map[string]map[string]*object{},
+		arrivals: make(chan struct{}),
+	}
+	for _, c := range s.opts.Queues {
+		a.ensureQueue(c)
+	}
+	for _, b := range s.opts.Buckets {
+		a.buckets[b] = map[string]*object{}
+	}
+
+	targets := map[string]http.Handler{}
+	for name, op := range secretsOps {
+		targets["secretsmanager."+name] = a.json(name, "secretsmanager", secretsError, op)
+	}
+	for name, op := range sqsOps {
+		targets["AmazonSQS."+name] = a.json(name, "sqs", sqsError, op)
+	}
+	unknown := s.handle("aws", "unknown", func(w http.ResponseWriter, _ *http.Request) {
+		secretsError(w, awsRefuse("UnknownOperationException", ""))
+	})
+	objects := a.objectHandlers()
+	dispatch := func(w http.ResponseWriter, r *http.Request) {
+		target := r.Header.Get("X-Amz-Target")
+		switch h := targets[target]; {
+		case h != nil && r.Method == http.MethodPost:
+			h.ServeHTTP(w, r)
+		case target != "" || objects[r.Method] == nil:
+			unknown.ServeHTTP(w, r)
+		default:
+			objects[r.Method].ServeHTTP(w, r)
+		}
+	}
+	s.mux.HandleFunc("/aws", dispatch)
+	s.mux.HandleFunc("/aws/", dispatch)
+	s.codeErrors["aws"] = func(w http.ResponseWriter, code string) {
+		secretsError(w, &awsError{codeStatus(code), code, "forced by a fault"})
+	}
+	for name := range sqsOps {
+		s.codeErrors["aws/"+name] = func(w http.ResponseWriter, code string) {
+			sqsError(w, &awsError{codeStatus(code), code, "forced by a fault"})
+		}
+	}
+	for _, name := range []string{"PutObject", "GetObject", "HeadObject"} {
+		s.codeErrors["aws/"+name] = func(w http.ResponseWriter, code string) {
+			s3Error(w, &awsError{s3Status(code), code, "forced by a fault"})
+		}
+	}
+	return a
+}
+
+// codeStatus is the HTTP status of an error code of the JSON services.
+func codeStatus(code string) int {
+	switch {
+	case strings.HasPrefix(code, "Internal"):
+		return http.StatusInternalServerError
+	case strings.HasPrefix(code, "ServiceUnavailable"):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadRequest
+}
+
+// json makes the handler of one operation of a JSON service.
+func (a *aws) json(name, service string, fail func(http.ResponseWriter, *awsError), op awsOp) http.Handler {
+	return a.s.handle("aws", name, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			fail(w, awsRefuse("SerializationException", "the body does not read"))
+			return
+		}
+		if e := a.verify(r, service, hashOf(body), int64(len(body))); e != nil {
+			fail(w, e)
+			return
+		}
+		if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-json-1.") {
+			fail(w, awsRefuse("SerializationException", "the content type must be application/x-amz-json-1.0 or 1.1"))
+			return
+		}
+		out, e := op(a, r, body)
+		if e != nil {
+			fail(w, e)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		if out == nil {
+			out = struct{}{}
+		}
+		writeJSON(w, http.StatusOK, out)
+	})
+}
+
+func hashOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// maxSkew is how far a signature's time may be from the clock.
+const maxSkew = 15 * time.Minute
+
+var authorization = regexp.MustCompile(
+	`^AWS4-HMAC-SHA256 Credential=([A-Za-z0-9]{3,128})/([0-9]{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request, ?SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})$`)
+
+// verify checks the request's Signature Version 4. It signs the request again
+// with the SDK's signer and compares.
+func (a *aws) verify(r *http.Request, service, payloadHash string, length int64) *awsError {
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		return &awsError{http.StatusForbidden, "MissingAuthenticationTokenException", "the request is not signed"}
+	}
+	m := authorization.FindStringSubmatch(header)
+	if m == nil {
+		return awsRefuse("IncompleteSignatureException", "the Authorization header is not a Signature Version 4")
+	}
+	keyID, date, region, scope, signature := m[1], m[2], m[3], m[4], m[6]
+	signed := strings.Split(m[5], ";")
+	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	if err != nil || at.Format("20060102") != date {
+		return awsRefuse("IncompleteSignatureException", "X-Amz-Date is missing, malformed or of another day than the credential")
+	}
+	if scope != service {
+		return &awsError{http.StatusForbidden, "SignatureDoesNotMatch", "the credential should be scoped to service " + service}
+	}
+	if skew := a.s.now().Sub(at); skew > maxSkew || skew < -maxSkew {
+		return &awsError{http.StatusForbidden, "RequestTimeTooSkewed", "the signature's time is too far from the server's"}
+	}
+	a.s.mu.Lock()
+	key := a.s.fix.AWS
+	a.s.mu.Unlock()
+	if keyID != key.AccessKeyID {
+		if a.s.opts.AnyAWSKey {
+			return nil
+		}
+		return &awsError{http.StatusForbidden, "UnrecognizedClientException", "the security token included in the request is invalid"}
+	}
+
+	again := &http.Request{
+		Method: r.Method, Host: r.Host, Header: http.Header{},
+		URL: &url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery},
+	}
+	for _, name := range signed {
+		switch name {
+		case "host":
+		case "content-length":
+			again.ContentLength = length
+		default:
+			again.Header[http.CanonicalHeaderKey(name)] = r.Header.Values(name)
+		}
+	}
+	creds := awssdk.Credentials{
+		AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey,
+		SessionToken: again.Header.Get("X-Amz-Security-Token"),
+	}
+	err = v4.NewSigner().SignHTTP(context.Background(), creds, again, payloadHash, service, region, at,
+		func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == "s3" })
+	if err != nil {
+		return awsRefuse("IncompleteSignatureException", "the request cannot be signed")
+	}
+	want := authorization.FindStringSubmatch(again.Header.Get("Authorization"))
+	if want == nil || want[5] != m[5] || subtle.ConstantTimeCompare([]byte(want[6]), []byte(signature)) != 1 {
+		return &awsError{http.StatusForbidden, "InvalidSignatureException", "the signature does not match the request"}
+	}
+	return nil
+}
+
+// secretsError renders an error as Secrets Manager does, with a capital M.
+func secretsError(w http.ResponseWriter, e *awsError) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	writeJSON(w, e.status, map[string]string{"__type": e.code, "Message": e.message})
+}
+
+// legacyCodes are the error codes of the SQS query protocol, where they differ.
+var legacyCodes = map[string]string{
+	"QueueDoesNotExist":                 "AWS.SimpleQueueService.NonExistentQueue",
+	"EmptyBatchRequest":                 "AWS.SimpleQueueService.EmptyBatchRequest",
+	"TooManyEntriesInBatchRequest":      "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+	"BatchEntryIdsNotDistinct":          "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+	"InvalidBatchEntryId":               "AWS.SimpleQueueService.InvalidBatchEntryId",
+	"MessageNotInflight":                "AWS.SimpleQueueService.MessageNotInflight",
+	"PurgeQueueInProgress":              "AWS.SimpleQueueService.PurgeQueueInProgress",
+	"UnsupportedOperation":              "AWS.SimpleQueueService.UnsupportedOperation",
+	"InvalidParameterValueException":    "InvalidParameterValue",
+	"MissingRequiredParameterException": "MissingParameter",
+}
+
+// sqsError renders an error as SQS does: the type in the body, the query
+// protocol's code in a header.
+func sqsError(w http.ResponseWriter, e *awsError) {
+	legacy := legacyCodes[e.code]
+	if legacy == "" {
+		legacy = e.code
+	}
+	fault := "Sender"
+	if e.status >= 500 {
+		fault = "Receiver"
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.Header().Set("X-Amzn-Query-Error", legacy+";"+fault)
+	writeJSON(w, e.status, map[string]string{"__type": "com.amazonaws.sqs#" + e.code, "message": e.message})
+}
+
+// s3Error renders an error as S3 does.
+func s3Error(w http.ResponseWriter, e *awsError) {
+	var buf bytes.Buffer
+	buf.WriteString(xml.Header)
+	err := xml.NewEncoder(&buf).Encode(struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+		Message string
+	}{Code: e.code, Message: e.message})
+	if err != nil {
+		http.Error(w, "the answer does not encode", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(e.status)
+	_, _ = w.Write(buf.Bytes())
+}
+
+// AWSState is what the AWS stand-ins hold. Secrets are named, never shown.
+type AWSState struct {
+	Secrets []string      `json:"secrets"`
+	Queues  []QueueState  `json:"queues"`
+	Objects []ObjectState `json:"objects"`
+}

@@ -1,0 +1,274 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxSecret is the size limit of a secret's value.
+const maxSecret = 65536
+
+type secret struct {
+	arn, name, description string
+	created                time.Time
+	versions               []*secretVersion // oldest first
+}
+
+type secretVersion struct {
+	id      string
+	text    *string
+	binary  []byte
+	stages  []string
+	created time.Time
+}
+
+var secretsOps = map[string]awsOp{
+	"GetSecretValue": (*aws).getSecretValue,
+	"DescribeSecret": (*aws).describeSecret,
+	"CreateSecret":   (*aws).createSecret,
+	"PutSecretValue": (*aws).putSecretValue,
+}
+
+// SetSecret gives a secret a new current value, as a rotation does; the value
+// before it becomes AWSPREVIOUS. An unknown id makes a secret. It changes what
+// the stack reads, not what the vendors accept.
+func (s *Sandbox) SetSecret(id string, value json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.aws
+	a.loadSecrets()
+	sec := a.secrets[id]
+	if sec == nil {
+		sec = a.newSecret(id)
+	}
+	text := string(value)
+	sec.put(a.version(&text, nil, ""))
+}
+
+// DeleteSecret makes a secret unknown.
+func (s *Sandbox) DeleteSecret(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.aws.loadSecrets()
+	delete(s.aws.secrets, id)
+}
+
+// loadSecrets renders the fixtures on first use: one of them holds an RSA key,
+// which not every user of a sandbox should wait for.
+func (a *aws) loadSecrets() {
+	if a.secrets != nil {
+		return
+	}
+	a.secrets = map[string]*secret{}
+	values := a.s.fix.secrets()
+	for _, id := range slices.Sorted(maps.Keys(values)) {
+		text := string(values[id])
+		a.newSecret(id).put(a.version(&text, nil, ""))
+	}
+}
+
+func (a *aws) newSecret(name string) *secret {
+	f := a.s.fix.AWS
+	sec := &secret{
+		arn:     "arn:aws:secretsmanager:" + f.Region + ":" + f.AccountID + ":secret:" + name + "-" + a.s.id(3),
+		name:    name,
+		created: a.s.now(),
+	}
+	a.secrets[name] = sec
+	return sec
+}
+
+func (a *aws) version(text *string, binary []byte, token string) *secretVersion {
+	if token == "" {
+		token = a.s.uuid()
+	}
+	return &secretVersion{id: token, text: text, binary: binary, created: a.s.now()}
+}
+
+// put makes v current and what was current previous.
+func (sec *secret) put(v *secretVersion) {
+	for _, old := range sec.versions {
+		current := slices.Contains(old.stages, "AWSCURRENT")
+		old.stages = nil
+		if current {
+			old.stages = []string{"AWSPREVIOUS"}
+		}
+	}
+	v.stages = []string{"AWSCURRENT"}
+	sec.versions = slices.DeleteFunc(append(sec.versions, v), func(x *secretVersion) bool { return len(x.stages) == 0 })
+}
+
+// findSecret resolves a name, a full ARN, or an ARN without its random suffix.
+func (a *aws) findSecret(id string) (*secret, *awsError) {
+	a.loadSecrets()
+	if id == "" {
+		return nil, awsRefuse("InvalidParameterException", "SecretId is missing")
+	}
+	if sec := a.secrets[id]; sec != nil {
+		return sec, nil
+	}
+	for _, sec := range a.secrets {
+		if id == sec.arn || id == sec.arn[:strings.LastIndexByte(sec.arn, '-')] {
+			return sec, nil
+		}
+	}
+	return nil, awsRefuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+}
+
+func epoch(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+// getSecretValue follows
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html.
+func (a *aws) getSecretValue(r *http.Request, body []byte) (any, *awsError) {
+	var in struct{ SecretId, VersionId, VersionStage string }
+	if err := decodeOne(body, &in); err != nil {
+		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+	}
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	note(r, "secret", in.SecretId)
+	sec, e := a.findSecret(in.SecretId)
+	if e != nil {
+		return nil, e
+	}
+	if in.VersionStage == "" && in.VersionId == "" {
+		in.VersionStage = "AWSCURRENT"
+	}
+	for _, v := range sec.versions {
+		if (in.VersionId != "" && v.id != in.VersionId) ||
+			(in.VersionStage != "" && !slices.Contains(v.stages, in.VersionStage)) {
+			continue
+		}
+		out := map[string]any{
+			"ARN": sec.arn, "Name": sec.name, "VersionId": v.id,
+			"VersionStages": v.stages, "CreatedDate": epoch(v.created),
+		}
+		if v.text != nil {
+			out["SecretString"] = *v.text
+		} else {
+			out["SecretBinary"] = v.binary
+		}
+		return out, nil
+	}
+	return nil, awsRefuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value.")
+}
+
+// describeSecret follows
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html.
+func (a *aws) describeSecret(r *http.Request, body []byte) (any, *awsError) {
+	var in struct{ SecretId string }
+	if err := decodeOne(body, &in); err != nil {
+		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+	}
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	note(r, "secret", in.SecretId)
+	sec, e := a.findSecret(in.SecretId)
+	if e != nil {
+		return nil, e
+	}
+	stages := map[string][]string{}
+	changed := sec.created
+	for _, v := range sec.versions {
+		stages[v.id], changed = v.stages, v.created
+	}
+	out := map[string]any{
+		"ARN": sec.arn, "Name": sec.name, "VersionIdsToStages": stages,
+		"CreatedDate": epoch(sec.created), "LastChangedDate": epoch(changed),
+	}
+	if sec.description != "" {
+		out["Description"] = sec.description
+	}
+	return out, nil
+}
+
+type secretInput struct {
+	Name, SecretId, ClientRequestToken, Description string
+	SecretString                                    *string
+	SecretBinary                                    []byte
+}
+
+func (in secretInput) validate(needsValue bool) *awsError {
+	switch n := len(in.ClientRequestToken); {
+	case n != 0 && (n < 32 || n > 64):
+		return awsRefuse("InvalidParameterException", "ClientRequestToken must have 32 to 64 characters")
+	case in.SecretString != nil && in.SecretBinary != nil:
+		return awsRefuse("InvalidParameterException", "give SecretString or SecretBinary, not both")
+	case needsValue && in.SecretString == nil && in.SecretBinary == nil:
+		return awsRefuse("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
+	case len(in.SecretBinary) > maxSecret, in.SecretString != nil && len(*in.SecretString) > maxSecret:
+		return awsRefuse("InvalidParameterException", "the value is longer than %d bytes", maxSecret)
+	}
+	return nil
+}
+
+// secretNames are the characters a secret's name may have.
+const secretNames = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_+=.@-"
+
+// createSecret follows
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html.
+func (a *aws) createSecret(r *http.Request, body []byte) (any, *awsError) {
+	var in secretInput
+	if err := decodeOne(body, &in); err != nil {
+		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+	}
+	if e := in.validate(false); e != nil {
+		return nil, e
+	}
+	if in.Name == "" || len(in.Name) > 512 || strings.Trim(in.Name, secretNames) != "" {
+		return nil, awsRefuse("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
+	}
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	note(r, "secret", in.Name)
+	a.loadSecrets()
+	if a.secrets[in.Name] != nil {
+		return nil, awsRefuse("ResourceExistsException", "The operation failed because the secret %s already exists.", in.Name)
+	}
+	sec := a.newSecret(in.Name)
+	sec.description = in.Description
+	out := map[string]any{"ARN": sec.arn, "Name": sec.name}
+	if in.SecretString != nil || in.SecretBinary != nil {
+		v := a.version(in.SecretString, in.SecretBinary, in.ClientRequestToken)
+		sec.put(v)
+		out["VersionId"] = v.id
+	}
+	return out, nil
+}
+
+// putSecretValue follows
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html.
+func (a *aws) putSecretValue(r *http.Request, body []byte) (any, *awsError) {
+	var in secretInput
+	if err := decodeOne(body, &in); err != nil {
+		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+	}
+	if e := in.validate(true); e != nil {
+		return nil, e
+	}
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	note(r, "secret", in.SecretId)
+	sec, e := a.findSecret(in.SecretId)
+	if e != nil {
+		return nil, e
+	}
+	v := a.version(in.SecretString, in.SecretBinary, in.ClientRequestToken)
+	for _, old := range sec.versions {
+		if old.id != v.id {
+			continue
+		}
+		same := (old.text == nil) == (v.text == nil) && string(old.binary) == string(v.binary) &&
+			(v.text == nil || *old.text == *v.text)
+		if !same {
+			return nil, awsRefuse("ResourceExistsException", "You can't use ClientRequestToken %s because that value is already in use for a version.", v.id)
+		}
+		return map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": old.id, "VersionStages": old.stages}, nil
+	}
+	sec.put(v)
+	return map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": v.id, "VersionStages": v.stages}, nil
+}

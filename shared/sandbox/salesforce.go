@@ -1,0 +1,769 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caseroom/caseroom/shared/identity"
+)
+
+// salesforce is the org that the Salesforce stand-in serves. Everything in it
+// is guarded by the sandbox's mutex.
+type salesforce struct {
+	s       *Sandbox
+	objects map[string]*sfObject // by lower-case name
+	rows    map[string]*sfRow    // by 18-character id
+	order   []*sfRow             // as they were inserted
+	keyed   map[string][]*sfRow  // every record that ever had a key, see find
+	serial  map[string]int       // by key prefix
+	cases   int
+
+	sessions map[string]*sfSession
+	cursors  map[string]sfCursor
+	queue    string // the default case owner
+	origin   string
+
+	sessionLife       time.Duration
+	passwordExpired   bool
+	noPackage         bool
+	clientCredentials bool
+	pageSize          int
+	dailyLimit        int
+	enforceLimit      bool
+	used              int
+	usedSince         time.Time
+	version           string // of the request being served, such as "68.0"
+
+	onChange func(SalesforceEvent)
+}
+
+// SalesforceEvent is one change of a record. Before is nil on create.
+type SalesforceEvent struct {
+	Object string
+	Kind   string // create, update, delete, undelete
+	ID     string
+	Before map[string]any
+	After  map[string]any
+	Time   time.Time
+}
+
+type sfSession struct {
+	user string
+	used time.Time
+}
+
+type sfCursor struct {
+	user string
+	rows []map[string]any
+	next int
+}
+
+type sfRow struct {
+	object *sfObject
+	values map[string]any // by canonical field name; a missing field is null
+}
+
+func (r *sfRow) id() string    { return r.text("Id") }
+func (r *sfRow) deleted() bool { return r.values["IsDeleted"] == true }
+func (r *sfRow) text(name string) string {
+	s, _ := r.values[name].(string)
+	return s
+}
+
+// Salesforce's documented times and sizes.
+const (
+	sfSessionLife = 2 * time.Hour
+	sfMinVersion  = 31
+	sfMaxVersion  = 68
+	sfMaxLogin    = 64 // last API version with SOAP login()
+	sfMaxURI      = 16384
+	sfPageSize    = 2000
+	sfDailyLimit  = 15000
+)
+
+func newSalesforce(s *Sandbox) *salesforce {
+	f := &salesforce{
+		s: s, objects: sfSchema(), rows: map[string]*sfRow{}, keyed: map[string][]*sfRow{}, serial: map[string]int{},
+		sessions: map[string]*sfSession{}, cursors: map[string]sfCursor{},
+		sessionLife: sfSessionLife, clientCredentials: true, pageSize: sfPageSize,
+		dailyLimit: sfDailyLimit, usedSince: s.now(),
+	}
+	f.seed()
+	s.codeErrors["salesforce"] = f.codeError
+	f.handle("POST /services/oauth2/token", "oauth_token", f.token)
+	f.handle("POST /services/Soap/u/{version}", "soap_login", f.soapLogin)
+	f.handle("GET /id/{org}/{user}", "identity", f.identity)
+	f.handle("GET /services/data", "versions", f.versions)
+	f.handle("GET /services/data/{$}", "versions", f.versions)
+
+	api := func(method, path, op string, h http.HandlerFunc) {
+		f.handle(method+" /services/data/{version}"+path, op, f.api(h))
+	}
+	api("GET", "/limits", "limits", f.limits)
+	api("GET", "/query", "query", f.query)
+	api("GET", "/query/{locator}", "query_more", f.queryMore)
+	api("GET", "/queryAll", "query_all", f.query)
+	api("GET", "/queryAll/{locator}", "query_more", f.queryMore)
+	api("POST", "/sobjects/{object}", "sobject_create", f.create)
+	api("GET", "/sobjects/{object}/{id}", "sobject_get", f.get)
+	api("PATCH", "/sobjects/{object}/{id}", "sobject_update", f.update)
+	api("DELETE", "/sobjects/{object}/{id}", "sobject_delete", f.remove)
+	api("GET", "/sobjects/{object}/{field}/{value}", "sobject_get_by_key", f.getByKey)
+	api("PATCH", "/sobjects/{object}/{field}/{value}", "sobject_upsert", f.upsert)
+	f.handle("/", "unknown", f.api(func(w http.ResponseWriter, _ *http.Request) {
+		sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+	}))
+	return f
+}
+
+// handle registers an operation under /salesforce.
+func (f *salesforce) handle(pattern, op string, h http.HandlerFunc) {
+	method, path, ok := strings.Cut(pattern, " ")
+	if !ok {
+		method, path = "", pattern
+	}
+	f.s.mux.Handle(strings.TrimSpace(method+" /salesforce"+path), f.s.handle("salesforce", op, func(w http.ResponseWriter, r *http.Request) {
+		f.s.mu.Lock()
+		defer f.s.mu.Unlock()
+		f.origin = f.s.baseURL(r) + "/salesforce"
+		if uriSize(r) > sfMaxURI {
+			sfFail(w, "URI_TOO_LONG", "URI Too Long")
+			return
+		}
+		h(w, r)
+	}))
+}
+
+// uriSize is what Salesforce bounds: the URI and all headers together.
+func uriSize(r *http.Request) int {
+	n := len(r.RequestURI)
+	for k, vs := range r.Header {
+		for _, v := range vs {
+			n += len(k) + len(v) + 4
+		}
+	}
+	return n
+}
+
+var (
+	sfVersionPath = regexp.MustCompile(`^v([0-9]{1,3})\.0$`)
+	sfStatuses    = map[string]int{
+		"INVALID_SESSION_ID": http.StatusUnauthorized, "INVALID_AUTH_HEADER": http.StatusUnauthorized,
+		"REQUEST_LIMIT_EXCEEDED": http.StatusForbidden, "API_DISABLED_FOR_ORG": http.StatusForbidden,
+		"INSUFFICIENT_ACCESS": http.StatusForbidden, "NOT_FOUND": http.StatusNotFound,
+		"ENTITY_IS_DELETED": http.StatusNotFound, "METHOD_NOT_ALLOWED": http.StatusMethodNotAllowed,
+		"UNSUPPORTED_API_VERSION": http.StatusGone, "UNSUPPORTED_MEDIA_TYPE": http.StatusUnsupportedMediaType,
+		"URI_TOO_LONG": http.StatusRequestURITooLong, "SERVER_UNAVAILABLE": http.StatusServiceUnavailable,
+		"UNKNOWN_EXCEPTION": http.StatusInternalServerError,
+	}
+)
+
+// sfFail answers with Salesforce's list of errors; the status follows from the code.
+func sfFail(w http.ResponseWriter, code, message string, fields ...string) {
+	status, ok := sfStatuses[code]
+	if !ok {
+		status = http.StatusBadRequest
+	}
+	e := map[string]any{"message": message, "errorCode": code}
+	if fields != nil {
+		e["fields"] = fields
+	}
+	writeJSON(w, status, []any{e})
+}
+
+// sfError is a refusal found while a record is read or checked.
+type sfError struct {
+	code, message string
+	fields        []string
+}
+
+func (e *sfError) Error() string { return e.code + ": " + e.message }
+
+func (e *sfError) write(w http.ResponseWriter) { sfFail(w, e.code, e.message, e.fields...) }
+
+// codeError renders an injected fault: OAuth's codes as its object, others as
+// the list.
+func (f *salesforce) codeError(w http.ResponseWriter, code string) {
+	if code == strings.ToLower(code) {
+		sfOAuthError(w, code, code)
+		return
+	}
+	messages := map[string]string{
+		"INVALID_SESSION_ID":     "Session expired or invalid",
+		"REQUEST_LIMIT_EXCEEDED": "TotalRequests Limit exceeded.",
+		"NOT_FOUND":              "The requested resource does not exist",
+		"DUPLICATE_VALUE":        "duplicate value found: Caseroom_Key__c duplicates value on record with id: 500000000000000",
+		"UNABLE_TO_LOCK_ROW":     "unable to obtain exclusive access to this record",
+	}
+	message, ok := messages[code]
+	if !ok {
+		message = code
+	}
+	fields := []string(nil)
+	if code == "DUPLICATE_VALUE" || code == "UNABLE_TO_LOCK_ROW" {
+		fields = []string{}
+	}
+	sfFail(w, code, message, fields...)
+}
+
+// api runs h for a live session on a supported API version, inside the daily limit.
+func (f *salesforce) api(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if token == "" || (!strings.EqualFold(scheme, "bearer") && !strings.EqualFold(scheme, "oauth")) {
+			sfFail(w, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
+			return
+		}
+		if f.session(token) == nil {
+			sfFail(w, "INVALID_SESSION_ID", "Session expired or invalid")
+			return
+		}
+		if v := r.PathValue("version"); v != "" {
+			m := sfVersionPath.FindStringSubmatch(v)
+			if m == nil {
+				sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+				return
+			}
+			n, _ := strconv.Atoi(m[1])
+			switch {
+			case n > sfMaxVersion:
+				sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+				return
+			case n < sfMinVersion:
+				sfFail(w, "UNSUPPORTED_API_VERSION", fmt.Sprintf("API version v%d.0 is retired", n))
+				return
+			}
+			f.version = m[1] + ".0"
+		}
+		now := f.s.now()
+		if now.Sub(f.usedSince) >= 24*time.Hour {
+			f.used, f.usedSince = 0, now
+		}
+		if f.enforceLimit && f.used >= f.dailyLimit {
+			f.limitInfo(w)
+			sfFail(w, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+			return
+		}
+		f.used++
+		f.limitInfo(w)
+		h(w, r)
+	}
+}
+
+func (f *salesforce) limitInfo(w http.ResponseWriter) {
+	w.Header().Set("Sforce-Limit-Info", fmt.Sprintf("api-usage=%d/%d", f.used, f.dailyLimit))
+}
+
+// session returns the token's live session and keeps it alive; nil for none.
+func (f *salesforce) session(token string) *sfSession {
+	s := f.sessions[token]
+	if s == nil {
+		return nil
+	}
+	now := f.s.now()
+	if now.Sub(s.used) >= f.sessionLife {
+		delete(f.sessions, token)
+		return nil
+	}
+	s.used = now
+	return s
+}
+
+func (f *salesforce) limits(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{
+		"DailyApiRequests": map[string]int{"Max": f.dailyLimit, "Remaining": max(0, f.dailyLimit-f.used)},
+	})
+}
+
+func (f *salesforce) versions(w http.ResponseWriter, _ *http.Request) {
+	list := []map[string]string{}
+	for n := sfMinVersion; n <= sfMaxVersion; n++ {
+		v := strconv.Itoa(n) + ".0"
+		list = append(list, map[string]string{"label": v, "url": "/services/data/v" + v, "version": v})
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+// object returns the object of the path, answering 404 for none.
+func (f *salesforce) object(w http.ResponseWriter, r *http.Request) (*sfObject, bool) {
+	o := f.objects[strings.ToLower(r.PathValue("object"))]
+	if o == nil || (o.packaged && f.noPackage) {
+		sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+		return nil, false
+	}
+	return o, true
+}
+
+// row returns the record of the path. 15- and 18-character ids are the same.
+func (f *salesforce) row(w http.ResponseWriter, r *http.Request, o *sfObject) (*sfRow, bool) {
+	id, err := identity.SalesforceID(r.PathValue("id"), o.prefix)
+	row := f.rows[id]
+	if err != nil || row == nil {
+		sfFail(w, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+r.PathValue("id"))
+		return nil, false
+	}
+	note(r, "id", id)
+	if row.deleted() {
+		sfFail(w, "ENTITY_IS_DELETED", "entity is deleted", []string{}...)
+		return nil, false
+	}
+	return row, true
+}
+
+// body reads a JSON object, answering for itself when it cannot.
+func (f *salesforce) body(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessage, bool) {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if media != "application/json" {
+		sfFail(w, "UNSUPPORTED_MEDIA_TYPE", "Content type of the request is not supported")
+		return nil, false
+	}
+	var m map[string]json.RawMessage
+	dec := json.NewDecoder(r.Body)
+	if err := decode(dec, &m); err != nil || m == nil {
+		sfFail(w, "JSON_PARSER_ERROR", "The HTTP entity body is required to be a JSON object")
+		return nil, false
+	}
+	return m, true
+}
+
+func (f *salesforce) recordURL(row *sfRow) string {
+	return "/services/data/v" + f.version + "/sobjects/" + row.object.name + "/" + row.id()
+}
+
+// create is POST /sobjects/{object}.
+//
+// See https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/dome_sobject_create.htm.
+func (f *salesforce) create(w http.ResponseWriter, r *http.Request) {
+	o, ok := f.object(w, r)
+	if !ok {
+		return
+	}
+	body, ok := f.body(w, r)
+	if !ok {
+		return
+	}
+	row, err := f.insert(r, o, body)
+	if err != nil {
+		err.write(w)
+		return
+	}
+	w.Header().Set("Location", f.recordURL(row))
+	writeJSON(w, http.StatusCreated, sfResult(row.id(), nil))
+}
+
+func sfResult(id string, created *bool) map[string]any {
+	res := map[string]any{"id": id, "success": true, "errors": []any{}}
+	if created != nil {
+		res["created"] = *created
+	}
+	return res
+}
+
+// insert makes a record of a request's body by the caller of r.
+func (f *salesforce) insert(r *http.Request, o *sfObject, body map[string]json.RawMessage) (*sfRow, *sfError) {
+	if !o.insertable {
+		return nil, &sfError{"INSUFFICIENT_ACCESS_OR_READONLY", "entity type " + o.name + " does not support create", []string{}}
+	}
+	values, err := f.read(o, body, true)
+	if err != nil {
+		return nil, err
+	}
+	route, err := f.autoAssign(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.unique(o, values, ""); err != nil {
+		return nil, err
+	}
+	if o.name == "Case" {
+		if owner, _ := values["OwnerId"].(string); route || owner == "" {
+			values["OwnerId"] = f.ownerOf(route)
+		}
+	}
+	row := f.add(o, values)
+	note(r, "id", row.id())
+	return row, nil
+}
+
+func (f *salesforce) ownerOf(route bool) string {
+	if route {
+		return f.queue
+	}
+	return f.s.fix.Salesforce.OwnUserID
+}
+
+// autoAssign reads Sforce-Auto-Assign, which is TRUE when it is not sent: on a
+// create and on an update the assignment rule then sets the owner.
+//
+// See https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_autoassign.htm.
+func (f *salesforce) autoAssign(r *http.Request) (bool, *sfError) {
+	v := r.Header.Get("Sforce-Auto-Assign")
+	switch {
+	case v == "" || strings.EqualFold(v, "true"):
+		return true, nil
+	case strings.EqualFold(v, "false"):
+		return false, nil
+	}
+	if _, err := identity.SalesforceID(v, "01Q"); err != nil {
+		return false, &sfError{"MALFORMED_ID", "Sforce-Auto-Assign: invalid assignment rule id", nil}
+	}
+	return true, nil
+}
+
+// add stores a record and stamps it by the sandbox's clock.
+func (f *salesforce) add(o *sfObject, values map[string]any) *sfRow {
+	now := f.s.now().UTC()
+	own := f.s.fix.Salesforce.OwnUserID
+	row := &sfRow{object: o, values: values}
+	if row.text("Id") == "" {
+		values["Id"] = f.newID(o.prefix)
+	}
+	for _, d := range o.fields {
+		if values[d.name] != nil {
+			continue
+		}
+		switch {
+		case d.name == "CreatedDate" || d.name == "LastModifiedDate" || d.name == "SystemModstamp":
+			values[d.name] = now
+		case d.name == "CreatedById" || d.name == "LastModifiedById":
+			values[d.name] = own
+		case d.name == "OwnerId" && o.name != "AgentWork":
+			values[d.name] = own
+		case d.def != nil:
+			values[d.name] = d.def
+		}
+	}
+	if o.name == "Case" {
+		f.cases++
+		values["CaseNumber"] = fmt.Sprintf("%08d", 1000+f.cases)
+		deriveCase(row, now)
+		if text, ok := values["Comments"].(string); ok {
+			delete(values, "Comments") // write-only: it becomes the first comment
+			f.rows[row.id()] = row
+			f.add(f.objects["casecomment"], map[string]any{"ParentId": row.id(), "CommentBody": text})
+		}
+	}
+	if o.name == "Caseroom_Transcript__c" {
+		f.serial["transcript"]++
+		values["Name"] = fmt.Sprintf("T-%05d", f.serial["transcript"])
+	}
+	f.rows[row.id()] = row
+	f.order = append(f.order, row)
+	f.remember(row)
+	f.emit("create", row, nil)
+	return row
+}
+
+// deriveCase sets what follows from the status.
+func deriveCase(row *sfRow, now time.Time) {
+	closed := strings.EqualFold(row.text("Status"), "Closed")
+	was := row.values["IsClosed"] == true
+	row.values["IsClosed"] = closed
+	if closed && !was {
+		row.values["ClosedDate"] = now
+	} else if !closed {
+		delete(row.values, "ClosedDate")
+	}
+}
+
+func (f *salesforce) newID(prefix string) string {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	f.serial[prefix]++
+	n := f.serial[prefix] + 1_000_000
+	tail := []byte("000000")
+	for i := len(tail) - 1; i >= 0; i-- {
+		tail[i] = digits[n%62]
+		n /= 62
+	}
+	id, err := identity.SalesforceID(prefix+"Hs0000"+string(tail), prefix)
+	if err != nil {
+		panic(err) // fifteen alphanumerics
+	}
+	return id
+}
+
+func (f *salesforce) emit(kind string, row *sfRow, before map[string]any) {
+	if f.onChange != nil {
+		f.onChange(SalesforceEvent{
+			Object: row.object.name, Kind: kind, ID: row.id(), Before: before,
+			After: f.export(row), Time: f.s.now(),
+		})
+	}
+}
+
+// change applies values to a record and stamps it.
+func (f *salesforce) change(row *sfRow, values map[string]any) {
+	before := f.export(row)
+	for k, v := range values {
+		if v == nil {
+			delete(row.values, k)
+		} else {
+			row.values[k] = v
+		}
+	}
+	f.remember(row)
+	now := f.s.now().UTC()
+	if row.object.name == "Case" {
+		deriveCase(row, now)
+	}
+	row.values["LastModifiedDate"], row.values["SystemModstamp"] = now, now
+	f.emit("update", row, before)
+}
+
+// get is GET /sobjects/{object}/{id}, with ?fields= if not all are wanted.
+func (f *salesforce) get(w http.ResponseWriter, r *http.Request) {
+	o, ok := f.object(w, r)
+	if !ok {
+		return
+	}
+	row, ok := f.row(w, r, o)
+	if !ok {
+		return
+	}
+	f.writeRow(w, r, row)
+}
+
+func (f *salesforce) writeRow(w http.ResponseWriter, r *http.Request, row *sfRow) {
+	names := []string{}
+	if raw := r.URL.Query().Get("fields"); raw != "" {
+		names = strings.Split(raw, ",")
+	} else {
+		for _, d := range row.object.fields {
+			if f.visible(d) && !d.writeOnly {
+				names = append(names, d.name)
+			}
+		}
+	}
+	out := map[string]any{"attributes": map[string]string{"type": row.object.name, "url": f.recordURL(row)}}
+	for _, name := range names {
+		d := row.object.field(strings.TrimSpace(name))
+		if d == nil || !f.visible(d) || d.writeOnly {
+			sfFail(w, "INVALID_FIELD", "No such column '"+name+"' on sobject of type "+row.object.name)
+			return
+		}
+		out[d.name] = sfRender(row.values[d.name])
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
+// update is PATCH /sobjects/{object}/{id}: 204 without a body.
+func (f *salesforce) update(w http.ResponseWriter, r *http.Request) {
+	o, ok := f.object(w, r)
+	if !ok {
+		return
+	}
+	body, ok := f.body(w, r)
+	if !ok {
+		return
+	}
+	row, ok := f.row(w, r, o)
+	if !ok {
+		return
+	}
+	if err := f.patch(r, row, body); err != nil {
+		err.write(w)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (f *salesforce) patch(r *http.Request, row *sfRow, body map[string]json.RawMessage) *sfError {
+	o := row.object
+	if !o.updatable {
+		return &sfError{"INSUFFICIENT_ACCESS_OR_READONLY", "entity type " + o.name + " does not support update", []string{}}
+	}
+	values, err := f.read(o, body, false)
+	if err != nil {
+		return err
+	}
+	route, err := f.autoAssign(r)
+	if err != nil {
+		return err
+	}
+	if err := f.unique(o, values, row.id()); err != nil {
+		return err
+	}
+	if o.name == "Case" && route {
+		values["OwnerId"] = f.queue
+	}
+	f.change(row, values)
+	return nil
+}
+
+// remove is DELETE /sobjects/{object}/{id}: into the recycle bin.
+func (f *salesforce) remove(w http.ResponseWriter, r *http.Request) {
+	o, ok := f.object(w, r)
+	if !ok {
+		return
+	}
+	row, ok := f.row(w, r, o)
+	if !ok {
+		return
+	}
+	if o.name != "Case" && o.name != "Caseroom_Transcript__c" {
+		sfFail(w, "INSUFFICIENT_ACCESS_OR_READONLY", "entity type "+o.name+" does not support delete", []string{}...)
+		return
+	}
+	f.bin(row, true)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// bin moves a record into the recycle bin or out of it.
+func (f *salesforce) bin(row *sfRow, deleted bool) {
+	before := f.export(row)
+	now := f.s.now().UTC()
+	row.values["IsDeleted"], row.values["SystemModstamp"], row.values["LastModifiedDate"] = deleted, now, now
+	kind := "undelete"
+	if deleted {
+		kind = "delete"
+	}
+	f.emit(kind, row, before)
+}
+
+// byKey finds live records by an external id field.
+func (f *salesforce) byKey(w http.ResponseWriter, r *http.Request) (*sfObject, *sfField, []*sfRow, bool) {
+	o, ok := f.object(w, r)
+	if !ok {
+		return nil, nil, nil, false
+	}
+	d := o.field(r.PathValue("field"))
+	if d == nil || !f.visible(d) || !d.external {
+		sfFail(w, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+r.PathValue("field"))
+		return nil, nil, nil, false
+	}
+	value := r.PathValue("value")
+	found := f.find(o, d, value)
+	if len(found) > 1 {
+		urls := []string{}
+		for _, row := range found {
+			urls = append(urls, f.recordURL(row))
+		}
+		writeJSON(w, http.StatusMultipleChoices, urls)
+		return nil, nil, nil, false
+	}
+	return o, d, found, true
+}
+
+// find returns the live records whose external id or unique field d has value.
+func (f *salesforce) find(o *sfObject, d *sfField, value string) []*sfRow {
+	if d.kind == sfID {
+		id, err := identity.SalesforceID(value, o.prefix)
+		if row := f.rows[id]; err == nil && row != nil && !row.deleted() {
+			return []*sfRow{row}
+		}
+		return nil
+	}
+	var found []*sfRow
+	for _, row := range f.keyed[sfKeyed(o, d, value)] {
+		if !row.deleted() && d.same(row.values[d.name], value) {
+			found = append(found, row)
+		}
+	}
+	return found
+}
+
+func sfKeyed(o *sfObject, d *sfField, value string) string {
+	return o.name + "." + d.name + "=" + strings.ToLower(value)
+}
+
+// remember makes a record findable by its keys.
+func (f *salesforce) remember(row *sfRow) {
+	for _, d := range row.object.fields {
+		if value := row.text(d.name); d.unique && value != "" {
+			k := sfKeyed(row.object, d, value)
+			if !slices.Contains(f.keyed[k], row) {
+				f.keyed[k] = append(f.keyed[k], row)
+			}
+		}
+	}
+}
+
+// getByKey is GET /sobjects/{object}/{external id field}/{value}.
+func (f *salesforce) getByKey(w http.ResponseWriter, r *http.Request) {
+	_, _, found, ok := f.byKey(w, r)
+	if !ok {
+		return
+	}
+	if len(found) == 0 {
+		sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+		return
+	}
+	note(r, "id", found[0].id())
+	f.writeRow(w, r, found[0])
+}
+
+// upsert is PATCH /sobjects/{object}/{external id field}/{value}.
+//
+// See https://developer.salesforce.com/docs/platform/api-rest/guide/dome-upsert.html.
+func (f *salesforce) upsert(w http.ResponseWriter, r *http.Request) {
+	o, d, found, ok := f.byKey(w, r)
+	if !ok {
+		return
+	}
+	body, ok := f.body(w, r)
+	if !ok {
+		return
+	}
+	for name := range body {
+		if strings.EqualFold(name, d.name) {
+			sfFail(w, "INVALID_FIELD", "The "+d.name+" field should not be specified in the sobject data.")
+			return
+		}
+	}
+	major, _ := strconv.Atoi(strings.TrimSuffix(f.version, ".0"))
+	if len(found) == 1 {
+		if err := f.patch(r, found[0], body); err != nil {
+			err.write(w)
+			return
+		}
+		if major < 46 {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		created := false
+		writeJSON(w, http.StatusOK, sfResult(found[0].id(), &created))
+		return
+	}
+	if r.URL.Query().Get("updateOnly") == "true" {
+		sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+		return
+	}
+	raw, _ := json.Marshal(r.PathValue("value"))
+	body[d.name] = raw
+	row, err := f.insert(r, o, body)
+	if err != nil {
+		err.write(w)
+		return
+	}
+	created := true
+	writeJSON(w, http.StatusCreated, sfResult(row.id(), &created))
+}
+
+// export copies a record's values out of the lock's reach.
+func (f *salesforce) export(row *sfRow) map[string]any {
+	out := map[string]any{}
+	for k, v := range row.values {
+		out[k] = sfRender(v)
+	}
+	return out
+}
+
+// list returns the records of an object in the order of their making.
+func (f *salesforce) list(o *sfObject) []*sfRow {
+	return slices.DeleteFunc(slices.Clone(f.order), func(r *sfRow) bool { return r.object != o })
+}
+
+// sfRender turns a stored value into what JSON answers hold.
+func sfRender(v any) any {
+	if t, ok := v.(time.Time); ok {
+		return t.UTC().Format("2006-01-02T15:04:05.000+0000")
+	}
+	return v
+}

@@ -1,0 +1,309 @@
+package sandbox
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caseroom/caseroom/shared/identity"
+)
+
+// SalesforceState is what the Salesforce stand-in holds, for /state.
+type SalesforceState struct {
+	Cases       []SalesforceCase `json:"cases"`
+	Comments    []map[string]any `json:"comments"`
+	Transcripts []map[string]any `json:"transcripts"`
+	Users       []map[string]any `json:"users"`
+	AgentWork   []map[string]any `json:"agentWork"`
+}
+
+// SalesforceCase is a Case as the stand-in holds it.
+type SalesforceCase struct {
+	ID             string    `json:"id"` // 18 characters
+	CaseNumber     string    `json:"caseNumber"`
+	Subject        string    `json:"subject"`
+	Description    string    `json:"description,omitempty"`
+	Status         string    `json:"status"`
+	IsClosed       bool      `json:"isClosed"`
+	IsDeleted      bool      `json:"isDeleted"`
+	OwnerID        string    `json:"ownerId"`
+	SuppliedName   string    `json:"suppliedName,omitempty"`
+	SuppliedEmail  string    `json:"suppliedEmail,omitempty"`
+	Key            string    `json:"key,omitempty"`  // Caseroom_Key__c
+	User           string    `json:"user,omitempty"` // Caseroom_User__c
+	MasterRecordID string    `json:"masterRecordId,omitempty"`
+	SystemModstamp time.Time `json:"systemModstamp"`
+}
+
+func sfCaseOf(row *sfRow) SalesforceCase {
+	stamp, _ := row.values["SystemModstamp"].(time.Time)
+	return SalesforceCase{
+		ID: row.id(), CaseNumber: row.text("CaseNumber"), Subject: row.text("Subject"), Description: row.text("Description"),
+		Status: row.text("Status"), IsClosed: row.values["IsClosed"] == true, IsDeleted: row.deleted(), OwnerID: row.text("OwnerId"),
+		SuppliedName: row.text("SuppliedName"), SuppliedEmail: row.text("SuppliedEmail"),
+		Key: row.text("Caseroom_Key__c"), User: row.text("Caseroom_User__c"),
+		MasterRecordID: row.text("MasterRecordId"), SystemModstamp: stamp,
+	}
+}
+
+func (f *salesforce) state() SalesforceState {
+	st := SalesforceState{Cases: []SalesforceCase{}}
+	for _, row := range f.list(f.objects["case"]) {
+		st.Cases = append(st.Cases, sfCaseOf(row))
+	}
+	rows := func(name string) []map[string]any {
+		out := []map[string]any{}
+		for _, row := range f.list(f.objects[name]) {
+			out = append(out, f.export(row))
+		}
+		return out
+	}
+	st.Comments, st.Transcripts = rows("casecomment"), rows("caseroom_transcript__c")
+	st.Users, st.AgentWork = rows("user"), rows("agentwork")
+	return st
+}
+
+// seed puts the fixture's people and the default queue in place.
+func (f *salesforce) seed() {
+	fix := f.s.fix.Salesforce
+	user := func(id, name, username string) {
+		f.add(f.objects["user"], map[string]any{
+			"Id": id, "Name": name, "Username": username, "Email": username, "UserType": "Standard", "IsActive": true,
+		})
+	}
+	user(fix.OwnUserID, "caseroom", fix.Username)
+	user(fix.AgentIDs[0], "Alex Agent", "alex@caseroom.example")
+	user(fix.AgentIDs[1], "Billie Agent", "billie@caseroom.example")
+	f.queue = f.add(f.objects["group"], map[string]any{"Name": "Support", "Type": "Queue"}).id()
+}
+
+// SalesforceOrg is the org from the inside: what agents, admins and the system
+// do. Every method that changes a record moves its SystemModstamp to the
+// sandbox's clock. Ids may have 15 or 18 characters.
+type SalesforceOrg struct{ f *salesforce }
+
+// Salesforce returns the inside of the org.
+func (s *Sandbox) Salesforce() SalesforceOrg { return SalesforceOrg{s.salesforce} }
+
+// with runs g under the sandbox's lock.
+func (o SalesforceOrg) with(g func(f *salesforce)) {
+	o.f.s.mu.Lock()
+	defer o.f.s.mu.Unlock()
+	g(o.f)
+}
+
+// Cases returns all cases in the order of their making, deleted ones included.
+func (o SalesforceOrg) Cases() (list []SalesforceCase) {
+	o.with(func(f *salesforce) { list = f.state().Cases })
+	return list
+}
+
+// Case returns one case.
+func (o SalesforceOrg) Case(id string) (c SalesforceCase, err error) {
+	err = o.onRow(id, "500", func(_ *salesforce, row *sfRow) error {
+		c = sfCaseOf(row)
+		return nil
+	})
+	return c, err
+}
+
+func (o SalesforceOrg) onRow(id, prefix string, g func(*salesforce, *sfRow) error) (err error) {
+	o.with(func(f *salesforce) {
+		full, bad := identity.SalesforceID(id, prefix)
+		row := f.rows[full]
+		if bad != nil || row == nil {
+			err = fmt.Errorf("%q: %w", id, ErrNoRecord)
+			return
+		}
+		err = g(f, row)
+	})
+	return err
+}
+
+// Queue returns the id of the default case owner, a queue.
+func (o SalesforceOrg) Queue() (id string) {
+	o.with(func(f *salesforce) { id = f.queue })
+	return id
+}
+
+// OnChange calls g for every change, in order. g runs under the sandbox's
+// lock: it must hand the event on and return.
+func (o SalesforceOrg) OnChange(g func(SalesforceEvent)) {
+	o.with(func(f *salesforce) { f.onChange = g })
+}
+
+// SetSessionLifetime sets how long a session lives without use: 2 h by default.
+func (o SalesforceOrg) SetSessionLifetime(life time.Duration) {
+	o.with(func(f *salesforce) { f.sessionLife = life })
+}
+
+// ExpireSessions ends every session.
+func (o SalesforceOrg) ExpireSessions() {
+	o.with(func(f *salesforce) { clear(f.sessions) })
+}
+
+// SetDailyLimit sets and enforces the org's API requests per 24 hours; a limit
+// below what is used already refuses every call.
+func (o SalesforceOrg) SetDailyLimit(n int) {
+	o.with(func(f *salesforce) { f.dailyLimit, f.enforceLimit = n, true })
+}
+
+// SetPageSize sets how many records one page of a query has: 2,000 by default.
+func (o SalesforceOrg) SetPageSize(n int) {
+	o.with(func(f *salesforce) { f.pageSize = max(1, n) })
+}
+
+// SetPackage installs caseroom's package, as from the start, or removes it:
+// its fields and objects are then unknown.
+func (o SalesforceOrg) SetPackage(installed bool) {
+	o.with(func(f *salesforce) { f.noPackage = !installed })
+}
+
+// SetClientCredentials switches the app's client credentials flow.
+func (o SalesforceOrg) SetClientCredentials(on bool) {
+	o.with(func(f *salesforce) { f.clientCredentials = on })
+}
+
+// SetPasswordExpired makes SOAP login() answer 200 with a session that is good
+// for nothing.
+func (o SalesforceOrg) SetPasswordExpired(expired bool) {
+	o.with(func(f *salesforce) { f.passwordExpired = expired })
+}
+
+// AddUser adds a user of the given UserType, such as "Standard".
+func (o SalesforceOrg) AddUser(name, userType string, active bool) (id string) {
+	o.with(func(f *salesforce) {
+		id = f.add(f.objects["user"], map[string]any{"Name": name, "UserType": userType, "IsActive": active}).id()
+	})
+	return id
+}
+
+// SetActive activates or deactivates a user.
+func (o SalesforceOrg) SetActive(user string, active bool) error {
+	return o.onRow(user, "005", func(f *salesforce, row *sfRow) error {
+		f.change(row, map[string]any{"IsActive": active})
+		return nil
+	})
+}
+
+// CreateCase makes a case as an agent would, without caseroom's fields.
+func (o SalesforceOrg) CreateCase(subject, owner string) (id string, err error) {
+	o.with(func(f *salesforce) {
+		values := map[string]any{"Subject": subject, "OwnerId": f.queue}
+		if owner != "" {
+			if values["OwnerId"], err = f.ownerID(owner); err != nil {
+				return
+			}
+		}
+		id = f.add(f.objects["case"], values).id()
+	})
+	return id, err
+}
+
+func (f *salesforce) ownerID(id string) (string, error) {
+	full, err := identity.SalesforceID(id, "")
+	row := f.rows[full]
+	if err != nil || row == nil || (row.object.name != "User" && row.object.name != "Group") {
+		return "", fmt.Errorf("owner %q: %w", id, ErrNoRecord)
+	}
+	return full, nil
+}
+
+func (o SalesforceOrg) liveCase(id string, g func(*salesforce, *sfRow) error) error {
+	return o.onRow(id, "500", func(f *salesforce, row *sfRow) error {
+		if row.deleted() {
+			return fmt.Errorf("%q is deleted: %w", id, ErrNoRecord)
+		}
+		return g(f, row)
+	})
+}
+
+// SetOwner gives the case to a user or a queue.
+func (o SalesforceOrg) SetOwner(caseID, owner string) error {
+	return o.liveCase(caseID, func(f *salesforce, row *sfRow) error {
+		id, err := f.ownerID(owner)
+		if err == nil {
+			f.change(row, map[string]any{"OwnerId": id})
+		}
+		return err
+	})
+}
+
+// SetStatus sets the case's status; "Closed" is the one that closes it.
+func (o SalesforceOrg) SetStatus(caseID, status string) error {
+	return o.liveCase(caseID, func(f *salesforce, row *sfRow) error {
+		f.change(row, map[string]any{"Status": status})
+		return nil
+	})
+}
+
+// Close closes the case.
+func (o SalesforceOrg) Close(caseID string) error { return o.SetStatus(caseID, "Closed") }
+
+// Reopen opens the case again.
+func (o SalesforceOrg) Reopen(caseID string) error { return o.SetStatus(caseID, "Working") }
+
+// Delete moves the case into the recycle bin.
+func (o SalesforceOrg) Delete(caseID string) error {
+	return o.liveCase(caseID, func(f *salesforce, row *sfRow) error {
+		f.bin(row, true)
+		return nil
+	})
+}
+
+// Undelete takes the case out of the recycle bin.
+func (o SalesforceOrg) Undelete(caseID string) error {
+	return o.onRow(caseID, "500", func(f *salesforce, row *sfRow) error {
+		if !row.deleted() {
+			return fmt.Errorf("%q is not deleted: %w", caseID, ErrNoRecord)
+		}
+		delete(row.values, "MasterRecordId")
+		f.bin(row, false)
+		return nil
+	})
+}
+
+// Merge deletes the loser, whose MasterRecordId then names the winner, and
+// updates the winner.
+func (o SalesforceOrg) Merge(winner, loser string) error {
+	return o.liveCase(winner, func(f *salesforce, win *sfRow) error {
+		id, err := identity.SalesforceID(loser, "500")
+		row := f.rows[id]
+		if err != nil || row == nil || row.deleted() || row == win {
+			return fmt.Errorf("%q: %w", loser, ErrNoRecord)
+		}
+		row.values["MasterRecordId"] = win.id()
+		for _, r := range f.order { // children follow without an event of their own
+			if r.object.name == "CaseComment" && r.text("ParentId") == id {
+				r.values["ParentId"] = win.id()
+			}
+		}
+		f.bin(row, true)
+		f.change(win, nil)
+		return nil
+	})
+}
+
+// AddAgentWork routes a case to a user in Omni-Channel, with status "Assigned".
+func (o SalesforceOrg) AddAgentWork(caseID, user string) (id string, err error) {
+	err = o.liveCase(caseID, func(f *salesforce, row *sfRow) error {
+		who, err := identity.SalesforceID(user, "005")
+		if err != nil || f.rows[who] == nil {
+			return fmt.Errorf("user %q: %w", user, ErrNoRecord)
+		}
+		id = f.add(f.objects["agentwork"], map[string]any{"WorkItemId": row.id(), "UserId": who, "OwnerId": f.queue}).id()
+		return nil
+	})
+	return id, err
+}
+
+// SetAgentWork sets the status of an AgentWork; accepting it ("Opened") also
+// makes its user the owner of the case.
+func (o SalesforceOrg) SetAgentWork(id, status string) error {
+	return o.onRow(id, "0Bz", func(f *salesforce, row *sfRow) error {
+		f.change(row, map[string]any{"Status": status})
+		if item := f.rows[row.text("WorkItemId")]; status == "Opened" && item != nil && !item.deleted() {
+			f.change(item, map[string]any{"OwnerId": row.text("UserId")})
+		}
+		return nil
+	})
+}

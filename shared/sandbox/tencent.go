@@ -1,0 +1,499 @@
+package sandbox
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tencentyun/tls-sig-api-v2-golang/tencentyun"
+)
+
+// TencentPlan is what the IM app has bought. Zero fields take the Standard
+// plan's value, or no limit where none is said.
+type TencentPlan struct {
+	MaxMembers    int           // of one group; 500 (Trial 20)
+	GroupsPerUser int           // one account may be in; 500 (Trial 50)
+	MaxGroups     int           // of the app; no limit (Trial 100)
+	MaxAccounts   int           // of the app; no limit (Trial 100)
+	History       time.Duration // how long messages are kept; 7 days
+	// RatePerSecond limits each command, group messages to 40 a second and
+	// group and get_appid_group_list to one a second. 0: nothing is limited.
+	RatePerSecond int
+	// ForbiddenWords are refused by moderation in names, introductions and
+	// messages.
+	ForbiddenWords []string
+	// DropEmptied dissolves an ownerless group with its last member. Whether
+	// the vendor does is not documented.
+	DropEmptied bool
+}
+
+// tencent is the state of the Tencent Chat stand-in.
+type tencent struct {
+	s        *Sandbox
+	plan     TencentPlan
+	accounts map[string]*imAccount
+	deleted  map[string]time.Time // accounts that may not come back yet
+	groups   map[string]*imGroup
+	made     uint64 // groups made so far
+	rates    map[string]*imRate
+}
+
+type imAccount struct {
+	id, nick, faceURL string
+	admin             bool
+	kicked            time.Time
+	groups            int
+}
+
+type imMember struct {
+	id       string
+	role     string // Owner, Admin, Member
+	joined   time.Time
+	lastSend time.Time
+	seq      uint64 // of the last message when they joined
+}
+
+type imGroup struct {
+	ordinal                             uint64
+	id, typ, name                       string
+	introduction, notification, faceURL string
+	owner                               string
+	applyJoin, inviteJoin               string
+	muteAll, history                    bool
+	maxMembers                          int
+	created, lastInfo                   time.Time
+	members                             []*imMember
+	muted                               map[string]time.Time
+	messages                            []*imMessage
+	notices                             []TencentNotice
+	rate                                imRate
+}
+
+type imMessage struct {
+	seq      uint64
+	random   uint32
+	from     string
+	body     []any
+	content  string // the body as it was sent, for the duplicate check
+	custom   string
+	priority string
+	time     time.Time
+}
+
+type imRate struct {
+	second int64
+	n      int
+}
+
+// imError is a refusal in the vendor's numbers; see https://trtc.io/document/34348.
+type imError struct {
+	code int
+	info string
+}
+
+func refuse(code int, format string, args ...any) *imError {
+	return &imError{code, fmt.Sprintf(format, args...)}
+}
+
+// reply holds what an answer carries beside the envelope.
+type reply map[string]any
+
+// command is one REST command; s.mu is held while it runs.
+type command func(t *tencent, r *http.Request, a *args) (reply, *imError)
+
+func newTencent(s *Sandbox) *tencent {
+	plan := s.opts.Tencent
+	plan.MaxMembers = cmp.Or(plan.MaxMembers, 500)
+	plan.GroupsPerUser = cmp.Or(plan.GroupsPerUser, 500)
+	plan.History = cmp.Or(plan.History, 7*24*time.Hour)
+	t := &tencent{
+		s: s, plan: plan,
+		accounts: map[string]*imAccount{},
+		deleted:  map[string]time.Time{},
+		groups:   map[string]*imGroup{},
+		rates:    map[string]*imRate{},
+	}
+	admin := s.fix.Tencent.AdminUserID
+	t.accounts[admin] = &imAccount{id: admin, admin: true}
+
+	s.codeErrors["tencent"] = func(w http.ResponseWriter, code string) {
+		n, err := strconv.Atoi(code)
+		if err != nil {
+			n = 10002
+		}
+		answer(w, nil, refuse(n, "forced by a fault"))
+	}
+	for _, code := range []string{"result:0", "result:3", "result:4"} {
+		s.innerCodes["tencent/"+code] = true
+	}
+
+	handlers := map[string]http.Handler{}
+	for path, run := range commands {
+		_, op, _ := strings.Cut(path, "/")
+		handlers[path] = s.handle("tencent", op, func(w http.ResponseWriter, r *http.Request) {
+			t.serve(w, r, op, run)
+		})
+	}
+	unknown := s.handle("tencent", "unknown", func(w http.ResponseWriter, r *http.Request) {
+		t.serve(w, r, "unknown", func(*tencent, *http.Request, *args) (reply, *imError) {
+			return nil, refuse(60009, "no such service or command")
+		})
+	})
+	s.mux.HandleFunc("/tencent/v4/{service}/{command}", func(w http.ResponseWriter, r *http.Request) {
+		if h, ok := handlers[r.PathValue("service")+"/"+r.PathValue("command")]; ok {
+			h.ServeHTTP(w, r)
+			return
+		}
+		unknown.ServeHTTP(w, r)
+	})
+	s.mux.Handle("/tencent/", unknown)
+	return t
+}
+
+// commands are the REST commands by "service/command", as in
+// https://trtc.io/document/34620.
+var commands = map[string]command{
+	"im_open_login_svc/account_import":      (*tencent).accountImport,
+	"im_open_login_svc/multiaccount_import": (*tencent).multiaccountImport,
+	"im_open_login_svc/account_check":       (*tencent).accountCheck,
+	"im_open_login_svc/account_delete":      (*tencent).accountDelete,
+	"im_open_login_svc/kick":                (*tencent).kick,
+
+	"group_open_http_svc/create_group":                   (*tencent).createGroup,
+	"group_open_http_svc/import_group":                   (*tencent).importGroup,
+	"group_open_http_svc/destroy_group":                  (*tencent).destroyGroup,
+	"group_open_http_svc/get_group_info":                 (*tencent).getGroupInfo,
+	"group_open_http_svc/modify_group_base_info":         (*tencent).modifyGroup,
+	"group_open_http_svc/change_group_owner":             (*tencent).changeOwner,
+	"group_open_http_svc/get_appid_group_list":           (*tencent).listGroups,
+	"group_open_http_svc/add_group_member":               (*tencent).addMember,
+	"group_open_http_svc/import_group_member":            (*tencent).importMember,
+	"group_open_http_svc/delete_group_member":            (*tencent).deleteMember,
+	"group_open_http_svc/get_group_member_info":          (*tencent).getMembers,
+	"group_open_http_svc/get_role_in_group":              (*tencent).getRoles,
+	"group_open_http_svc/forbid_send_msg":                (*tencent).forbidSend,
+	"group_open_http_svc/send_group_msg":                 (*tencent).sendMessage,
+	"group_open_http_svc/send_group_system_notification": (*tencent).sendNotice,
+	"group_open_http_svc/group_msg_get_simple":           (*tencent).getMessages,
+}
+
+// answer writes the envelope. The HTTP status is 200 whatever happened.
+func answer(w http.ResponseWriter, extra reply, e *imError) {
+	out := reply{}
+	for k, v := range extra {
+		out[k] = v
+	}
+	out["ActionStatus"], out["ErrorCode"], out["ErrorInfo"] = "OK", 0, ""
+	if e != nil {
+		out["ActionStatus"], out["ErrorCode"], out["ErrorInfo"] = "FAIL", e.code, e.info
+	}
+	w.Header().Set("Content-Type", "application/json")
+	writeJSON(w, http.StatusOK, out)
+}
+
+// maxReply is the vendor's cap on one answer, beyond which it says 10018.
+const maxReply = 1 << 20
+
+func (t *tencent) serve(w http.ResponseWriter, r *http.Request, op string, run command) {
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	extra, e := t.run(r, op, run)
+	if e != nil {
+		note(r, "code", strconv.Itoa(e.code))
+	}
+	answer(w, extra, e)
+	if held, ok := w.(*recorder); ok && held.body.Len() > maxReply {
+		held.body.Reset()
+		answer(w, nil, refuse(10018, "the answer is larger than 1 MB"))
+	}
+}
+
+func (t *tencent) run(r *http.Request, op string, run command) (reply, *imError) {
+	if e := t.authenticate(r); e != nil {
+		return nil, e
+	}
+	limit := t.plan.RatePerSecond
+	if limit > 0 && op == "get_appid_group_list" {
+		limit = 1
+	}
+	if t.rates[op] == nil {
+		t.rates[op] = &imRate{}
+	}
+	if t.rates[op].over(t.s.now(), limit) {
+		return nil, refuse(60007, "more than %d calls of %s a second", limit, op)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, refuse(60002, "the body does not read")
+	}
+	a, err := parseArgs(body)
+	if err != nil {
+		return nil, refuse(60003, "the body is not a JSON object")
+	}
+	extra, e := run(t, r, a)
+	if e := a.bad(); e != nil {
+		return nil, e
+	}
+	return extra, e
+}
+
+// over counts one event and reports whether the second has had too many.
+func (w *imRate) over(now time.Time, limit int) bool {
+	if limit <= 0 {
+		return false
+	}
+	if sec := now.Unix(); sec != w.second {
+		w.second, w.n = sec, 0
+	}
+	w.n++
+	return w.n > limit
+}
+
+// authenticate checks the query of a REST call. The UserSig is verified by the
+// vendor's own library.
+func (t *tencent) authenticate(r *http.Request) *imError {
+	if r.Method != http.MethodPost {
+		return refuse(60002, "REST commands are POST")
+	}
+	q := r.URL.Query()
+	if q.Get("contenttype") != "json" {
+		return refuse(60002, "contenttype must be json")
+	}
+	if _, err := strconv.ParseUint(q.Get("random"), 10, 32); err != nil {
+		return refuse(60002, "random must be an unsigned 32-bit number")
+	}
+	app := t.s.fix.Tencent
+	if q.Get("sdkappid") == "" {
+		return refuse(60012, "sdkappid is missing")
+	}
+	sdkAppID, err := strconv.ParseUint(q.Get("sdkappid"), 10, 63)
+	if err != nil || sdkAppID != uint64(app.SDKAppID) {
+		return refuse(70020, "there is no such app")
+	}
+	user, sig := q.Get("identifier"), q.Get("usersig")
+	if user == "" || sig == "" {
+		return refuse(60004, "identifier or usersig is missing")
+	}
+	if len(sig) > 4096 {
+		return refuse(70003, "the UserSig is not one")
+	}
+	switch err := tencentyun.VerifyUserSig(sdkAppID, app.SecretKey, user, sig, t.s.now()); {
+	case err == nil:
+	case errors.Is(err, tencentyun.ErrExpired):
+		return refuse(70001, "the UserSig has expired")
+	case errors.Is(err, tencentyun.ErrSigNotMatch):
+		return refuse(70009, "the UserSig was made with another key")
+	case errors.Is(err, tencentyun.ErrIdentifierNotMatch):
+		return refuse(70013, "the UserSig is for another user")
+	case errors.Is(err, tencentyun.ErrSdkAppIDNotMatch):
+		return refuse(70014, "the UserSig is for another app")
+	default:
+		return refuse(70003, "the UserSig is not one")
+	}
+	if a := t.accounts[user]; a == nil || !a.admin {
+		return refuse(60010, "the caller is not an admin of the app")
+	}
+	return nil
+}
+
+var imUserID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
+
+// legalGroupID reports whether id may be chosen for a group of type typ: at
+// most 47 printable ASCII characters, and the vendor's own prefix only where
+// Community asks for it.
+func legalGroupID(id, typ string) bool {
+	if id == "" || len(id) >= 48 {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] < 0x20 || id[i] > 0x7e {
+			return false
+		}
+	}
+	if typ == "Community" {
+		return strings.HasPrefix(id, "@TGS#_")
+	}
+	return !strings.HasPrefix(id, "@TGS#")
+}
+
+// moderate refuses a text that holds a forbidden word.
+func (t *tencent) moderate(what, text string) *imError {
+	for _, word := range t.plan.ForbiddenWords {
+		if word != "" && strings.Contains(strings.ToLower(text), strings.ToLower(word)) {
+			return refuse(80001, "%s was refused by moderation", what)
+		}
+	}
+	return nil
+}
+
+// group returns the group that the argument GroupId names.
+func (t *tencent) group(r *http.Request, a *args) (*imGroup, *imError) {
+	id := a.text("GroupId")
+	if e := a.bad(); e != nil {
+		return nil, e
+	}
+	if id == "" {
+		return nil, refuse(10004, "GroupId is missing")
+	}
+	note(r, "group", id)
+	g := t.groups[id]
+	if g == nil {
+		return nil, refuse(10010, "the group does not exist or has been dismissed")
+	}
+	return g, nil
+}
+
+func (g *imGroup) member(id string) *imMember {
+	for _, m := range g.members {
+		if m.id == id {
+			return m
+		}
+	}
+	return nil
+}
+
+func (g *imGroup) lastSeq() uint64 {
+	if n := len(g.messages); n > 0 {
+		return g.messages[n-1].seq
+	}
+	return 0
+}
+
+// join puts an account into a group. Limits were checked.
+func (t *tencent) join(g *imGroup, id, role string) {
+	g.members = append(g.members, &imMember{id: id, role: role, joined: t.s.now(), seq: g.lastSeq()})
+	t.accounts[id].groups++
+}
+
+// part takes an account out of a group, and the group away when the vendor
+// drops it with its last member.
+func (t *tencent) part(g *imGroup, id string) {
+	i := slices.IndexFunc(g.members, func(m *imMember) bool { return m.id == id })
+	if i < 0 {
+		return
+	}
+	g.members = slices.Delete(g.members, i, i+1)
+	if a := t.accounts[id]; a != nil {
+		a.groups--
+	}
+	work := g.typ == "Work" || g.typ == "Private"
+	if len(g.members) == 0 && (work || t.plan.DropEmptied) {
+		delete(t.groups, g.id)
+	}
+}
+
+// TencentState is what the Tencent stand-in holds.
+type TencentState struct {
+	Accounts []TencentAccount `json:"accounts"` // by id
+	Groups   []TencentGroup   `json:"groups"`   // oldest first
+}
+
+// TencentAccount is an imported account.
+type TencentAccount struct {
+	UserID string    `json:"userId"`
+	Nick   string    `json:"nick,omitempty"`
+	Admin  bool      `json:"admin,omitempty"`
+	Groups int       `json:"groups"`
+	Kicked time.Time `json:"kicked,omitzero"` // when its login was last invalidated
+}
+
+// TencentGroup is a group with everything in it.
+type TencentGroup struct {
+	GroupID           string           `json:"groupId"`
+	Type              string           `json:"type"`
+	Name              string           `json:"name"`
+	Introduction      string           `json:"introduction,omitempty"`
+	Notification      string           `json:"notification,omitempty"`
+	Owner             string           `json:"owner,omitempty"`
+	ApplyJoinOption   string           `json:"applyJoinOption"`
+	InviteJoinOption  string           `json:"inviteJoinOption"`
+	MuteAllMember     bool             `json:"muteAllMember"`
+	HistoryBeforeJoin bool             `json:"historyBeforeJoin"`
+	MaxMembers        int              `json:"maxMembers"`
+	Created           time.Time        `json:"created"`
+	Members           []TencentMember  `json:"members"`
+	Messages          []TencentMessage `json:"messages"`
+	Notices           []TencentNotice  `json:"notices,omitempty"`
+}
+
+// TencentMember is somebody in a group.
+type TencentMember struct {
+	UserID string    `json:"userId"`
+	Role   string    `json:"role"`
+	Joined time.Time `json:"joined"`
+}
+
+// TencentMessage is a message in a group.
+type TencentMessage struct {
+	Seq    uint64    `json:"seq"`
+	From   string    `json:"from"`
+	Text   string    `json:"text"` // its text elements
+	Random uint32    `json:"random"`
+	Time   time.Time `json:"time"`
+}
+
+// TencentNotice is a system notification that was sent to a group.
+type TencentNotice struct {
+	Content string    `json:"content"`
+	To      []string  `json:"to,omitempty"` // empty: all members
+	Time    time.Time `json:"time"`
+}
+
+func (t *tencent) state() TencentState {
+	st := TencentState{Accounts: []TencentAccount{}, Groups: []TencentGroup{}}
+	for _, a := range t.accounts {
+		st.Accounts = append(st.Accounts, TencentAccount{a.id, a.nick, a.admin, a.groups, a.kicked})
+	}
+	slices.SortFunc(st.Accounts, func(a, b TencentAccount) int { return cmp.Compare(a.UserID, b.UserID) })
+	for _, g := range t.oldestFirst() {
+		st.Groups = append(st.Groups, g.view())
+	}
+	return st
+}
+
+func (t *tencent) oldestFirst() []*imGroup {
+	out := make([]*imGroup, 0, len(t.groups))
+	for _, g := range t.groups {
+		out = append(out, g)
+	}
+	slices.SortFunc(out, func(a, b *imGroup) int { return cmp.Compare(a.ordinal, b.ordinal) })
+	return out
+}
+
+func (g *imGroup) view() TencentGroup {
+	v := TencentGroup{
+		GroupID: g.id, Type: g.typ, Name: g.name, Introduction: g.introduction,
+		Notification: g.notification, Owner: g.owner,
+		ApplyJoinOption: g.applyJoin, InviteJoinOption: g.inviteJoin,
+		MuteAllMember: g.muteAll, HistoryBeforeJoin: g.history, MaxMembers: g.maxMembers,
+		Created: g.created.UTC(), Members: []TencentMember{}, Messages: []TencentMessage{},
+		Notices: slices.Clone(g.notices),
+	}
+	for _, m := range g.members {
+		v.Members = append(v.Members, TencentMember{m.id, m.role, m.joined.UTC()})
+	}
+	for _, m := range g.messages {
+		v.Messages = append(v.Messages, TencentMessage{m.seq, m.from, textOf(m.body), m.random, m.time.UTC()})
+	}
+	return v
+}
+
+// textOf joins the text elements of a message body.
+func textOf(body []any) string {
+	var parts []string
+	for _, e := range body {
+		el, _ := e.(map[string]any)
+		content, _ := el["MsgContent"].(map[string]any)
+		if text, ok := content["Text"].(string); ok && el["MsgType"] == "TIMTextElem" {
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(parts, "\n")
+}

@@ -1,0 +1,190 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Limits of group messages; see https://trtc.io/document/33529.
+const (
+	maxMessage   = 12 << 10
+	sameMessage  = 5 * time.Minute // how long a repeated Random and content is dropped
+	groupMsgRate = 40              // a second and group
+)
+
+var elemTypes = []string{
+	"TIMTextElem", "TIMCustomElem", "TIMFaceElem", "TIMImageElem", "TIMFileElem",
+	"TIMSoundElem", "TIMVideoFileElem", "TIMLocationElem",
+}
+
+// sendMessage follows https://trtc.io/document/34959.
+func (t *tencent) sendMessage(r *http.Request, a *args) (reply, *imError) {
+	g, e := t.group(r, a)
+	if e != nil {
+		return nil, e
+	}
+	from := a.text("From_Account")
+	if !a.has("From_Account") {
+		from = r.URL.Query().Get("identifier")
+	}
+	random := a.number("Random", 1<<32)
+	priority := a.text("MsgPriority")
+	online := a.number("OnlineOnlyFlag", 0)
+	custom := a.text("CloudCustomData")
+	elements := a.objects("MsgBody")
+	for _, el := range elements {
+		typ, content := el.text("MsgType"), el.object("MsgContent")
+		if a.bad() == nil && (content == nil || !slices.Contains(elemTypes, typ)) {
+			return nil, refuse(10004, "MsgBody holds something that is no message element")
+		}
+		if typ == "TIMTextElem" && content != nil {
+			text := content.text("Text")
+			if e := t.moderate("the message", text); e != nil {
+				return nil, e
+			}
+		}
+	}
+	if e := a.bad(); e != nil {
+		return nil, e
+	}
+	switch {
+	case random > 1<<32-1:
+		return nil, refuse(10004, "Random must be an unsigned 32-bit number")
+	case len(elements) == 0:
+		return nil, refuse(10004, "MsgBody is empty")
+	case priority != "" && !slices.Contains([]string{"High", "Normal", "Low"}, priority):
+		return nil, refuse(10004, "MsgPriority must be High, Normal or Low")
+	case a.has("To_Account"):
+		return nil, refuse(10007, "the plan has no messages to some members of a group")
+	}
+	return t.send(g, from, uint32(random), priority, a.fields["MsgBody"], custom, online == 1)
+}
+
+// send delivers a message to a group. The members of a muted group that may
+// still speak are its owner, its admins and the app's.
+func (t *tencent) send(g *imGroup, from string, random uint32, priority string, raw []byte, custom string, online bool) (reply, *imError) {
+	acc := t.accounts[from]
+	if acc == nil {
+		return nil, refuse(10019, "account %q does not exist", from)
+	}
+	m := g.member(from)
+	if !acc.admin {
+		if m == nil {
+			return nil, refuse(10007, "the sender is not in the group")
+		}
+		if until, ok := g.muted[from]; ok && t.s.now().Before(until) {
+			return nil, refuse(10017, "the sender is muted")
+		}
+		if g.muteAll && m.role == "Member" {
+			return nil, refuse(10017, "all members of the group are muted")
+		}
+	}
+	var compact bytes.Buffer
+	var body []any
+	if json.Compact(&compact, raw) != nil || json.Unmarshal(raw, &body) != nil {
+		return nil, refuse(60003, "MsgBody is not JSON")
+	}
+	if compact.Len()+len(custom) > maxMessage {
+		return nil, refuse(80002, "the message is longer than 12 KB")
+	}
+	now := t.s.now()
+	content := compact.String()
+	for _, old := range slices.Backward(g.messages) {
+		if now.Sub(old.time) > sameMessage {
+			break
+		}
+		if old.random == random && old.from == from && old.content == content {
+			return reply{"MsgTime": old.time.Unix(), "MsgSeq": old.seq}, nil
+		}
+	}
+	if t.plan.RatePerSecond > 0 && g.rate.over(now, groupMsgRate) {
+		return nil, refuse(10023, "more than %d messages a second in the group", groupMsgRate)
+	}
+	if priority == "" {
+		priority = "Normal"
+	}
+	msg := &imMessage{
+		seq: g.lastSeq() + 1, random: random, from: from, body: body, content: content,
+		custom: custom, priority: priority, time: now,
+	}
+	if online {
+		return reply{"MsgTime": now.Unix(), "MsgSeq": 0}, nil
+	}
+	g.messages = append(g.messages, msg)
+	if m != nil {
+		m.lastSend = now
+	}
+	return reply{"MsgTime": now.Unix(), "MsgSeq": msg.seq}, nil
+}
+
+// sendNotice follows https://trtc.io/document/34958. Clients get it beside the
+// chat; nothing recognises a repetition.
+func (t *tencent) sendNotice(r *http.Request, a *args) (reply, *imError) {
+	g, e := t.group(r, a)
+	if e != nil {
+		return nil, e
+	}
+	content, to := a.text("Content"), a.texts("ToMembers_Account")
+	if e := a.bad(); e != nil {
+		return nil, e
+	}
+	if content == "" || len(to) > 500 {
+		return nil, refuse(10004, "Content is missing, or ToMembers_Account holds more than 500")
+	}
+	if len(content) > maxMessage {
+		return nil, refuse(80002, "the notification is longer than 12 KB")
+	}
+	if e := t.moderate("the notification", content); e != nil {
+		return nil, e
+	}
+	g.notices = append(g.notices, TencentNotice{content, to, t.s.now().UTC()})
+	return nil, nil
+}
+
+// getMessages follows https://trtc.io/document/34971: newest first, the next
+// page begins at the lowest MsgSeq minus one, and what is older than the plan
+// keeps is a hole.
+func (t *tencent) getMessages(r *http.Request, a *args) (reply, *imError) {
+	g, e := t.group(r, a)
+	if e != nil {
+		return nil, e
+	}
+	number, from := a.number("ReqMsgNumber", 0), a.number("ReqMsgSeq", g.lastSeq())
+	if e := a.bad(); e != nil {
+		return nil, e
+	}
+	if number == 0 || number > 20 {
+		return nil, refuse(10004, "ReqMsgNumber must be 1 to 20")
+	}
+	if g.typ == "AVChatRoom" {
+		return nil, refuse(10007, "an AVChatRoom keeps no history")
+	}
+	oldest := t.s.now().Add(-t.plan.History)
+	list, finished := []reply{}, 1
+	for _, m := range slices.Backward(g.messages) {
+		if m.seq > from {
+			continue
+		}
+		if uint64(len(list)) == number {
+			finished = 0
+			break
+		}
+		v := reply{
+			"From_Account": m.from, "IsPlaceMsg": 0, "IsSystemMsg": 0, "MsgBody": m.body,
+			"MsgRandom": m.random, "MsgSeq": m.seq, "MsgTimeStamp": m.time.Unix(), "MsgPriority": priorityNumber[m.priority],
+		}
+		if m.custom != "" {
+			v["CloudCustomData"] = m.custom
+		}
+		if m.time.Before(oldest) {
+			v = reply{"IsPlaceMsg": 1, "MsgSeq": m.seq, "MsgTimeStamp": m.time.Unix()}
+		}
+		list = append(list, v)
+	}
+	return reply{"GroupId": g.id, "IsFinished": finished, "RspMsgList": list}, nil
+}
+
+var priorityNumber = map[string]int{"High": 1, "Normal": 2, "Low": 3}

@@ -1,0 +1,697 @@
+package sandbox
+
+import (
+	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// zendesk is the account that the Zendesk stand-in serves. Everything in
+// it is guarded by the sandbox's mutex.
+type zendesk struct {
+	s *Sandbox
+
+	clients   map[string]*zendeskClient
+	tokens    map[string]*zendeskToken
+	apiTokens map[string]string // lower-case e-mail address to API token
+	users     map[int64]*zendeskUser
+	// byEmail and byExternal find users by what is unique, in lower case.
+	byEmail, byExternal map[string]*zendeskUser
+	tickets             map[int64]*zendeskTicket
+	webhooks            map[string]*zendeskWebhook
+	triggers            map[int64]*zendeskTrigger
+	keys                map[string]*zendeskKey
+
+	accountID   int64
+	serviceUser int64
+	nextID      int64 // users, comments, audits, triggers
+	nextTicket  int64
+	seq         int64 // order of changes inside one second
+
+	limits  ZendeskLimits
+	windows map[string]*rateWindow
+	hold    chan struct{} // closed when held creations may commit
+	origin  string        // where the last caller reached the account
+
+	onChange func(ZendeskEvent)
+}
+
+// ZendeskLimits are the requests that the stand-in lets through per minute
+// before it answers 429; 0 is no limit. Only Incremental is on from the start.
+//
+// See https://developer.zendesk.com/api-reference/introduction/rate-limits/.
+type ZendeskLimits struct {
+	Account      int // every authenticated request
+	Incremental  int // incremental exports: 10 on every plan
+	UpdateTicket int // updates of one ticket by one user, per ten minutes: 30
+}
+
+// ZendeskEvent is one change of a ticket, in the words of Zendesk's ticket
+// events. Ticket is the row after the change.
+type ZendeskEvent struct {
+	Type     string // such as "status_changed"
+	Ticket   ZendeskTicket
+	Actor    int64 // the user who did it
+	Previous any
+	Current  any
+	Comment  *ZendeskComment
+	Time     time.Time
+}
+
+type zendeskClient struct {
+	id, secret string
+	owner      int64
+	public     bool
+	lifetime   time.Duration
+}
+
+type zendeskToken struct {
+	user    int64
+	scopes  []string
+	expires time.Time
+}
+
+type zendeskUser struct {
+	ID         int64
+	Name       string
+	Email      string
+	ExternalID string
+	Role       string // end-user, agent, admin
+	Suspended  bool
+	Verified   bool
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+func (u *zendeskUser) staff() bool { return u.Role == "agent" || u.Role == "admin" }
+
+type zendeskKey struct {
+	fingerprint [sha256.Size]byte
+	created     time.Time
+	done        bool
+	body        []byte
+	location    string
+}
+
+type rateWindow struct {
+	start time.Time
+	count int
+}
+
+// Zendesk's documented times.
+const (
+	zendeskKeyLife     = 2 * time.Hour
+	zendeskTokenLife   = 30 * time.Minute
+	zendeskTokenMin    = 300
+	zendeskTokenMax    = 172800
+	zendeskExportDelay = 60 * time.Second
+	zendeskMaxBody     = 8 << 20
+	zendeskMaxComment  = 65535
+	zendeskMaxComments = 5000
+)
+
+func newZendesk(s *Sandbox) *zendesk {
+	z := &zendesk{
+		s:       s,
+		clients: map[string]*zendeskClient{}, tokens: map[string]*zendeskToken{},
+		apiTokens: map[string]string{}, users: map[int64]*zendeskUser{},
+		byEmail: map[string]*zendeskUser{}, byExternal: map[string]*zendeskUser{},
+		tickets: map[int64]*zendeskTicket{}, webhooks: map[string]*zendeskWebhook{},
+		triggers: map[int64]*zendeskTrigger{}, keys: map[string]*zendeskKey{},
+		windows:   map[string]*rateWindow{},
+		accountID: 21474836,
+		// Larger than 2^32, as ids of today's accounts are.
+		nextID: 360_000_000_000, nextTicket: 1000,
+		limits: ZendeskLimits{Incremental: 10},
+	}
+	z.seed()
+	z.register()
+	s.codeErrors["zendesk"] = z.codeError
+	return z
+}
+
+func (z *zendesk) register() {
+	route := func(method, path, op string, h http.HandlerFunc) { z.handle(method, path, op, h) }
+	route("POST", "/oauth/tokens", "oauth_tokens", z.mintToken)
+
+	route("POST", "/api/v2/tickets", "tickets_create", z.auth("tickets:write", z.createTicket))
+	route("GET", "/api/v2/tickets", "tickets_list", z.auth("tickets:read", z.listTickets))
+	route("GET", "/api/v2/tickets/show_many", "tickets_show_many", z.auth("tickets:read", z.showMany))
+	route("GET", "/api/v2/tickets/{id}", "tickets_show", z.auth("tickets:read", z.showTicket))
+	route("PUT", "/api/v2/tickets/{id}", "tickets_update", z.auth("tickets:write", z.updateTicket))
+	route("DELETE", "/api/v2/tickets/{id}", "tickets_delete", z.auth("tickets:write", z.deleteTicket))
+	route("GET", "/api/v2/tickets/{id}/comments", "tickets_comments", z.auth("tickets:read", z.listComments))
+	route("GET", "/api/v2/tickets/{id}/tags", "tickets_tags", z.auth("tickets:read", z.ticketTags))
+	route("PUT", "/api/v2/tickets/{id}/tags", "tickets_tags", z.auth("tickets:write", z.ticketTags))
+	route("POST", "/api/v2/tickets/{id}/tags", "tickets_tags", z.auth("tickets:write", z.ticketTags))
+	route("DELETE", "/api/v2/tickets/{id}/tags", "tickets_tags", z.auth("tickets:write", z.ticketTags))
+	route("POST", "/api/v2/tickets/{id}/merge", "tickets_merge", z.auth("tickets:write", z.mergeTickets))
+	route("PUT", "/api/v2/tickets/{id}/mark_as_spam", "tickets_mark_as_spam", z.auth("tickets:write", z.spamTicket))
+	route("GET", "/api/v2/deleted_tickets", "deleted_tickets_list", z.auth("tickets:read", z.listDeleted))
+	route("PUT", "/api/v2/deleted_tickets/{id}/restore", "deleted_tickets_restore", z.auth("tickets:write", z.restoreTicket))
+	route("GET", "/api/v2/incremental/tickets/cursor", "incremental_tickets_cursor", z.auth("tickets:read", z.incrementalTickets))
+
+	route("POST", "/api/v2/users/create_or_update", "users_create_or_update", z.auth("users:write", z.createOrUpdateUser))
+	route("GET", "/api/v2/users/me", "users_me", z.me)
+	route("GET", "/api/v2/users/show_many", "users_show_many", z.auth("users:read", z.showManyUsers))
+	route("GET", "/api/v2/users/{id}", "users_show", z.auth("users:read", z.showUser))
+
+	z.registerAdmin()
+	z.handle("", "/", "unknown", func(w http.ResponseWriter, _ *http.Request) {
+		zdFail(w, http.StatusNotFound, "InvalidEndpoint", "Not found")
+	})
+}
+
+// zdWrite answers with JSON as Zendesk does.
+func zdWrite(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
+}
+
+// zdFail answers with the older error body: a code and a description.
+func zdFail(w http.ResponseWriter, status int, code, description string) {
+	zdWrite(w, status, map[string]any{"error": code, "description": description})
+}
+
+// zdTitled answers with the second error body, whose error is an object.
+func zdTitled(w http.ResponseWriter, status int, title, message string) {
+	zdWrite(w, status, map[string]any{"error": map[string]string{"title": title, "message": message}})
+}
+
+// zdErrors answers with the newer APIs' list of errors.
+func zdErrors(w http.ResponseWriter, status int, code, detail string) {
+	zdWrite(w, status, map[string]any{"errors": []map[string]any{{
+		"code": code, "title": code, "detail": detail, "status": strconv.Itoa(status),
+	}}})
+}
+
+func zdForbidden(w http.ResponseWriter) {
+	zdTitled(w, http.StatusForbidden, "Forbidden",
+		"You do not have access to this page. Please contact the account owner of this help desk for further help.")
+}
+
+func zdInvalidAttribute(w http.ResponseWriter, attribute, why string) {
+	zdTitled(w, http.StatusBadRequest, "Invalid attribute",
+		fmt.Sprintf("You passed an invalid value for the %s attribute. %s", attribute, why))
+}
+
+// zdInvalid collects the details of a 422 RecordInvalid.
+type zdInvalid map[string][]zdDetail
+
+type zdDetail struct {
+	Description string `json:"description"`
+	Error       string `json:"error,omitempty"`
+}
+
+func (v zdInvalid) add(field, code, description string) {
+	v[field] = append(v[field], zdDetail{description, code})
+}
+
+func (v zdInvalid) write(w http.ResponseWriter) {
+	zdWrite(w, http.StatusUnprocessableEntity, map[string]any{
+		"error": "RecordInvalid", "description": "Record validation errors", "details": v,
+	})
+}
+
+// codeError renders an injected fault in the vendor's own shape.
+func (z *zendesk) codeError(w http.ResponseWriter, code string) {
+	switch code {
+	case "invalid_client", "invalid_grant", "invalid_scope", "invalid_token", "unauthorized_client":
+		zdOAuthError(w, code)
+	case "RecordInvalid":
+		zdInvalid{"base": {{"Ticket: is invalid", "InvalidValue"}}}.write(w)
+	case "RecordNotFound":
+		zdFail(w, http.StatusNotFound, code, "Not found")
+	case "IdempotentRequestError":
+		zdFail(w, http.StatusBadRequest, code, zdKeyReused)
+	case "IdempotentRequestInProgress":
+		zdFail(w, http.StatusConflict, code, zdKeyBusy)
+	case "UpdateConflict":
+		zdFail(w, http.StatusConflict, code, zdStale)
+	case "APIRateLimitExceeded":
+		w.Header().Set("Retry-After", "30")
+		zdFail(w, http.StatusTooManyRequests, code, zdRateText)
+	case "Forbidden":
+		zdForbidden(w)
+	case "unavailable":
+		zdFail(w, http.StatusServiceUnavailable, code, "Service unavailable")
+	default:
+		zdFail(w, http.StatusBadRequest, code, code)
+	}
+}
+
+const (
+	zdKeyReused = "Same Idempotency-Key used with different request parameters"
+	zdKeyBusy   = "A request with the same Idempotency-Key is in progress"
+	zdStale     = "Safe Update prevented the update due to outdated ticket data. Please get the latest ticket data and try again."
+	zdRateText  = "Number of allowed API requests per minute exceeded"
+)
+
+// zdCaller is whom a request is made as and what its token allows. API tokens
+// have every scope of their user.
+type zdCaller struct {
+	user   *zendeskUser
+	scopes []string
+	all    bool
+}
+
+// allows reports whether the caller holds scope, as "read", "write" or
+// "resource:access".
+func (c zdCaller) allows(scope string) bool {
+	if c.all {
+		return true
+	}
+	_, access, _ := strings.Cut(scope, ":")
+	return slices.Contains(c.scopes, scope) || (access != "" && slices.Contains(c.scopes, access))
+}
+
+type zdHandler func(w http.ResponseWriter, r *http.Request, c zdCaller)
+
+// auth runs h under the sandbox's lock for an agent or admin whose token has
+// the scope.
+func (z *zendesk) auth(scope string, h zdHandler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		z.s.mu.Lock()
+		defer z.s.mu.Unlock()
+		c, ok := z.authenticate(w, r)
+		if !ok {
+			return
+		}
+		if c.user == nil {
+			zdWrite(w, http.StatusUnauthorized, map[string]string{"error": "Couldn't authenticate you"})
+			return
+		}
+		if !z.admit(w, "account", z.limits.Account, time.Minute) {
+			return
+		}
+		if !c.allows(scope) {
+			_, access, _ := strings.Cut(scope, ":")
+			zdFail(w, http.StatusForbidden, "Forbidden", "Missing the following required scopes: "+access)
+			return
+		}
+		if !c.user.staff() {
+			zdForbidden(w)
+			return
+		}
+		h(w, r, c)
+	}
+}
+
+// authenticate returns the caller; a nil user is an anonymous request. On
+// refused credentials it answers and returns false.
+func (z *zendesk) authenticate(w http.ResponseWriter, r *http.Request) (zdCaller, bool) {
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		return zdCaller{}, true
+	}
+	scheme, rest, _ := strings.Cut(header, " ")
+	switch strings.ToLower(scheme) {
+	case "bearer":
+		t := z.tokens[rest]
+		if t == nil || !z.s.now().Before(t.expires) || z.users[t.user].Suspended {
+			zdOAuthError(w, "invalid_token")
+			return zdCaller{}, false
+		}
+		return zdCaller{user: z.users[t.user], scopes: t.scopes}, true
+	case "basic":
+		if u := z.basic(r); u != nil {
+			return zdCaller{user: u, all: true}, true
+		}
+	}
+	zdWrite(w, http.StatusUnauthorized, map[string]string{"error": "Couldn't authenticate you"})
+	return zdCaller{}, false
+}
+
+// basic accepts "{email}/token" with an API token. E-mail with a password is
+// gone since January 2026.
+func (z *zendesk) basic(r *http.Request) *zendeskUser {
+	name, secret, ok := r.BasicAuth()
+	email, isToken := strings.CutSuffix(name, "/token")
+	if !ok || !isToken {
+		return nil
+	}
+	want, ok := z.apiTokens[strings.ToLower(email)]
+	if !ok || !hmac.Equal([]byte(want), []byte(secret)) {
+		return nil
+	}
+	u := z.userByEmail(email)
+	if u == nil || u.Suspended {
+		return nil
+	}
+	return u
+}
+
+// admit counts a request against a limit and answers 429 when it is over.
+func (z *zendesk) admit(w http.ResponseWriter, name string, limit int, per time.Duration) bool {
+	if limit <= 0 {
+		return true
+	}
+	now := z.s.now()
+	win := z.windows[name]
+	if win == nil || now.Sub(win.start) >= per {
+		win = &rateWindow{start: now}
+		z.windows[name] = win
+	}
+	win.count++
+	reset := int(win.start.Add(per).Sub(now)/time.Second) + 1
+	if name == "account" {
+		w.Header().Set("X-Rate-Limit", strconv.Itoa(limit))
+		w.Header().Set("X-Rate-Limit-Remaining", strconv.Itoa(max(0, limit-win.count)))
+		w.Header().Set("Ratelimit-Limit", strconv.Itoa(limit))
+		w.Header().Set("Ratelimit-Remaining", strconv.Itoa(max(0, limit-win.count)))
+		w.Header().Set("Ratelimit-Reset", strconv.Itoa(reset))
+	}
+	if win.count <= limit {
+		return true
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(reset))
+	zdFail(w, http.StatusTooManyRequests, "APIRateLimitExceeded", zdRateText)
+	return false
+}
+
+// zdObject is a decoded JSON object whose fields are read with their type
+// checked; the first wrong one is remembered.
+type zdObject struct {
+	fields map[string]json.RawMessage
+	bad    string // attribute
+	why    string
+}
+
+// has reports whether the field was sent, even as null.
+func (o *zdObject) has(name string) bool {
+	_, ok := o.fields[name]
+	return ok
+}
+
+func (o *zdObject) null(name string) bool {
+	raw, ok := o.fields[name]
+	return !ok || string(raw) == "null"
+}
+
+func (o *zdObject) wrong(name, why string) {
+	if o.bad == "" {
+		o.bad, o.why = name, why
+	}
+}
+
+func (o *zdObject) str(name string) string {
+	if o.null(name) {
+		return ""
+	}
+	var v string
+	if json.Unmarshal(o.fields[name], &v) == nil {
+		return v
+	}
+	var n json.Number
+	if json.Unmarshal(o.fields[name], &n) == nil {
+		return n.String() // Zendesk turns numbers into text, external ids above all
+	}
+	o.wrong(name, "Must be a string")
+	return ""
+}
+
+// id reads a numeric id, sent as a number or as digits.
+func (o *zdObject) id(name string) int64 {
+	if o.null(name) {
+		return 0
+	}
+	raw := strings.Trim(string(o.fields[name]), `"`)
+	n, err := strconv.ParseInt(raw, 10, 64)
+	if err != nil || n < 0 {
+		o.wrong(name, "Must be an integer")
+		return 0
+	}
+	return n
+}
+
+func (o *zdObject) flag(name string, def bool) bool {
+	if o.null(name) {
+		return def
+	}
+	switch strings.Trim(string(o.fields[name]), `"`) {
+	case "true", "1":
+		return true
+	case "false", "0":
+		return false
+	}
+	o.wrong(name, "Must be a boolean")
+	return def
+}
+
+func (o *zdObject) object(name string) (*zdObject, bool) {
+	if o.null(name) {
+		return nil, false
+	}
+	var m map[string]json.RawMessage
+	if json.Unmarshal(o.fields[name], &m) != nil {
+		o.wrong(name, "Must be an object")
+		return nil, false
+	}
+	return &zdObject{fields: m}, true
+}
+
+// ids reads a list of numeric ids.
+func (o *zdObject) ids(name string) []int64 {
+	if o.null(name) {
+		return nil
+	}
+	var list []int64
+	if json.Unmarshal(o.fields[name], &list) != nil {
+		o.wrong(name, "Must be a list of integers")
+		return nil
+	}
+	return list
+}
+
+var zdTagSplit = regexp.MustCompile(`[\s,]+`)
+
+// tags reads a list of tags or a string of them, normalised as Zendesk does:
+// lower case, no blanks, no doubles, sorted.
+func (o *zdObject) tags(name string) []string {
+	if o.null(name) {
+		return []string{}
+	}
+	var list []string
+	if json.Unmarshal(o.fields[name], &list) != nil {
+		var one string
+		if json.Unmarshal(o.fields[name], &one) != nil {
+			o.wrong(name, "Must be a list of strings")
+			return []string{}
+		}
+		list = []string{one}
+	}
+	return zdNormalTags(list)
+}
+
+func zdNormalTags(list []string) []string {
+	out := []string{}
+	for _, t := range list {
+		for _, word := range zdTagSplit.Split(strings.ToLower(t), -1) {
+			if word != "" {
+				out = append(out, word)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// ok answers 400 and returns false when a field had the wrong type.
+func (o *zdObject) ok(w http.ResponseWriter) bool {
+	if o.bad == "" {
+		return true
+	}
+	zdInvalidAttribute(w, o.bad, o.why)
+	return false
+}
+
+var errUnreadable = errors.New("unreadable")
+
+// zdBody reads a JSON request body, answering for itself when it cannot.
+func zdBody(w http.ResponseWriter, r *http.Request) (*zdObject, []byte, error) {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if media != "application/json" {
+		zdFail(w, http.StatusUnsupportedMediaType, "UnsupportedMediaType", "Content-Type must be application/json")
+		return nil, nil, errUnreadable
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, zendeskMaxBody))
+	if err != nil {
+		zdFail(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Request body too large")
+		return nil, nil, errUnreadable
+	}
+	var m map[string]json.RawMessage
+	if json.Unmarshal(raw, &m) != nil {
+		zdWrite(w, http.StatusUnprocessableEntity, map[string]string{
+			"error": "Unprocessable Entity", "message": "Server could not parse JSON",
+		})
+		return nil, nil, errUnreadable
+	}
+	return &zdObject{fields: m}, raw, nil
+}
+
+// zdWrapped reads a body of the form {"name": {…}}.
+func zdWrapped(w http.ResponseWriter, r *http.Request, name string) (*zdObject, []byte, bool) {
+	body, raw, err := zdBody(w, r)
+	if err != nil {
+		return nil, nil, false
+	}
+	inner, ok := body.object(name)
+	if !ok {
+		zdTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter "+name+" is required")
+		return nil, nil, false
+	}
+	return inner, raw, true
+}
+
+// zdPathID reads the id of the path; a ".json" suffix is allowed.
+func zdPathID(w http.ResponseWriter, r *http.Request) (int64, bool) {
+	n, err := strconv.ParseInt(strings.TrimSuffix(r.PathValue("id"), ".json"), 10, 64)
+	if err != nil || n <= 0 {
+		zdInvalidAttribute(w, "id", "Invalid parameter: id must be an integer")
+		return 0, false
+	}
+	return n, true
+}
+
+func zdIDList(raw string) ([]int64, bool) {
+	var ids []int64
+	for part := range strings.SplitSeq(raw, ",") {
+		n, err := strconv.ParseInt(strings.TrimSpace(part), 10, 64)
+		if err != nil || n <= 0 {
+			return nil, false
+		}
+		ids = append(ids, n)
+	}
+	return ids, true
+}
+
+func zdTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
+
+// orNull renders a zero value as JSON null, as Zendesk does for what is unset.
+func orNull[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}
+
+func zdSorted[T any](m map[int64]T) []T {
+	ids := make([]int64, 0, len(m))
+	for id := range m {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	out := make([]T, len(ids))
+	for i, id := range ids {
+		out[i] = m[id]
+	}
+	return out
+}
+
+// zdPage is one page of a list: offset pages by ?page=&per_page=, cursor pages
+// by ?page[size]=&page[after]=.
+func zdPage[T any](w http.ResponseWriter, r *http.Request, name string, list []T, base string, id func(T) int64, view func(T) any) {
+	q := r.URL.Query()
+	body := map[string]any{}
+	var page []T
+	if q.Has("page[size]") || q.Has("page[after]") {
+		size, ok := zdPageSize(w, cmp.Or(q.Get("page[size]"), "100"), "page[size]")
+		if !ok {
+			return
+		}
+		start := 0
+		if after := q.Get("page[after]"); after != "" {
+			last, err := zdCursorID(after)
+			if err != nil {
+				zdFail(w, http.StatusBadRequest, "InvalidPaginationParameter", "page[after] is invalid")
+				return
+			}
+			if i := slices.IndexFunc(list, func(v T) bool { return id(v) == last }); i >= 0 {
+				start = i + 1
+			} else {
+				start = len(list)
+			}
+		}
+		page = list[start:min(len(list), start+size)]
+		more := start+len(page) < len(list)
+		meta := map[string]any{"has_more": more, "after_cursor": nil, "before_cursor": nil}
+		links := map[string]any{"next": nil, "prev": nil}
+		if len(page) > 0 {
+			after := zdCursor(id(page[len(page)-1]))
+			meta["after_cursor"] = after
+			meta["before_cursor"] = zdCursor(id(page[0]))
+			if more {
+				next := r.URL.Query()
+				next.Set("page[size]", strconv.Itoa(size))
+				next.Set("page[after]", after)
+				links["next"] = base + "?" + next.Encode()
+			}
+		}
+		body["meta"], body["links"] = meta, links
+	} else {
+		size, ok := zdPageSize(w, cmp.Or(q.Get("per_page"), "100"), "per_page")
+		if !ok {
+			return
+		}
+		n, err := strconv.Atoi(cmp.Or(q.Get("page"), "1"))
+		if err != nil || n < 1 || n > 1_000_000 {
+			zdInvalidAttribute(w, "page", "Must be a positive integer")
+			return
+		}
+		start := min(len(list), (n-1)*size)
+		page = list[start:min(len(list), start+size)]
+		body["count"], body["next_page"], body["previous_page"] = len(list), nil, nil
+		link := func(n int) string {
+			next := r.URL.Query()
+			next.Set("page", strconv.Itoa(n))
+			return base + "?" + next.Encode()
+		}
+		if start+len(page) < len(list) {
+			body["next_page"] = link(n + 1)
+		}
+		if n > 1 {
+			body["previous_page"] = link(n - 1)
+		}
+	}
+	rows := make([]any, 0, len(page))
+	for _, v := range page {
+		rows = append(rows, view(v))
+	}
+	body[name] = rows
+	zdWrite(w, http.StatusOK, body)
+}
+
+func zdPageSize(w http.ResponseWriter, raw, name string) (int, bool) {
+	n, err := strconv.Atoi(raw)
+	if err != nil || n < 1 {
+		zdInvalidAttribute(w, name, "Must be a positive integer")
+		return 0, false
+	}
+	return min(n, 100), true
+}
+
+func zdCursor(id int64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte("o:" + strconv.FormatInt(id, 10)))
+}
+
+func zdCursorID(s string) (int64, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimPrefix(string(raw), "o:"), 10, 64)
+}

@@ -1,0 +1,504 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ZendeskState is what the Zendesk stand-in holds, for /state.
+type ZendeskState struct {
+	Tickets []ZendeskTicket `json:"tickets"`
+	Users   []ZendeskPerson `json:"users"`
+}
+
+// ZendeskPerson is a user of the stand-in's account.
+type ZendeskPerson struct {
+	ID         int64  `json:"id"`
+	Name       string `json:"name"`
+	Email      string `json:"email,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
+	Role       string `json:"role"`
+	Suspended  bool   `json:"suspended,omitempty"`
+}
+
+func (z *zendesk) state() ZendeskState {
+	st := ZendeskState{Tickets: []ZendeskTicket{}, Users: []ZendeskPerson{}}
+	for _, t := range zdSorted(z.tickets) {
+		st.Tickets = append(st.Tickets, t.snapshot())
+	}
+	for _, u := range zdSorted(z.users) {
+		st.Users = append(st.Users, ZendeskPerson{u.ID, u.Name, u.Email, u.ExternalID, u.Role, u.Suspended})
+	}
+	return st
+}
+
+// seed puts the fixture's people and credentials in place.
+func (z *zendesk) seed() {
+	f := z.s.fix.Zendesk
+	now := z.s.now()
+	person := func(id int64, name, email, role string) {
+		u := &zendeskUser{ID: id, Name: name, Role: role, Verified: true, CreatedAt: now, UpdatedAt: now}
+		z.users[id] = u
+		z.setKeys(u, email, "")
+	}
+	person(f.OwnUserID, "caseroom", strings.ToLower(f.Email), "admin")
+	person(f.AgentIDs[0], "Alex Agent", "alex@caseroom.example", "agent")
+	person(f.AgentIDs[1], "Billie Agent", "billie@caseroom.example", "agent")
+	z.serviceUser = f.OwnUserID
+	z.apiTokens[strings.ToLower(f.Email)] = f.APIToken
+	z.clients[f.ClientID] = &zendeskClient{
+		id: f.ClientID, secret: f.ClientSecret, owner: f.OwnUserID, lifetime: zendeskTokenLife,
+	}
+}
+
+// handle registers an operation under /zendesk. Every path but those that end
+// in an id also answers with the ".json" suffix of older clients.
+func (z *zendesk) handle(method, path, op string, h http.HandlerFunc) {
+	register := func(path string) {
+		z.s.mux.Handle(strings.TrimSpace(method+" /zendesk"+path), z.s.handle("zendesk", op, func(w http.ResponseWriter, r *http.Request) {
+			z.s.mu.Lock()
+			z.origin = z.s.baseURL(r) + "/zendesk"
+			z.s.mu.Unlock()
+			h(w, r)
+		}))
+	}
+	register(path)
+	if path != "/" && !strings.HasSuffix(path, "}") && strings.HasPrefix(path, "/api/") {
+		register(path + ".json")
+	}
+}
+
+func (z *zendesk) url(path string) string { return z.origin + path }
+
+// ZendeskDesk is the account from the inside: what agents, admins and the
+// system do. Every method that changes a ticket moves its updated_at to the
+// sandbox's clock.
+type ZendeskDesk struct{ z *zendesk }
+
+// Zendesk returns the inside of the Zendesk account.
+func (s *Sandbox) Zendesk() ZendeskDesk { return ZendeskDesk{s.zendesk} }
+
+// ErrNoRecord means that an action names a ticket, case or person that does not exist.
+var ErrNoRecord = errors.New("sandbox: no such record")
+
+// Tickets returns all tickets by id, deleted ones included.
+func (d ZendeskDesk) Tickets() []ZendeskTicket {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	return d.z.state().Tickets
+}
+
+// Ticket returns one ticket.
+func (d ZendeskDesk) Ticket(id int64) (ZendeskTicket, error) {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	t := d.z.tickets[id]
+	if t == nil {
+		return ZendeskTicket{}, ErrNoRecord
+	}
+	return t.snapshot(), nil
+}
+
+// Users returns all users by id.
+func (d ZendeskDesk) Users() []ZendeskPerson {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	return d.z.state().Users
+}
+
+// OnChange calls f for every change, in order. f runs under the sandbox's lock:
+// it must hand the event on and return.
+func (d ZendeskDesk) OnChange(f func(ZendeskEvent)) {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	d.z.onChange = f
+}
+
+// SetLimits replaces the rate limits.
+func (d ZendeskDesk) SetLimits(l ZendeskLimits) {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	d.z.limits = l
+	d.z.windows = map[string]*rateWindow{}
+}
+
+// SetTokenLifetime sets how long new OAuth tokens live when the request names
+// no expires_in.
+func (d ZendeskDesk) SetTokenLifetime(life time.Duration) {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	for _, c := range d.z.clients {
+		c.lifetime = life
+	}
+}
+
+// RevokeTokens makes every OAuth token invalid, as deleting them does.
+func (d ZendeskDesk) RevokeTokens() {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	clear(d.z.tokens)
+}
+
+// RotateSecret replaces the OAuth client's secret. Tokens already minted live on.
+func (d ZendeskDesk) RotateSecret(secret string) {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	for _, c := range d.z.clients {
+		c.secret = secret
+	}
+}
+
+// EndAPITokens removes all API tokens, as Zendesk does on 30 April 2027.
+func (d ZendeskDesk) EndAPITokens() {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	clear(d.z.apiTokens)
+}
+
+// SetRole changes a user's role: "end-user", "agent" or "admin".
+func (d ZendeskDesk) SetRole(user int64, role string) error {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	u := d.z.users[user]
+	if u == nil {
+		return ErrNoRecord
+	}
+	u.Role = role
+	return nil
+}
+
+// Suspend suspends a user.
+func (d ZendeskDesk) Suspend(user int64) error {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	u := d.z.users[user]
+	if u == nil {
+		return ErrNoRecord
+	}
+	u.Suspended = true
+	return nil
+}
+
+// AddAgent adds an agent to the account.
+func (d ZendeskDesk) AddAgent(name, email string) (id int64) {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	return d.z.addUser(name, email, "", "agent").ID
+}
+
+// HoldCreates keeps ticket creations in progress until release is called: the
+// window in which the same Idempotency-Key answers 409.
+func (d ZendeskDesk) HoldCreates() (release func()) {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	hold := make(chan struct{})
+	d.z.hold = hold
+	return func() {
+		d.z.s.mu.Lock()
+		defer d.z.s.mu.Unlock()
+		if d.z.hold == hold {
+			d.z.hold = nil
+			close(hold)
+		}
+	}
+}
+
+// Create makes a ticket as an agent would in the agent interface.
+func (d ZendeskDesk) Create(subject, body string, requester int64, tags ...string) (int64, error) {
+	z := d.z
+	z.s.mu.Lock()
+	defer z.s.mu.Unlock()
+	if z.users[requester] == nil {
+		return 0, ErrNoRecord
+	}
+	z.nextTicket++
+	z.nextID += 2
+	now := z.s.now().UTC()
+	t := &zendeskTicket{ZendeskTicket: ZendeskTicket{
+		ID: z.nextTicket, Subject: subject, Status: "new", RequesterID: requester, SubmitterID: requester,
+		Tags: zdNormalTags(tags), CreatedAt: now,
+		Comments: []ZendeskComment{{ID: z.nextID - 1, auditID: z.nextID, AuthorID: requester, Body: body, Public: true, CreatedAt: now}},
+	}}
+	z.tickets[t.ID] = t
+	z.touch(t)
+	z.emit("created", t, requester, nil, nil)
+	return t.ID, nil
+}
+
+// change runs f on a live ticket that may still be changed.
+func (d ZendeskDesk) change(ticket, actor int64, f func(t *zendeskTicket) error) error {
+	z := d.z
+	z.s.mu.Lock()
+	defer z.s.mu.Unlock()
+	t := z.tickets[ticket]
+	if t == nil || t.deleted() {
+		return fmt.Errorf("ticket %d: %w", ticket, ErrNoRecord)
+	}
+	if t.Status == "closed" {
+		return fmt.Errorf("sandbox: ticket %d is closed", ticket)
+	}
+	before := t.snapshot()
+	if err := f(t); err != nil {
+		return err
+	}
+	z.touch(t)
+	z.emitChanges(t, before, actor)
+	return nil
+}
+
+// Assign gives the ticket to an agent, who opens it if it is new; 0 unassigns it.
+func (d ZendeskDesk) Assign(ticket, agent int64) error {
+	return d.change(ticket, agent, func(t *zendeskTicket) error {
+		if u := d.z.users[agent]; agent != 0 && (u == nil || !u.staff()) {
+			return fmt.Errorf("agent %d: %w", agent, ErrNoRecord)
+		}
+		t.AssigneeID = agent
+		if agent != 0 && t.Status == "new" {
+			t.Status = "open"
+		}
+		return nil
+	})
+}
+
+// SetStatus sets new, open, pending, hold, solved or closed.
+func (d ZendeskDesk) SetStatus(ticket int64, status string) error {
+	if !slices.Contains(zdStatuses, status) {
+		return fmt.Errorf("sandbox: no status %q", status)
+	}
+	return d.change(ticket, 0, func(t *zendeskTicket) error {
+		t.Status = status
+		return nil
+	})
+}
+
+// Solve solves the ticket.
+func (d ZendeskDesk) Solve(ticket int64) error { return d.SetStatus(ticket, "solved") }
+
+// Reopen opens a solved ticket again.
+func (d ZendeskDesk) Reopen(ticket int64) error { return d.SetStatus(ticket, "open") }
+
+// Close closes the ticket for good.
+func (d ZendeskDesk) Close(ticket int64) error { return d.SetStatus(ticket, "closed") }
+
+// Tag replaces the ticket's tags.
+func (d ZendeskDesk) Tag(ticket int64, tags ...string) error {
+	return d.change(ticket, 0, func(t *zendeskTicket) error {
+		t.Tags = zdNormalTags(tags)
+		return nil
+	})
+}
+
+// Comment adds a comment.
+func (d ZendeskDesk) Comment(ticket, author int64, body string, public bool) error {
+	return d.change(ticket, author, func(t *zendeskTicket) error {
+		if d.z.users[author] == nil {
+			return fmt.Errorf("author %d: %w", author, ErrNoRecord)
+		}
+		d.z.addComment(t, author, ZendeskComment{AuthorID: author, Body: body, Public: public})
+		return nil
+	})
+}
+
+// SystemChange moves the ticket in the incremental export but not its
+// updated_at, as some of Zendesk's own changes do.
+func (d ZendeskDesk) SystemChange(ticket int64) error {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	t := d.z.tickets[ticket]
+	if t == nil {
+		return ErrNoRecord
+	}
+	d.z.systemTouch(t)
+	return nil
+}
+
+// Delete soft-deletes the ticket.
+func (d ZendeskDesk) Delete(ticket int64) error {
+	return d.withLive(ticket, func(t *zendeskTicket) { d.z.softDelete(t, d.z.serviceUser) })
+}
+
+// MarkSpam deletes the ticket as spam and suspends its requester.
+func (d ZendeskDesk) MarkSpam(ticket int64) error {
+	return d.withLive(ticket, func(t *zendeskTicket) { d.z.spam(t, d.z.serviceUser) })
+}
+
+func (d ZendeskDesk) withLive(ticket int64, f func(*zendeskTicket)) error {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	t := d.z.tickets[ticket]
+	if t == nil || t.deleted() {
+		return fmt.Errorf("ticket %d: %w", ticket, ErrNoRecord)
+	}
+	f(t)
+	return nil
+}
+
+// Undelete restores a soft-deleted ticket.
+func (d ZendeskDesk) Undelete(ticket int64) error {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	t := d.z.tickets[ticket]
+	if t == nil || !t.deleted() || t.purged {
+		return fmt.Errorf("deleted ticket %d: %w", ticket, ErrNoRecord)
+	}
+	d.z.undelete(t, d.z.serviceUser)
+	return nil
+}
+
+// PermanentlyDelete scrubs a soft-deleted ticket. Its row stays in the
+// incremental export.
+func (d ZendeskDesk) PermanentlyDelete(ticket int64) error {
+	z := d.z
+	z.s.mu.Lock()
+	defer z.s.mu.Unlock()
+	t := z.tickets[ticket]
+	if t == nil || !t.deleted() || t.purged {
+		return fmt.Errorf("deleted ticket %d: %w", ticket, ErrNoRecord)
+	}
+	t.purged, t.Subject, t.Comments = true, "SCRUBBED", nil
+	z.touch(t)
+	z.emit("permanently_deleted", t, z.serviceUser, nil, nil)
+	return nil
+}
+
+// Merge closes the sources into target.
+func (d ZendeskDesk) Merge(target int64, sources ...int64) error {
+	z := d.z
+	z.s.mu.Lock()
+	defer z.s.mu.Unlock()
+	return z.merge(target, sources, z.serviceUser, "", "", false, false)
+}
+
+func (z *zendesk) softDelete(t *zendeskTicket, actor int64) {
+	t.beforeDelete, t.Status = t.Status, "deleted"
+	z.touch(t)
+	z.emit("soft_deleted", t, actor, nil, nil)
+}
+
+func (z *zendesk) undelete(t *zendeskTicket, actor int64) {
+	t.Status = t.beforeDelete
+	z.touch(t)
+	z.emit("undeleted", t, actor, nil, nil)
+}
+
+func (z *zendesk) spam(t *zendeskTicket, actor int64) {
+	if u := z.users[t.RequesterID]; u != nil && !u.staff() {
+		u.Suspended = true
+	}
+	z.emit("marked_as_spam", t, actor, nil, nil)
+	z.softDelete(t, actor)
+}
+
+func (z *zendesk) merge(target int64, sources []int64, actor int64, targetText, sourceText string, targetPublic, sourcePublic bool) error {
+	into := z.tickets[target]
+	if into == nil || into.deleted() || into.Status == "closed" {
+		return fmt.Errorf("ticket %d: %w", target, ErrNoRecord)
+	}
+	for _, id := range sources {
+		t := z.tickets[id]
+		if t == nil || t.deleted() || t.Status == "closed" || id == target {
+			return fmt.Errorf("ticket %d: %w", id, ErrNoRecord)
+		}
+	}
+	for _, id := range sources {
+		t := z.tickets[id]
+		before := t.snapshot()
+		text := sourceText
+		if text == "" {
+			text = "This request was closed and merged into request #" + strconv.FormatInt(target, 10)
+		}
+		t.Status, t.MergedInto = "closed", target
+		t.Tags = zdNormalTags(append(slices.Clone(t.Tags), "closed_by_merge"))
+		z.touch(t)
+		z.addComment(t, actor, ZendeskComment{AuthorID: actor, Body: text, Public: sourcePublic, merge: target})
+		z.emit("merged", t, actor, nil, target)
+		z.emitChanges(t, before, actor)
+		text = targetText
+		if text == "" {
+			text = "Request #" + strconv.FormatInt(id, 10) + " was closed and merged into this request."
+		}
+		z.touch(into)
+		z.addComment(into, actor, ZendeskComment{AuthorID: actor, Body: text, Public: targetPublic, merge: id})
+	}
+	return nil
+}
+
+// deleteTicket is DELETE /api/v2/tickets/{id}.
+func (z *zendesk) deleteTicket(w http.ResponseWriter, r *http.Request, c zdCaller) {
+	if t, ok := z.live(w, r); ok {
+		z.softDelete(t, c.user.ID)
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// spamTicket is PUT /api/v2/tickets/{id}/mark_as_spam.
+func (z *zendesk) spamTicket(w http.ResponseWriter, r *http.Request, c zdCaller) {
+	if t, ok := z.live(w, r); ok {
+		z.spam(t, c.user.ID)
+		zdWrite(w, http.StatusOK, map[string]any{})
+	}
+}
+
+// mergeTickets is POST /api/v2/tickets/{id}/merge, done at once here though
+// the answer is a background job's.
+func (z *zendesk) mergeTickets(w http.ResponseWriter, r *http.Request, c zdCaller) {
+	o, _, err := zdBody(w, r)
+	if err != nil {
+		return
+	}
+	t, ok := z.live(w, r)
+	if !ok {
+		return
+	}
+	ids := o.ids("ids")
+	targetText, sourceText := o.str("target_comment"), o.str("source_comment")
+	targetPublic, sourcePublic := o.flag("target_comment_is_public", false), o.flag("source_comment_is_public", false)
+	if !o.ok(w) {
+		return
+	}
+	if len(ids) == 0 {
+		zdTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter ids is required")
+		return
+	}
+	if z.merge(t.ID, ids, c.user.ID, targetText, sourceText, targetPublic, sourcePublic) != nil {
+		zdInvalid{"base": {{"Merge: a ticket can not be merged", "InvalidValue"}}}.write(w)
+		return
+	}
+	job := z.s.id(16)
+	zdWrite(w, http.StatusOK, map[string]any{"job_status": map[string]any{
+		"id": job, "url": z.url("/api/v2/job_statuses/" + job + ".json"), "status": "queued",
+		"total": len(ids), "progress": nil, "message": nil, "results": nil,
+	}})
+}
+
+// listDeleted is GET /api/v2/deleted_tickets: what can still be restored.
+func (z *zendesk) listDeleted(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+	list := slices.DeleteFunc(zdSorted(z.tickets), func(t *zendeskTicket) bool { return !t.deleted() || t.purged })
+	zdPage(w, r, "deleted_tickets", list, z.url("/api/v2/deleted_tickets.json"),
+		func(t *zendeskTicket) int64 { return t.ID }, func(t *zendeskTicket) any {
+			return map[string]any{
+				"id": t.ID, "subject": t.Subject, "previous_state": t.beforeDelete, "deleted_at": zdTime(t.UpdatedAt),
+				"actor": map[string]any{"id": z.serviceUser, "name": z.users[z.serviceUser].Name},
+			}
+		})
+}
+
+// restoreTicket is PUT /api/v2/deleted_tickets/{id}/restore.
+func (z *zendesk) restoreTicket(w http.ResponseWriter, r *http.Request, c zdCaller) {
+	id, ok := zdPathID(w, r)
+	if !ok {
+		return
+	}
+	t := z.tickets[id]
+	if t == nil || !t.deleted() || t.purged {
+		zdFail(w, http.StatusNotFound, "RecordNotFound", "Not found")
+		return
+	}
+	z.undelete(t, c.user.ID)
+	zdWrite(w, http.StatusOK, map[string]any{})
+}

@@ -1,0 +1,207 @@
+package sandbox
+
+import (
+	"net/http"
+	"net/mail"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (z *zendesk) userByEmail(email string) *zendeskUser {
+	if email == "" {
+		return nil
+	}
+	return z.byEmail[strings.ToLower(email)]
+}
+
+// userByExternalID matches without regard to case, as Zendesk does.
+func (z *zendesk) userByExternalID(id string) *zendeskUser {
+	if id == "" {
+		return nil
+	}
+	return z.byExternal[strings.ToLower(id)]
+}
+
+// setKeys gives a user an address and an external id, "" leaving them as they are.
+func (z *zendesk) setKeys(u *zendeskUser, email, externalID string) {
+	if email != "" {
+		delete(z.byEmail, u.Email)
+		u.Email = strings.ToLower(email)
+		z.byEmail[u.Email] = u
+	}
+	if externalID != "" {
+		delete(z.byExternal, strings.ToLower(u.ExternalID))
+		u.ExternalID = externalID // the stored case is rewritten
+		z.byExternal[strings.ToLower(externalID)] = u
+	}
+}
+
+func (z *zendesk) addUser(name, email, externalID, role string) *zendeskUser {
+	z.nextID++
+	now := z.s.now()
+	u := &zendeskUser{
+		ID: z.nextID, Name: name, Role: role, CreatedAt: now, UpdatedAt: now, Verified: role != "end-user",
+	}
+	z.users[u.ID] = u
+	z.setKeys(u, email, externalID)
+	return u
+}
+
+func validEmail(s string) bool {
+	if len(s) > 254 || strings.ContainsAny(s, " \t\r\n") {
+		return false
+	}
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Address != s {
+		return false
+	}
+	_, domain, _ := strings.Cut(s, "@")
+	return strings.Contains(domain, ".") && !strings.HasPrefix(domain, ".") && !strings.HasSuffix(domain, ".")
+}
+
+func (z *zendesk) viewUser(u *zendeskUser) map[string]any {
+	return map[string]any{
+		"id": u.ID, "url": z.url("/api/v2/users/" + strconv.FormatInt(u.ID, 10) + ".json"),
+		"name": u.Name, "email": orNull(u.Email), "external_id": orNull(u.ExternalID),
+		"role": u.Role, "active": true, "suspended": u.Suspended, "verified": u.Verified,
+		"created_at": zdTime(u.CreatedAt), "updated_at": zdTime(u.UpdatedAt),
+		"time_zone": "UTC", "locale": "en-US", "tags": []string{}, "shared": false,
+	}
+}
+
+// createOrUpdateUser is POST /api/v2/users/create_or_update: 201 for a new
+// user, 200 for one matched by e-mail or external id.
+//
+// See https://developer.zendesk.com/api-reference/ticketing/users/users/#create-or-update-user.
+func (z *zendesk) createOrUpdateUser(w http.ResponseWriter, r *http.Request, c zdCaller) {
+	if c.user.Role != "admin" {
+		zdForbidden(w)
+		return
+	}
+	o, _, ok := zdWrapped(w, r, "user")
+	if !ok {
+		return
+	}
+	name, email, external, role := o.str("name"), o.str("email"), o.str("external_id"), o.str("role")
+	o.flag("skip_verify_email", false)
+	if !o.ok(w) {
+		return
+	}
+	invalid := zdInvalid{}
+	if email != "" && !validEmail(email) {
+		invalid.add("email", "InvalidFormat", "Email: "+email+" is not properly formatted")
+	}
+	if role != "" && role != "end-user" && role != "agent" && role != "admin" {
+		invalid.add("role", "InvalidValue", "Role: is invalid")
+	}
+	if len(external) > 255 {
+		invalid.add("external_id", "TooLong", "External: is too long (maximum is 255 characters)")
+	}
+	byEmail, byExternal := z.userByEmail(email), z.userByExternalID(external)
+	if byEmail != nil && byExternal != nil && byEmail != byExternal {
+		invalid.add("email", "DuplicateValue", "Email: "+email+" is already being used by another user")
+	}
+	u := byEmail
+	if u == nil {
+		u = byExternal
+	}
+	if u == nil && strings.TrimSpace(name) == "" {
+		invalid.add("name", "BlankValue", "Name: is too short (minimum is 1 character)")
+	}
+	if len(invalid) > 0 {
+		invalid.write(w)
+		return
+	}
+	status := http.StatusOK
+	if u == nil {
+		status = http.StatusCreated
+		if role == "" {
+			role = "end-user"
+		}
+		u = z.addUser(name, email, external, role)
+	} else {
+		if strings.TrimSpace(name) != "" {
+			u.Name = name
+		}
+		z.setKeys(u, email, external)
+		if role != "" {
+			u.Role = role
+		}
+		u.UpdatedAt = z.s.now()
+	}
+	view := z.viewUser(u)
+	w.Header().Set("Location", view["url"].(string))
+	zdWrite(w, status, map[string]any{"user": view})
+}
+
+// me is GET /api/v2/users/me, which answers 200 to anonymous callers too.
+//
+// See https://developer.zendesk.com/api-reference/ticketing/users/users/#show-self.
+func (z *zendesk) me(w http.ResponseWriter, r *http.Request) {
+	z.s.mu.Lock()
+	defer z.s.mu.Unlock()
+	c, ok := z.authenticate(w, r)
+	if !ok {
+		return
+	}
+	if c.user == nil {
+		zdWrite(w, http.StatusOK, map[string]any{"user": map[string]any{
+			"id": nil, "name": "Anonymous user", "email": "invalid@example.com", "role": "end-user",
+			"verified": false, "created_at": zdTime(time.Unix(0, 0)),
+		}})
+		return
+	}
+	if !c.allows("users:read") {
+		zdFail(w, http.StatusForbidden, "Forbidden", "Missing the following required scopes: read")
+		return
+	}
+	view := z.viewUser(c.user)
+	view["authenticity_token"] = z.s.id(22)
+	zdWrite(w, http.StatusOK, map[string]any{"user": view})
+}
+
+func (z *zendesk) showUser(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+	id, ok := zdPathID(w, r)
+	if !ok {
+		return
+	}
+	u := z.users[id]
+	if u == nil {
+		zdFail(w, http.StatusNotFound, "RecordNotFound", "Not found")
+		return
+	}
+	zdWrite(w, http.StatusOK, map[string]any{"user": z.viewUser(u)})
+}
+
+func (z *zendesk) showManyUsers(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+	q := r.URL.Query()
+	users := []any{}
+	switch {
+	case q.Has("ids"):
+		ids, ok := zdIDList(q.Get("ids"))
+		if !ok {
+			zdInvalidAttribute(w, "ids", "Must be a list of integers")
+			return
+		}
+		if len(ids) > 100 {
+			zdFail(w, http.StatusBadRequest, "TooManyIds", "No more than 100 ids")
+			return
+		}
+		for _, id := range ids {
+			if u := z.users[id]; u != nil {
+				users = append(users, z.viewUser(u))
+			}
+		}
+	case q.Has("external_ids"):
+		for id := range strings.SplitSeq(q.Get("external_ids"), ",") {
+			if u := z.userByExternalID(id); u != nil {
+				users = append(users, z.viewUser(u))
+			}
+		}
+	default:
+		zdTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter ids is required")
+		return
+	}
+	zdWrite(w, http.StatusOK, map[string]any{"users": users, "count": len(users), "next_page": nil, "previous_page": nil})
+}

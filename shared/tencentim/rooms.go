@@ -1,0 +1,270 @@
+package tencentim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// Rooms makes rooms of groups: it implements [relay.Rooms].
+type Rooms struct {
+	Client *Client
+}
+
+var _ relay.Rooms = Rooms{}
+
+const (
+	maxName = 30  // bytes; the vendor's limit
+	maxNick = 100 // bytes; ours: the vendor states none, and every chat line shows it
+)
+
+// Import makes accounts known to the chat. A name that moderation refuses costs
+// the nickname, not the account.
+func (r Rooms) Import(ctx context.Context, accounts ...relay.Account) error {
+	list := make([]Account, len(accounts))
+	for i, a := range accounts {
+		list[i] = Account{UserID: a.UserID, Nick: cut(a.Nick, maxNick)}
+	}
+	for chunk := range slices.Chunk(list, MaxImport) {
+		if err := r.importChunk(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r Rooms) importChunk(ctx context.Context, accounts []Account) error {
+	if len(accounts) > 1 {
+		failed, err := r.Client.ImportAccounts(ctx, accounts)
+		if err != nil && !upstream.HasCode(err, codeModerated) {
+			return err
+		}
+		if err == nil {
+			accounts = slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool {
+				return !slices.Contains(failed, a.UserID)
+			})
+		}
+	}
+	// One account, or the few of many that failed: only the single call says why.
+	for _, a := range accounts {
+		err := r.Client.ImportAccount(ctx, a)
+		if upstream.HasCode(err, codeModerated) && a.Nick != "" {
+			err = r.Client.ImportAccount(ctx, Account{UserID: a.UserID})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ensureTries bounds how often Ensure starts over because the group changed
+// between two of its calls or the customer's account had to be imported.
+const ensureTries = 4
+
+// Ensure makes the room: one call when nothing is in the way.
+//
+// Ticket ids are guessable and any client may create a group with an id of its
+// choice, so a group that exists counts only when it is ours; see [judge]. Two
+// Ensures of one ticket may meet: the later one finds the earlier one's room.
+// If both found the same squat, the later one may destroy the room that the
+// earlier one just made; it makes the same room again, and Sync sees to members
+// who joined in between.
+//
+// The room's history is not yet visible to later joiners then: create_group
+// documents no HistoryMsgBeforeJoin, an undocumented field may cost the whole
+// call, and a second call would make createticket three deep. Setting it with
+// [Client.ModifyGroup] is Sync's, which the ticket's hint starts at once.
+func (r Rooms) Ensure(ctx context.Context, room relay.NewRoom) (squatted bool, err error) {
+	mark, err := relay.ParseMark(room.Mark)
+	if err != nil {
+		return false, err
+	}
+	imported := false
+	for range ensureTries {
+		err := r.create(ctx, room)
+		if noAccount(err) && !imported {
+			imported = true
+			if err := r.Import(ctx, relay.Account{UserID: room.Customer}); err != nil {
+				return squatted, err
+			}
+			continue
+		}
+		if !groupExists(err) {
+			return squatted, err
+		}
+		done, squat, err := r.adopt(ctx, room, mark.Desk)
+		squatted = squatted || squat
+		if done || err != nil {
+			return squatted, err
+		}
+	}
+	return squatted, &upstream.Error{
+		Vendor: vendor, Op: "create_group", Class: upstream.Unavailable,
+		Err: errors.New("the group is made and destroyed by others meanwhile"),
+	}
+}
+
+// create creates the room's group, under its neutral name if the vendor refuses
+// the other for its words or its bytes.
+func (r Rooms) create(ctx context.Context, room relay.NewRoom) error {
+	neutral := cut(room.Neutral, maxName)
+	g := NewGroup{
+		GroupID: room.GroupID, Type: TypePublic, Name: cut(room.Name, maxName), Introduction: room.Mark,
+		ApplyJoinOption: DisableApply, InviteJoinOption: DisableInvite,
+		MemberList: []Member{{room.Customer}},
+	}
+	if g.Name == "" {
+		g.Name = neutral
+	}
+	err := r.Client.CreateGroup(ctx, g)
+	if upstream.HasCode(err, codeModerated, codeBadParameter) && g.Name != neutral {
+		g.Name = neutral
+		err = r.Client.CreateGroup(ctx, g)
+	}
+	return err
+}
+
+// adopt deals with a group that has the room's id already. done means that it
+// is the room and holds the customer; neither done nor an error, that the id is
+// free again.
+func (r Rooms) adopt(ctx context.Context, room relay.NewRoom, desk string) (done, squat bool, err error) {
+	groups, err := r.Client.GetGroups(ctx, room.GroupID)
+	if err != nil {
+		return false, false, err
+	}
+	g := groups[room.GroupID]
+	switch {
+	case noGroup(g.Err):
+		return false, false, nil // destroyed since
+	case g.Err != nil:
+		return false, false, g.Err
+	}
+	switch judge(g, desk) {
+	case ours:
+		_, err := r.Join(ctx, room.GroupID, relay.Account{UserID: room.Customer})
+		if errors.Is(err, relay.ErrNoRoom) {
+			return false, false, nil // destroyed since
+		}
+		return err == nil, false, err
+	case foreign:
+		return false, false, relay.ErrForeignRoom
+	case squatter:
+		return false, true, r.Destroy(ctx, room.GroupID)
+	default:
+		return false, false, incomplete("get_group_info")
+	}
+}
+
+type verdict int
+
+const (
+	unclear verdict = iota
+	ours
+	foreign
+	squatter
+)
+
+// judge says whose group has a room's id. Ours has no owner, is Public, takes
+// no applications and carries our mark with our desk; with another desk's it
+// belongs to another stack on the same app. No client can make such a group:
+// whoever creates one owns it. Everything else is a squat. A squat is destroyed,
+// so a group whose shape the answer does not show is none. The invite option and
+// the name are not looked at: Sync repairs them.
+func judge(g Group, desk string) verdict {
+	switch {
+	case g.Owner != "":
+		return squatter
+	case g.Type == "":
+		return unclear
+	case g.Type != TypePublic:
+		return squatter
+	case g.ApplyJoinOption == "":
+		return unclear
+	case g.ApplyJoinOption != DisableApply:
+		return squatter
+	}
+	mark, err := relay.ParseMark(g.Introduction)
+	switch {
+	case err != nil:
+		return squatter
+	case mark.Desk != desk:
+		return foreign
+	default:
+		return ours
+	}
+}
+
+// Join adds a member. The error wraps [relay.ErrNotJoined] and names the
+// result when the vendor accepts the call and refuses the member.
+func (r Rooms) Join(ctx context.Context, groupID string, account relay.Account) (relay.MemberResult, error) {
+	result := relay.MemberResult{UserID: account.UserID}
+	results, err := r.Client.AddMembers(ctx, groupID, account.UserID)
+	if noAccount(err) {
+		if err := r.Import(ctx, account); err != nil {
+			return result, err
+		}
+		results, err = r.Client.AddMembers(ctx, groupID, account.UserID)
+	}
+	switch {
+	case noGroup(err):
+		return result, relay.ErrNoRoom
+	case upstream.HasCode(err, codeAlreadyMember):
+		result.Result = WasMember
+		return result, nil
+	case err != nil:
+		return result, err
+	}
+	result.Result = results[account.UserID]
+	if result.Result != Added && result.Result != WasMember {
+		return result, fmt.Errorf("%w: result %d", relay.ErrNotJoined, result.Result)
+	}
+	return result, nil
+}
+
+// Leave removes a member. An account that does not exist is in no room.
+func (r Rooms) Leave(ctx context.Context, groupID, userID string) error {
+	err := r.Client.DeleteMembers(ctx, groupID, userID)
+	switch {
+	case noGroup(err):
+		return relay.ErrNoRoom
+	case noAccount(err):
+		return nil
+	default:
+		return err
+	}
+}
+
+// Destroy dissolves the room.
+func (r Rooms) Destroy(ctx context.Context, groupID string) error {
+	if err := r.Client.DestroyGroup(ctx, groupID); err != nil && !noGroup(err) {
+		return err
+	}
+	return nil
+}
+
+// cut drops control characters and invalid UTF-8 and returns at most limit
+// bytes of the rest, ending between two characters.
+func cut(s string, limit int) string {
+	s = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return -1
+		}
+		return c
+	}, strings.ToValidUTF8(s, ""))
+	s = strings.TrimSpace(s)
+	if len(s) > limit {
+		for limit > 0 && !utf8.RuneStart(s[limit]) {
+			limit--
+		}
+		s = strings.TrimSpace(s[:limit])
+	}
+	return s
+}

@@ -1,0 +1,340 @@
+package zendesk_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/shared/zendesk"
+)
+
+var ann = relay.NewTicket{Key: key, UserID: "ann", Subject: "Help", Desc: "It is broken.", Name: "Ann", Email: "ann@example.com"}
+
+func TestDeskCreate(t *testing.T) {
+	guest := relay.NewTicket{Key: key, UserID: "guest_abc", Subject: "Help", Desc: "Text.\n", Unverified: true, StatedEmail: "x@example.com\r\nBcc: y"}
+	nameless := ann
+	nameless.Name = " "
+	tests := []struct {
+		name   string
+		ticket relay.NewTicket
+		user   string // body of the users call, "" for none
+		body   string
+	}{
+		{"requester by e-mail", ann, "",
+			`{"subject":"Help","comment":{"body":"It is broken."},"external_id":"` + ourID + `","tags":["caseroom"],"requester":{"name":"Ann","email":"ann@example.com"}}`},
+		{"no name", nameless, "",
+			`{"subject":"Help","comment":{"body":"It is broken."},"external_id":"` + ourID + `","tags":["caseroom"],"requester":{"name":"Anonymous customer","email":"ann@example.com"}}`},
+		{"requester by external id", guest, `{"user":{"name":"Anonymous customer","external_id":"caseroom:guest_abc","skip_verify_email":true}}`,
+			`{"subject":"Help","comment":{"body":"Text.\n\n\nE-mail address stated by the customer, not verified: x@example.comBcc: y"},"external_id":"caseroom:guest_abc:` + key + `","tags":["caseroom","caseroom_unverified"],"requester_id":4417}`},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			a := newAccount(t)
+			a.on("POST "+ticketsAt, reply(201, `{"ticket":{"id":12}}`))
+			a.on("POST "+usersAt, reply(200, `{"user":{"id":4417,"role":"end-user"}}`))
+			d := zendesk.Desk{Client: a.client()}
+			id, err := d.Create(t.Context(), tc.ticket)
+			if err != nil || id != "12" {
+				t.Fatalf("%q, %v", id, err)
+			}
+			users := a.to(usersAt)
+			if len(users) > 1 || (len(users) == 1) != (tc.user != "") {
+				t.Fatalf("%d user calls", len(users))
+			}
+			if tc.user != "" {
+				if diff := cmp.Diff(asJSON(t, tc.user), asJSON(t, users[0].Body)); diff != "" {
+					t.Errorf("user (-want +got)\n%s", diff)
+				}
+			}
+			created := a.to(ticketsAt)
+			if len(created) != 1 {
+				t.Fatalf("%d ticket calls", len(created))
+			}
+			if diff := cmp.Diff(asJSON(t, `{"ticket":`+tc.body+`}`), asJSON(t, created[0].Body)); diff != "" {
+				t.Errorf("ticket (-want +got)\n%s", diff)
+			}
+			if got := created[0].Header.Get("Idempotency-Key"); got != key {
+				t.Errorf("Idempotency-Key %q", got)
+			}
+		})
+	}
+	d := zendesk.Desk{Client: newAccount(t).client()}
+	if d.Name() != relay.Zendesk || !strings.HasPrefix(d.Host(), "127.0.0.1:") {
+		t.Errorf("%s at %s", d.Name(), d.Host())
+	}
+}
+
+func TestAgentNeverBecomesRequester(t *testing.T) {
+	for _, role := range []string{"agent", "admin", "End-User", ""} {
+		a := newAccount(t)
+		a.on("POST "+usersAt, reply(200, `{"user":{"id":4417,"role":"`+role+`"}}`))
+		noMail := ann
+		noMail.Email = ""
+		patience := 10 * time.Second
+		if role == "" {
+			patience = 80 * time.Millisecond // an answer that makes no sense is asked for again
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		_, err := zendesk.Desk{Client: a.client()}.Create(ctx, noMail)
+		cancel()
+		if err == nil {
+			t.Errorf("role %q became a requester", role)
+		}
+		if e := mustError(t, err); role != "" && e.Class != upstream.Refused {
+			t.Errorf("role %q: %+v", role, e)
+		}
+		if n := len(a.to(ticketsAt)); n != 0 {
+			t.Errorf("role %q: %d ticket calls", role, n)
+		}
+	}
+}
+
+// commit makes the ticket and then does what f does.
+func commit(a *account, f http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a.on("GET "+ticketsAt, reply(200, `{"tickets":[{"id":31,"external_id":"`+ourID+`"}]}`))
+		f(w, r)
+	}
+}
+
+func TestUnknownOutcomeIsLookedUp(t *testing.T) {
+	none := reply(200, `{"tickets":[]}`)
+	found := reply(200, `{"tickets":[{"id":31,"external_id":"`+ourID+`"}]}`)
+	outcomes := map[string]http.HandlerFunc{
+		"reset":              drop,
+		"500":                reply(500, ``),
+		"502":                reply(502, ``),
+		"504":                reply(504, ``),
+		"html":               reply(200, `<html>`),
+		"null":               reply(200, `null`),
+		"truncated":          reply(201, `{"ticket":{"i`),
+		"key reused":         reply(400, `{"error":"IdempotentRequestError","description":"…"}`),
+		"key reused, titled": reply(400, `{"error":{"title":"IdempotentRequestError","message":"…"}}`),
+		"in progress":        reply(409, `{"error":"IdempotentRequestInProgress"}`),
+		"conflict":           reply(409, `busy`),
+	}
+	for name, outcome := range outcomes {
+		for lookups, tc := range map[string]struct {
+			list  http.HandlerFunc
+			found bool
+			lists int
+			waits int
+		}{
+			"found at once":  {found, true, 1, 0},
+			"found later":    {inTurn(none, none, found), true, 3, 2},
+			"list falters":   {inTurn(reply(500, ``), found), true, 2, 1},
+			"never found":    {none, false, 3, 2},
+			"list refused":   {reply(403, `{}`), false, 1, 0},
+			"list unhelpful": {reply(200, `null`), false, 3, 2},
+		} {
+			t.Run(name+"/"+lookups, func(t *testing.T) {
+				a := newAccount(t)
+				a.on("POST "+ticketsAt, outcome)
+				a.on("GET "+ticketsAt, tc.list)
+				waits := 0
+				d := zendesk.Desk{Client: a.client(), Wait: func(context.Context, time.Duration) error { waits++; return nil }}
+				id, err := d.Create(t.Context(), ann)
+				if tc.found && (err != nil || id != "31") {
+					t.Errorf("%q, %v", id, err)
+				}
+				if !tc.found {
+					if e := mustError(t, err); id != "" || !e.OutcomeUnknown() || e.Op != "tickets_create" {
+						t.Errorf("%q, %+v; want the creation's error", id, e)
+					}
+				}
+				posts, lists := 0, 0
+				for _, c := range a.to(ticketsAt) {
+					if c.Method == "POST" {
+						posts++
+						if c.Header.Get("Idempotency-Key") != key {
+							t.Errorf("created without the key")
+						}
+					} else {
+						lists++
+					}
+				}
+				if lists != tc.lists || waits != tc.waits {
+					t.Errorf("%d look-ups, %d waits; want %d, %d", lists, waits, tc.lists, tc.waits)
+				}
+				// net/http repeats the request on a dead connection, under its key.
+				if posts != 1 && (name != "reset" || posts != 2) {
+					t.Errorf("created %d times", posts)
+				}
+			})
+		}
+	}
+}
+
+func TestTimeOutLeavesTimeToLookUp(t *testing.T) {
+	a := newAccount(t)
+	a.on("POST "+ticketsAt, commit(a, hang))
+	c := a.client(func(o *zendesk.Options) { o.Timeout = 90 * time.Millisecond; o.Credentials = legacy })
+	id, err := zendesk.Desk{Client: c, Wait: noWait}.Create(t.Context(), ann)
+	if err != nil || id != "31" {
+		t.Errorf("%q, %v", id, err)
+	}
+}
+
+func TestWriteGetsPartOfTheDeadline(t *testing.T) {
+	left := map[string]time.Duration{}
+	c, err := zendesk.New(zendesk.Options{
+		BaseURL: "https://acme.zendesk.com", Credentials: legacy, Timeout: time.Hour,
+		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			deadline, _ := r.Context().Deadline()
+			left[r.Method+" "+r.URL.Path] = time.Until(deadline)
+			if r.Method == http.MethodGet {
+				return answer(200, `{"tickets":[]}`), nil
+			}
+			if r.URL.Path == usersAt {
+				return answer(200, `{"user":{"id":1,"role":"end-user"}}`), nil
+			}
+			return answer(500, ``), nil
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var waits []time.Duration
+	d := zendesk.Desk{Client: c, Wait: func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+	defer cancel()
+	noMail := ann
+	noMail.Email = ""
+	if _, err := d.Create(ctx, noMail); err == nil {
+		t.Error("no error")
+	}
+	for what, want := range map[string]time.Duration{
+		"POST " + usersAt: 40 * time.Second, "POST " + ticketsAt: 60 * time.Second, "GET " + ticketsAt: 100 * time.Second,
+	} {
+		if got := left[what]; got > want || got < want-20*time.Second {
+			t.Errorf("%s had %v left, want about %v", what, got, want)
+		}
+	}
+	if !cmp.Equal(waits, []time.Duration{400 * time.Millisecond, 800 * time.Millisecond}) {
+		t.Errorf("waits %v", waits)
+	}
+}
+
+func TestLookUpEndsWithTheContext(t *testing.T) {
+	a := newAccount(t)
+	a.on("POST "+ticketsAt, reply(500, ``))
+	ctx, cancel := context.WithCancel(t.Context())
+	a.on("GET "+ticketsAt, func(w http.ResponseWriter, r *http.Request) {
+		reply(200, `{"tickets":[]}`)(w, r)
+		cancel()
+	})
+	_, err := zendesk.Desk{Client: a.client()}.Create(ctx, ann)
+	if e := mustError(t, err); e.Op != "tickets_create" || e.Status != 500 {
+		t.Errorf("got %+v", e)
+	}
+	if n := len(a.to(ticketsAt)); n != 2 {
+		t.Errorf("%d calls, want the creation and one look-up", n)
+	}
+}
+
+func TestCertainFailuresAreNotLookedUp(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"invalid":      reply(422, `{"error":"RecordInvalid"}`),
+		"rate limited": reply(429, ``),
+		"unavailable":  reply(503, ``),
+		"forbidden":    reply(403, `{}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAccount(t)
+			a.on("POST "+ticketsAt, h)
+			_, err := zendesk.Desk{Client: a.client()}.Create(t.Context(), ann)
+			if e := mustError(t, err); e.OutcomeUnknown() {
+				t.Errorf("got %+v", e)
+			}
+			if n := len(a.to(ticketsAt)); n != 1 {
+				t.Errorf("%d ticket calls", n)
+			}
+		})
+	}
+}
+
+func TestDeskFind(t *testing.T) {
+	tests := map[string]struct {
+		list  http.HandlerFunc
+		want  string
+		class upstream.Class
+	}{
+		"none":           {reply(200, `{"tickets":[]}`), "", ""},
+		"the oldest":     {reply(200, `{"tickets":[{"id":40,"external_id":"`+ourID+`"},{"id":31,"external_id":"`+ourID+`"}]}`), "31", ""},
+		"somebody's":     {reply(200, `{"tickets":[{"id":40,"external_id":null},{"id":41,"external_id":"caseroom:bob:`+key+`"}]}`), "", ""},
+		"after a hiccup": {inTurn(reply(503, ``), reply(200, `{"tickets":[{"id":31,"external_id":"`+ourID+`"}]}`)), "31", ""},
+		"refused":        {reply(403, `{}`), "", upstream.Refused},
+		"rate limited": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Retry-After", "60")
+			reply(429, ``)(w, r)
+		}, "", upstream.RateLimited},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAccount(t)
+			a.on("GET "+ticketsAt, tc.list)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			id, err := zendesk.Desk{Client: a.client()}.Find(ctx, "ann", key)
+			if id != tc.want || (err == nil) != (tc.class == "") {
+				t.Fatalf("%q, %v", id, err)
+			}
+			if err != nil && upstream.ClassOf(err) != tc.class {
+				t.Errorf("class %s", upstream.ClassOf(err))
+			}
+		})
+	}
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := zendesk.Desk{Client: newAccount(t).client()}.Find(ctx, "ann", key)
+		if mustError(t, err); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestParseExternalID(t *testing.T) {
+	for _, tc := range []struct {
+		in, user, key string
+		ok            bool
+	}{
+		{zendesk.ExternalID("ann", key), "ann", key, true},
+		{zendesk.ExternalID("u_"+strings.Repeat("a", 30), key), "u_" + strings.Repeat("a", 30), key, true},
+		{"caseroom:ann", "", "", false}, // a requester's, not a ticket's
+		{"caseroom:ann:" + key + "2", "", "", false},
+		{"caseroom:Ann:" + key, "", "", false},
+		{"caseroom::" + key, "", "", false},
+		{"caseroom:a:b:" + key, "", "", false},
+		{" " + ourID, "", "", false},
+		{ourID + "\n", "", "", false},
+		{"", "", "", false},
+	} {
+		user, k, ok := zendesk.ParseExternalID(tc.in)
+		if user != tc.user || k != tc.key || ok != tc.ok {
+			t.Errorf("%q: %q, %q, %v", tc.in, user, k, ok)
+		}
+	}
+}
+
+func FuzzParseExternalID(f *testing.F) {
+	f.Add(ourID)
+	f.Add("caseroom:ann")
+	f.Add("caseroom:a:b:c")
+	f.Fuzz(func(t *testing.T, s string) {
+		user, k, ok := zendesk.ParseExternalID(s)
+		if ok && zendesk.ExternalID(user, k) != s {
+			t.Errorf("%q reads as %q, %q", s, user, k)
+		}
+		if !ok && (user != "" || k != "") {
+			t.Errorf("%q: values without ok", s)
+		}
+	})
+}

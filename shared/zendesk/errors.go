@@ -1,0 +1,72 @@
+package zendesk
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// codeIdempotent comes with 400 when a key was used with another body.
+const codeIdempotent = "IdempotentRequestError"
+
+var errSenseless = errors.New("the answer makes no sense")
+
+func succeeded(res *upstream.Response) bool { return res.Status >= 200 && res.Status < 300 }
+
+// failed classifies an answer that is no success by its status and names it by
+// Zendesk's code.
+func failed(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
+	return h.Failed(op, res, "", errorCode(res.Body))
+}
+
+// senseless is a 2xx whose body is not what was promised: whatever was asked
+// for may have been done.
+func senseless(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
+	e := h.Failed(op, res, upstream.Unknown, "")
+	e.Err = errSenseless
+	return e
+}
+
+// codePattern is what a code looks like, and prose, ids and tokens do not.
+var codePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z_]{1,47}$`)
+
+// errorCode finds the code in any of the shapes Zendesk's APIs use:
+//
+//	{"error":"RecordInvalid","description":"…","details":{…}}   also OAuth's invalid_client
+//	{"error":{"title":"Invalid attribute","message":"…"}}
+//	{"errors":[{"code":"…","title":"…","detail":"…"}]}
+//
+// A title becomes a code without its spaces. Everything else is prose, may
+// hold customers' words, and is dropped; so is a sentence in place of a code.
+func errorCode(body []byte) string {
+	var shape struct {
+		Error  json.RawMessage `json:"error"`
+		Errors []struct {
+			Code  string `json:"code"`
+			Title string `json:"title"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(body, &shape) != nil {
+		return ""
+	}
+	var code string
+	var titled struct {
+		Title string `json:"title"`
+	}
+	switch {
+	case json.Unmarshal(shape.Error, &code) == nil && code != "":
+	case json.Unmarshal(shape.Error, &titled) == nil && titled.Title != "":
+		code = strings.ReplaceAll(titled.Title, " ", "")
+	case len(shape.Errors) > 0 && shape.Errors[0].Code != "":
+		code = shape.Errors[0].Code
+	case len(shape.Errors) > 0:
+		code = strings.ReplaceAll(shape.Errors[0].Title, " ", "")
+	}
+	if !codePattern.MatchString(code) {
+		return ""
+	}
+	return code
+}

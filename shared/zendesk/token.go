@@ -1,0 +1,83 @@
+package zendesk
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// scope is what a token may do. Tickets and users are written; reading is
+// asked for as a whole, because searching and the incremental exports have no
+// scope of their own and answer 403 under tickets:read alone.
+const scope = "read tickets:write users:write"
+
+// tokenEarly is how long before its end a token is replaced. Zendesk's
+// shortest-lived tokens last five minutes.
+const tokenEarly = time.Minute
+
+// source returns the token source of creds, a new one when the secret changed.
+func (c *Client) source(creds Credentials) *upstream.TokenSource {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.tokens == nil || c.tokensOf != creds {
+		c.tokensOf = creds
+		c.tokens = upstream.NewTokenSource(func(ctx context.Context) (upstream.Token, error) {
+			return c.fetchToken(ctx, creds)
+		}, tokenEarly, c.now)
+	}
+	return c.tokens
+}
+
+// fetchToken asks for a token by client credentials. There is no refresh
+// token: one asks again. A client from before 2026 may still answer without
+// expires_in; its token is used until it is refused.
+//
+//	POST /oauth/tokens {"grant_type":"client_credentials","client_id","client_secret","scope"}
+//	200 {"access_token","expires_in"}
+//
+// See https://support.zendesk.com/hc/en-us/articles/8983332483226.
+func (c *Client) fetchToken(ctx context.Context, creds Credentials) (upstream.Token, error) {
+	const op = "oauth_token"
+	asked := c.now()
+	res, err := c.http.Do(ctx, upstream.Call{Op: op, Method: http.MethodPost, Path: "/oauth/tokens", JSON: map[string]string{
+		"grant_type":    "client_credentials",
+		"client_id":     creds.ClientID,
+		"client_secret": creds.ClientSecret,
+		"scope":         scope,
+	}})
+	if err != nil {
+		return upstream.Token{}, err
+	}
+	if !succeeded(res) {
+		e := failed(c.http, op, res)
+		// invalid_client, unauthorized_client, invalid_scope: whatever the
+		// status, nothing but the client itself can be wrong with this request.
+		e.Credentials = e.Class == upstream.Refused
+		return upstream.Token{}, e
+	}
+	var body struct {
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int64  `json:"expires_in"`
+	}
+	if err := json.Unmarshal(res.Body, &body); err != nil || !headerValue(body.AccessToken) {
+		return upstream.Token{}, senseless(c.http, op, res)
+	}
+	t := upstream.Token{Value: body.AccessToken}
+	if body.ExpiresIn > 0 {
+		t.Expires = asked.Add(time.Duration(min(body.ExpiresIn, 172800)) * time.Second)
+	}
+	return t, nil
+}
+
+// headerValue reports whether a token can stand in a header as it is.
+func headerValue(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,154 @@
+package zendesk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// ErrNoVisitor means that the Chat API knows no visitor of this id.
+var ErrNoVisitor = errors.New("zendesk: no such chat visitor")
+
+// ChatCredentials are the Chat API's own OAuth token, which does not expire:
+// the value of ZOPIM_SECRET.
+type ChatCredentials struct {
+	APIToken string `json:"apiToken"`
+}
+
+// Validate reports what is missing, never what is there.
+func (c ChatCredentials) Validate() error {
+	if c.APIToken == "" {
+		return errors.New("apiToken is empty")
+	}
+	return nil
+}
+
+func (ChatCredentials) String() string { return "zendesk.ChatCredentials(REDACTED)" }
+
+// GoString keeps the token out of %#v.
+func (c ChatCredentials) GoString() string { return c.String() }
+
+// LogValue keeps the token out of logs.
+func (c ChatCredentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// ChatOptions configure a [ChatClient]. BaseURL and Credentials are required.
+type ChatOptions struct {
+	BaseURL string // https://www.zopim.com
+	Local   bool   // see upstream.Options
+	// Credentials returns the secret; it is asked before every call and is
+	// expected to cache.
+	Credentials func(context.Context) (ChatCredentials, error)
+	// Reread returns the secret as it is now, after a 401. It must limit its
+	// own rate. Nil: Credentials.
+	Reread    func(context.Context) (ChatCredentials, error)
+	Now       func() time.Time
+	Transport http.RoundTripper
+	Timeout   time.Duration // of one call; 5 s if zero
+}
+
+// ChatClient calls the Chat API, which has a host and credentials of its own.
+type ChatClient struct {
+	http        *upstream.Client
+	credentials func(context.Context) (ChatCredentials, error)
+	reread      func(context.Context) (ChatCredentials, error)
+}
+
+// NewChat validates o and returns a client. It makes no call.
+func NewChat(o ChatOptions) (*ChatClient, error) {
+	if o.Credentials == nil {
+		return nil, errors.New("zopim: no credentials")
+	}
+	if o.Reread == nil {
+		o.Reread = o.Credentials
+	}
+	h, err := upstream.New(upstream.Options{
+		Vendor: "zopim", BaseURL: o.BaseURL, Local: o.Local,
+		Timeout: o.Timeout, Transport: o.Transport, Now: o.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ChatClient{http: h, credentials: o.Credentials, reread: o.Reread}, nil
+}
+
+// Visitor is a Chat visitor.
+type Visitor struct {
+	ID         string
+	ExternalID string // the external_id of the JWT they came with, "" if they came with none
+	Name       string
+	Email      string
+}
+
+var visitorID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$`)
+
+// Visitor returns a visitor, or [ErrNoVisitor], also for an id that could not
+// be one. An id may be written as the API's answers do, with a dot where its
+// URLs have a dash.
+//
+//	GET /api/v2/visitors/{id}
+//	200 {"id","external_id","name","email"}
+//
+// See https://developer.zendesk.com/api-reference/live-chat/chat-api/visitors/.
+func (c *ChatClient) Visitor(ctx context.Context, id string) (Visitor, error) {
+	if !visitorID.MatchString(id) {
+		return Visitor{}, ErrNoVisitor
+	}
+	return upstream.Retry(ctx, func(ctx context.Context) (Visitor, error) { return c.visitor(ctx, id) })
+}
+
+func (c *ChatClient) visitor(ctx context.Context, id string) (Visitor, error) {
+	const op = "visitor"
+	res, err := c.do(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: "/api/v2/visitors/" + url.PathEscape(strings.ReplaceAll(id, ".", "-"))})
+	if err != nil {
+		return Visitor{}, err
+	}
+	if res.Status == http.StatusNotFound {
+		return Visitor{}, ErrNoVisitor
+	}
+	if !succeeded(res) {
+		return Visitor{}, failed(c.http, op, res)
+	}
+	var body struct {
+		ID         string `json:"id"`
+		ExternalID string `json:"external_id"`
+		Name       string `json:"name"`
+		Email      string `json:"email"`
+	}
+	if err := json.Unmarshal(res.Body, &body); err != nil || body.ID == "" {
+		return Visitor{}, senseless(c.http, op, res)
+	}
+	return Visitor(body), nil
+}
+
+// do sends the call, and once more with the token as the secret has it now
+// when Zendesk refuses the one it had.
+func (c *ChatClient) do(ctx context.Context, call upstream.Call) (*upstream.Response, error) {
+	res, err := c.send(ctx, call, c.credentials)
+	if err != nil || res.Status != http.StatusUnauthorized {
+		return res, err
+	}
+	return c.send(ctx, call, c.reread)
+}
+
+func (c *ChatClient) send(ctx context.Context, call upstream.Call, source func(context.Context) (ChatCredentials, error)) (*upstream.Response, error) {
+	creds, err := source(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !headerValue(creds.APIToken) {
+		return nil, &upstream.Error{
+			Vendor: "zopim", Op: call.Op, Class: upstream.Refused, Credentials: true,
+			Err: errors.New("the token is empty or malformed"),
+		}
+	}
+	call.Header = http.Header{"Authorization": {"Bearer " + creds.APIToken}}
+	return c.http.Do(ctx, call)
+}
