@@ -62,11 +62,15 @@ func (h *ChatJWT) serve(r *Request) (any, error) {
 		if secret.SharedSecret == "" {
 			return nil, problem.New(problem.NotFound, "Chat is not set up here.")
 		}
+		if !*claims.EmailVerified {
+			// Chat shows the address as the visitor's own; nobody proved it is.
+			claims.Email = ""
+		}
 		token, err = chatjwt.Chat(secret.SharedSecret, claims, h.Now(), h.NewID())
 	}
 	switch {
 	case errors.Is(err, chatjwt.ErrNoEmail):
-		return nil, problem.New(problem.Unprocessable, "Zendesk Chat needs an e-mail address and this login has none. Messaging does without: use ?for=messaging.")
+		return nil, problem.New(problem.Unprocessable, "Zendesk Chat needs a verified e-mail address and this login has none. Messaging does without: use ?for=messaging.")
 	case errors.Is(err, chatjwt.ErrExternalID):
 		return nil, problem.New(problem.Unprocessable, "The login's id is longer than the 255 characters Zendesk takes.")
 	case err != nil:

@@ -204,7 +204,7 @@ func (h *CreateTicket) decode(r *Request) (createTicketRequest, relay.TicketRequ
 	return body, t, err
 }
 
-var visibleASCII = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
+var visibleASCII = regexp.MustCompile(`^[\x21-\x7e]+$`)
 
 // key sets the request's idempotency key and returns it when caseroom made it.
 func (h *CreateTicket) key(r *Request, t *relay.TicketRequest) (made string, err error) {
@@ -214,7 +214,7 @@ func (h *CreateTicket) key(r *Request, t *relay.TicketRequest) (made string, err
 			return "", err
 		}
 		t.Key = made
-	case len(values) == 1 && visibleASCII.MatchString(values[0]):
+	case len(values) == 1 && len(values[0]) <= 255 && visibleASCII.MatchString(values[0]):
 		t.Key = values[0]
 	default:
 		return "", problem.New(problem.Invalid, "Idempotency-Key must be 1 to 255 visible ASCII characters without commas.")

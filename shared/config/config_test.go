@@ -77,8 +77,8 @@ var contract = map[string]string{
 	"AWS_SAM_LOCAL":          "off",
 }
 
-// clear removes every variable of the contract; t restores them.
-func clear(t *testing.T, set map[string]string) {
+// setenv makes set the only variables of the contract that are set, until t ends.
+func setenv(t *testing.T, set map[string]string) {
 	t.Helper()
 	for name := range contract {
 		t.Setenv(name, "") // registers the restoring
@@ -126,7 +126,7 @@ func values(t *testing.T, group any) map[string]string {
 }
 
 func TestNamesAndDefaultsAreTheContract(t *testing.T) {
-	clear(t, nil)
+	setenv(t, nil)
 	var env all
 	if err := config.Load(&env); err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestSetButEmptyIsUnset(t *testing.T) {
 	for name := range contract {
 		set[name] = ""
 	}
-	clear(t, set)
+	setenv(t, set)
 	want := make(map[string]string)
 	for name, value := range contract {
 		want[name] = value
@@ -199,7 +199,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"HISTORY_DAYS":           "30",
 		"AWS_SAM_LOCAL":          "true",
 	}
-	clear(t, set)
+	setenv(t, set)
 	var env all
 	if err := config.Load(&env); err != nil {
 		t.Fatal(err)
@@ -216,7 +216,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 }
 
 func TestAdminSecretFollowsTheOther(t *testing.T) {
-	clear(t, map[string]string{"ZENDESK_SECRET": "mine"})
+	setenv(t, map[string]string{"ZENDESK_SECRET": "mine"})
 	var admin config.ZendeskAdmin
 	if err := config.Load(&admin); err != nil || admin.Secret != "mine" {
 		t.Errorf("admin secret is %q (%v), want ZENDESK_SECRET's", admin.Secret, err)
@@ -224,7 +224,7 @@ func TestAdminSecretFollowsTheOther(t *testing.T) {
 }
 
 func TestListsAreTrimmed(t *testing.T) {
-	clear(t, map[string]string{"RESERVED_USER_IDS": " boss , ,ops,", "ALLOWED_ORIGINS": "https://a.example, https://b.example"})
+	setenv(t, map[string]string{"RESERVED_USER_IDS": " boss , ,ops,", "ALLOWED_ORIGINS": "https://a.example, https://b.example"})
 	var env struct {
 		config.Identities
 		config.Login
@@ -292,7 +292,7 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
-			clear(t, map[string]string{tt.name: tt.value})
+			setenv(t, map[string]string{tt.name: tt.value})
 			var env all
 			err := config.Load(&env)
 			if err == nil {
@@ -310,7 +310,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestAllRefusalsAreTold(t *testing.T) {
-	clear(t, map[string]string{"TENCENT_REGION": "mars-canary", "GUESTS": "canary", "HISTORY_DAYS": "canary"})
+	setenv(t, map[string]string{"TENCENT_REGION": "mars-canary", "GUESTS": "canary", "HISTORY_DAYS": "canary"})
 	var tencent config.Tencent
 	var guests config.Guests
 	var life config.Lifecycle
@@ -330,7 +330,7 @@ func TestAllRefusalsAreTold(t *testing.T) {
 
 func TestRawAgents(t *testing.T) {
 	for value, want := range map[string]bool{"": false, "prefixed": false, "raw": true} {
-		clear(t, map[string]string{"AGENT_IDS": value})
+		setenv(t, map[string]string{"AGENT_IDS": value})
 		var ids config.Identities
 		if err := config.Load(&ids); err != nil || ids.RawAgents() != want {
 			t.Errorf("AGENT_IDS=%q: raw is %t, %v", value, ids.RawAgents(), err)
@@ -343,7 +343,7 @@ func TestDockerHostOnlyUnderSAM(t *testing.T) {
 		sam string
 		ok  bool
 	}{{"true", true}, {"", false}, {"false", false}, {"on", false}} {
-		clear(t, map[string]string{"AWS_SAM_LOCAL": tt.sam, "ZENDESK_BASE_URL": "http://host.docker.internal:3100/zendesk"})
+		setenv(t, map[string]string{"AWS_SAM_LOCAL": tt.sam, "ZENDESK_BASE_URL": "http://host.docker.internal:3100/zendesk"})
 		var env struct {
 			config.Zendesk
 			config.Runtime
@@ -368,7 +368,7 @@ func TestDefaultDesk(t *testing.T) {
 		{z, s, "zendesk", "zendesk"},
 	}
 	for _, tt := range tests {
-		clear(t, map[string]string{"ZENDESK_BASE_URL": tt.zendesk, "SALESFORCE_BASE_URL": tt.salesforce, "DEFAULT_DESK": tt.choice})
+		setenv(t, map[string]string{"ZENDESK_BASE_URL": tt.zendesk, "SALESFORCE_BASE_URL": tt.salesforce, "DEFAULT_DESK": tt.choice})
 		var desks config.Desks
 		if err := config.Load(&desks); err != nil {
 			t.Errorf("%+v: %v", tt, err)
@@ -380,7 +380,7 @@ func TestDefaultDesk(t *testing.T) {
 }
 
 func TestLoadRefusesWhatItCannotFill(t *testing.T) {
-	clear(t, nil)
+	setenv(t, nil)
 	for _, g := range []any{config.Desks{}, nil, (*config.Desks)(nil), new(string), &struct {
 		C chan int `env:"GUESTS" envDefault:"x"`
 	}{}} {

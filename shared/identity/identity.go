@@ -55,7 +55,7 @@ var (
 	salesforceID = regexp.MustCompile(`^[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?$`)
 	rawAgentID   = regexp.MustCompile(`^(?i:005)(?:[a-zA-Z0-9]{12}|[a-zA-Z0-9]{15})$`)
 	zendeskID    = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
-	base64URL    = regexp.MustCompile(`^[A-Za-z0-9_-]{22,255}$`)
+	base64URL    = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 )
 
 // ErrSubject means that a proof names nobody: an empty or malformed subject.
@@ -104,7 +104,9 @@ func GuestKey(key string) bool {
 			return u.Version() == 4 || u.Version() == 7
 		}
 	}
-	return base64URL.MatchString(key)
+	// The length is not in the pattern: a counted repeat is compiled out at
+	// every cold start.
+	return len(key) >= 22 && len(key) <= 255 && base64URL.MatchString(key)
 }
 
 var guestID = regexp.MustCompile(`^guest_[a-z2-7]{22}$`)

@@ -78,7 +78,7 @@ func newWire(t *testing.T) *wire {
 	a := &wire{}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.calls.Add(1)
-		var in struct{ SecretId string } //nolint:revive // the wire's name
+		var in struct{ SecretId string }
 		if r.Method != http.MethodPost || r.Header.Get("X-Amz-Target") != "secretsmanager.GetSecretValue" ||
 			r.Header.Get("Content-Type") != "application/x-amz-json-1.1" || !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") ||
 			json.NewDecoder(r.Body).Decode(&in) != nil || in.SecretId == "" {

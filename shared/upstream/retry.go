@@ -16,23 +16,28 @@ func Retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval = 100 * time.Millisecond
 	wait.MaxInterval = time.Second
-	return backoff.Retry(ctx, func() (T, error) {
-		v, err := call(ctx)
-		if err == nil {
-			return v, nil
-		}
+	var last error
+	v, err := backoff.Retry(ctx, func() (T, error) {
+		var v T
+		v, last = call(ctx)
 		var e *Error
-		if !errors.As(err, &e) || !e.Retryable() || ctx.Err() != nil {
-			return v, backoff.Permanent(err)
+		switch {
+		case last == nil:
+			return v, nil
+		case !errors.As(last, &e) || !e.Retryable() || ctx.Err() != nil:
+			return v, backoff.Permanent(last)
+		case e.RetryAfter > 0 && !fits(ctx, e.RetryAfter):
+			return v, backoff.Permanent(last)
+		case e.RetryAfter > 0:
+			return v, errors.Join(last, &backoff.RetryAfterError{Duration: e.RetryAfter})
 		}
-		if e.RetryAfter > 0 {
-			if !fits(ctx, e.RetryAfter) {
-				return v, backoff.Permanent(err)
-			}
-			return v, errors.Join(err, &backoff.RetryAfterError{Duration: e.RetryAfter})
-		}
-		return v, err
+		return v, last
 	}, backoff.WithBackOff(wait), backoff.WithMaxTries(3))
+	if err != nil && last != nil {
+		// The vendor's word, also when the deadline ended a pause.
+		err = last
+	}
+	return v, err
 }
 
 func fits(ctx context.Context, wait time.Duration) bool {
