@@ -131,23 +131,13 @@ type pending struct {
 // importCustomer starts making the account known while the desk works. It gets
 // a part of the deadline only, so that a slow chat leaves time for the room.
 func (c *CreateTicket) importCustomer(ctx context.Context, a Account) pending {
-	ctx, cancel := withShare(ctx, 0.5)
+	ctx, cancel := upstream.WithShare(ctx, 50)
 	p := pending{cancel: cancel, done: make(chan error, 1)}
 	go func() {
 		defer cancel()
 		p.done <- c.Rooms.Import(ctx, a)
 	}()
 	return p
-}
-
-// withShare bounds ctx to a share of the time it has left.
-func withShare(ctx context.Context, share float64) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	left := time.Until(deadline)
-	return context.WithTimeout(ctx, time.Duration(float64(left)*share))
 }
 
 // sendHint queues a hint. A failure delays nothing but the greeting: reconcile

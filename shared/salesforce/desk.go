@@ -23,7 +23,7 @@ const (
 type Desk struct {
 	Client *Client
 	// Wait pauses between look-ups and returns early, with the context's
-	// error, when that ends. A timer if nil.
+	// error, when that ends. upstream.Sleep if nil.
 	Wait func(context.Context, time.Duration) error
 }
 
@@ -41,7 +41,7 @@ func (d Desk) Host() string { return d.Client.Host() }
 // that look-up finds the case. The error of a case that was not found is that
 // of its creation. Without a key field nothing can be looked up.
 func (d Desk) Create(ctx context.Context, t relay.NewTicket) (string, error) {
-	write, cancel := share(ctx, 60)
+	write, cancel := upstream.WithShare(ctx, 60)
 	id, err := d.Client.CreateCase(write, newCase(t))
 	cancel()
 	var e *upstream.Error
@@ -64,7 +64,7 @@ func (d Desk) Find(ctx context.Context, userID, key string) (string, error) {
 		}
 		return id, err
 	})
-	return id, notDone("case_get", err)
+	return id, upstream.NotDone(vendor, "case_get", err)
 }
 
 // newCase fits a request into a case's fields. SuppliedName and SuppliedEmail
@@ -108,50 +108,13 @@ func cut(s string, n int) string {
 	return s
 }
 
-// settle looks for a case that may have been made, three times at most,
-// because a creation that is still under way has no case yet. It returns ""
-// when there is none to be seen.
+// settle looks for a case that may have been made.
 func (d Desk) settle(ctx context.Context, t relay.NewTicket) string {
 	if d.Client.keyField == "" {
 		return ""
 	}
-	wait := d.Wait
-	if wait == nil {
-		wait = sleep
-	}
-	pause := 400 * time.Millisecond
-	if deadline, ok := ctx.Deadline(); ok {
-		pause = min(pause, time.Until(deadline)/8)
-	}
-	for try := range 3 {
-		if try > 0 && wait(ctx, pause<<(try-1)) != nil {
-			return ""
-		}
+	return upstream.Settle(ctx, d.Wait, func(ctx context.Context) (string, bool) {
 		id, err := d.Client.CaseByKey(ctx, t.Key, t.UserID)
-		if id != "" || (err != nil && (upstream.ClassOf(err) == upstream.Refused || upstream.HasCode(err, codeRequestLimit))) {
-			return id
-		}
-	}
-	return ""
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// share returns a context with this many percent of the time ctx has left, so
-// that a call which hangs leaves time to find out what it did.
-func share(ctx context.Context, percent int) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, time.Until(deadline)*time.Duration(percent)/100)
+		return id, err != nil && (upstream.ClassOf(err) == upstream.Refused || upstream.HasCode(err, codeRequestLimit))
+	})
 }

@@ -194,7 +194,7 @@ func (c *Client) do(ctx context.Context, call upstream.Call) (*upstream.Response
 		token, err = c.source(fresh).Token(ctx)
 	}
 	if err != nil {
-		return nil, notDone("token", err)
+		return nil, upstream.NotDone(vendor, "token", err)
 	}
 	res, err := c.send(ctx, call, token)
 	if err != nil || res.Status != http.StatusUnauthorized || final401(res.Body) {
@@ -205,7 +205,7 @@ func (c *Client) do(ctx context.Context, call upstream.Call) (*upstream.Response
 		return res, nil
 	}
 	if token, err = c.source(fresh).Renew(ctx, token); err != nil {
-		return nil, notDone("token", err)
+		return nil, upstream.NotDone(vendor, "token", err)
 	}
 	return c.send(ctx, call, token)
 }
@@ -227,21 +227,4 @@ func (c *Client) send(ctx context.Context, call upstream.Call, token upstream.To
 func final401(body []byte) bool {
 	return bytes.Contains(body, []byte("Connected app is not attached to Agent")) ||
 		bytes.Contains(body, []byte("This session is not valid for use with the REST API"))
-}
-
-// notDone says of an operation that failed in a call before the one that
-// counts that it was not done, whatever became of that earlier call. A wait
-// that the context ended becomes an upstream error too.
-func notDone(op string, err error) error {
-	var e *upstream.Error
-	switch {
-	case errors.As(err, &e) && e.Class == upstream.Unknown:
-		known := *e
-		known.Class = upstream.Unavailable
-		return &known
-	case e == nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)):
-		return &upstream.Error{Vendor: vendor, Op: op, Class: upstream.Unavailable, Err: err}
-	default:
-		return err
-	}
 }

@@ -24,7 +24,7 @@ const anonymous = "Anonymous customer"
 type Desk struct {
 	Client *Client
 	// Wait pauses between look-ups and returns early, with the context's
-	// error, when that ends. A timer if nil.
+	// error, when that ends. upstream.Sleep if nil.
 	Wait func(context.Context, time.Duration) error
 }
 
@@ -60,7 +60,7 @@ func (d Desk) Create(ctx context.Context, t relay.NewTicket) (string, error) {
 		}
 		ticket.RequesterID = id
 	}
-	write, cancel := share(ctx, 60)
+	write, cancel := upstream.WithShare(ctx, 60)
 	id, err := d.Client.CreateTicket(write, ticket)
 	cancel()
 	var e *upstream.Error
@@ -79,7 +79,7 @@ func (d Desk) Find(ctx context.Context, userID, key string) (string, error) {
 	id, err := upstream.Retry(ctx, func(ctx context.Context) (string, error) {
 		return d.find(ctx, ExternalID(userID, key))
 	})
-	return id, notDone("tickets_list", err)
+	return id, upstream.NotDone(vendor, "tickets_list", err)
 }
 
 func (d Desk) find(ctx context.Context, externalID string) (string, error) {
@@ -92,12 +92,12 @@ func (d Desk) find(ctx context.Context, externalID string) (string, error) {
 
 // requester makes the requester of a customer without a usable e-mail address.
 func (d Desk) requester(ctx context.Context, userID, name string) (int64, error) {
-	ctx, cancel := share(ctx, 40)
+	ctx, cancel := upstream.WithShare(ctx, 40)
 	defer cancel()
 	id, err := upstream.Retry(ctx, func(ctx context.Context) (int64, error) {
 		return d.Client.CreateOrUpdateUser(ctx, userExternalID(userID), name)
 	})
-	return id, notDone("users_create_or_update", err)
+	return id, upstream.NotDone(vendor, "users_create_or_update", err)
 }
 
 // firstComment is the customer's text as it is, and below it the address
@@ -115,47 +115,10 @@ func firstComment(t relay.NewTicket) string {
 	return t.Desc + "\n\nE-mail address stated by the customer, not verified: " + stated
 }
 
-// settle looks for a ticket that may have been made, three times at most,
-// because a creation that is still under way has no ticket yet. It returns ""
-// when there is none to be seen.
+// settle looks for a ticket that may have been made.
 func (d Desk) settle(ctx context.Context, externalID string) string {
-	wait := d.Wait
-	if wait == nil {
-		wait = sleep
-	}
-	pause := 400 * time.Millisecond
-	if deadline, ok := ctx.Deadline(); ok {
-		pause = min(pause, time.Until(deadline)/8)
-	}
-	for try := range 3 {
-		if try > 0 && wait(ctx, pause<<(try-1)) != nil {
-			return ""
-		}
+	return upstream.Settle(ctx, d.Wait, func(ctx context.Context) (string, bool) {
 		id, err := d.find(ctx, externalID)
-		if id != "" || (err != nil && upstream.ClassOf(err) == upstream.Refused) {
-			return id
-		}
-	}
-	return ""
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// share returns a context with this many percent of the time ctx has left, so
-// that a call which hangs leaves time to find out what it did.
-func share(ctx context.Context, percent int) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, time.Until(deadline)*time.Duration(percent)/100)
+		return id, err != nil && upstream.ClassOf(err) == upstream.Refused
+	})
 }

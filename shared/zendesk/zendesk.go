@@ -155,24 +155,7 @@ func (c *Client) authorize(ctx context.Context, creds Credentials, refused autho
 	}
 	t, err := c.source(creds).Renew(ctx, refused.token)
 	if err != nil {
-		return authorization{}, notDone("oauth_token", err)
+		return authorization{}, upstream.NotDone(vendor, "oauth_token", err)
 	}
 	return authorization{header: "Bearer " + t.Value, token: t}, nil
-}
-
-// notDone says of an operation that failed in a call before the one that
-// counts that it was not done, whatever became of that earlier call. A wait
-// that the context ended becomes an upstream error too.
-func notDone(op string, err error) error {
-	var e *upstream.Error
-	switch {
-	case errors.As(err, &e) && e.Class == upstream.Unknown:
-		known := *e
-		known.Class = upstream.Unavailable
-		return &known
-	case e == nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)):
-		return &upstream.Error{Vendor: vendor, Op: op, Class: upstream.Unavailable, Err: err}
-	default:
-		return err
-	}
 }
