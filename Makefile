@@ -123,6 +123,11 @@ test-build: sam-build
 test-openapi: $(REDOCLY)
 	@$(REDOCLY) lint --config tools/openapi/redocly.yaml docs/openapi.yaml
 
+.PHONY: bench
+bench: export GOFLAGS := $(SMALL)
+bench: ## measure the functions against their targets (ARGS=-write: into docs/performance.md)
+	@go run ./bench $(ARGS)
+
 .PHONY: lint
 lint: test-format test-vet test-staticcheck test-template test-openapi ## the checks that run nothing
 

@@ -130,7 +130,7 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	}
 
 	box := sandbox.New(sandbox.Options{
-		Seed: o.seed, Latency: o.latency, AnyAWSKey: o.docker, Queues: queues(stack), Buckets: stack.Buckets,
+		URL: sandboxURL, Seed: o.seed, Latency: o.latency, AnyAWSKey: o.docker, Queues: queues(stack), Buckets: stack.Buckets,
 	})
 	fixtures := box.Fixtures()
 	log := &quietLog{out: out, all: o.logs}

@@ -51,8 +51,13 @@ func main() {
 		Region: env.Region, BaseURL: env.Tencent.BaseURL, Local: p.Local, Credentials: app.Load, Reread: app.Reload,
 	}))}
 
+	auth := &api.Authenticator{Login: p.Login(env.Login), Cookie: env.Cookie, Origins: env.AllowedOrigins}
+	if env.On {
+		auth.Guests = p.Guests(env.Guests)
+	}
+
 	p.Serve((&api.CreateTicket{
-		Auth:  &api.Authenticator{Login: p.Login(env.Login), Cookie: env.Cookie, Origins: env.AllowedOrigins, Guests: p.Guests(env.Guests)},
+		Auth:  auth,
 		Desks: desks, Default: relay.DeskName(env.Desks.Default()),
 		Operation: &relay.CreateTicket{
 			Rooms: rooms, Queue: sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),

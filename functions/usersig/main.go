@@ -21,14 +21,23 @@ func main() {
 	}
 	p := boot.New("usersig", &env)
 
+	// A part that is not set up is not accepted; its secret need not exist.
+	auth := &api.Authenticator{Login: p.Login(env.Login), Cookie: env.Cookie, Origins: env.AllowedOrigins}
+	if env.On {
+		auth.Guests = p.Guests(env.Guests)
+	}
+	if env.ZendeskBaseURL != "" {
+		auth.Agents = p.Agents(env.ZendeskApp)
+	}
+	if env.SalesforceBaseURL != "" {
+		auth.DeskKeys = p.DeskKeys(env.DeskKeys)
+	}
+
 	app := secrets.For[tencentim.Credentials](p.Secrets, env.Tencent.Secret)
 	p.Serve((&api.UserSig{
-		Auth: &api.Authenticator{
-			Login: p.Login(env.Login), Cookie: env.Cookie, Origins: env.AllowedOrigins,
-			Guests: p.Guests(env.Guests), Agents: p.Agents(env.ZendeskApp), DeskKeys: p.DeskKeys(env.DeskKeys),
-		},
-		Signer: tencentim.Signer(app.Load, boot.Rules(env.Identities)),
-		Issuer: env.Issuer, GuestsOn: env.On,
-		Zendesk: env.ZendeskBaseURL != "", Salesforce: env.SalesforceBaseURL != "",
+		Auth:       auth,
+		Signer:     tencentim.Signer(app.Load, boot.Rules(env.Identities)),
+		Issuer:     env.Issuer,
+		Salesforce: env.SalesforceBaseURL != "",
 	}).Routes())
 }

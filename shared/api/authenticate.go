@@ -96,9 +96,7 @@ func (a *Authenticator) Authenticate(r *Request) (Caller, error) {
 		}
 		return a.bearer(r.Context(), token)
 	default:
-		// The adapter splits a header at its commas: the first piece alone
-		// must not count.
-		return Caller{}, errCredential
+		return Caller{}, errCredential // never choose between two
 	}
 }
 

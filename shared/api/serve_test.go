@@ -26,6 +26,8 @@ func (c counts) Count(_ context.Context, metric string, n int, dims ...string) {
 	c[metric+" "+strings.Join(dims, " ")] += n
 }
 
+func (c *counts) of(metric string) int { return (*c)[metric] }
+
 func event(method, path, body string) events.APIGatewayV2HTTPRequest {
 	e := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RawPath: path, Body: body,
@@ -139,7 +141,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		after string
 	}{
 		"panic":                {t.Context(), func(*api.Request) (any, error) { panic("canary") }, 500, "internal", ""},
-		"nil map panic":        {t.Context(), func(*api.Request) (any, error) { var m map[string]int; m["canary"]++; return nil, nil }, 500, "internal", ""},
+		"nil pointer":          {t.Context(), func(r *api.Request) (any, error) { return (*counts)(nil).of("canary"), nil }, 500, "internal", ""},
 		"not encodable":        {t.Context(), func(*api.Request) (any, error) { return make(chan int), nil }, 500, "internal", ""},
 		"unclassified":         {t.Context(), fail(errors.New("canary")), 500, "internal", ""},
 		"refused":              {t.Context(), fail(up(upstream.Refused, 0)), 502, "upstream", ""},

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"os"
+	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,17 +39,36 @@ type Process struct {
 // function's log and metrics. A process with wrong settings does not start: the
 // log says which variable, and no request is half done.
 func New(function string, groups ...any) *Process {
+	oneThread()
 	telemetry.Init(function)
-	var runtime config.Runtime
-	Must(config.Load(append(groups, &runtime)...))
+	var place config.Runtime
+	Must(config.Load(append(groups, &place)...))
 	cfg, err := awsenv.Config()
 	Must(err)
 	return &Process{
 		AWS:     cfg,
 		Secrets: secrets.New(secretsmanager.NewFromConfig(cfg), time.Now, mathrand.Float64, slog.Default()),
 		Meter:   &telemetry.Meter{Out: os.Stdout, Now: time.Now, Function: function},
-		Local:   runtime.SAMLocal,
+		Local:   place.SAMLocal,
 	}
+}
+
+// oneVCPU is the memory, in MB, from which on Lambda gives a function more than
+// one vCPU. See https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html.
+const oneVCPU = 1769
+
+// oneThread runs Go code on one thread at a time where there is one vCPU at
+// most, though the process sees two or more. An invocation mostly waits for its
+// upstream calls; waking a second thread to look for work costs a quarter of
+// the CPU time and gains nothing. GOMAXPROCS, if set, decides.
+func oneThread() {
+	if os.Getenv("GOMAXPROCS") != "" {
+		return
+	}
+	if mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")); err == nil && mb > oneVCPU {
+		return
+	}
+	runtime.GOMAXPROCS(1)
 }
 
 // Must ends the process when a part of it cannot be made.

@@ -104,7 +104,7 @@ type Login struct {
 	Secret   string `env:"LOGIN_SECRET" envDefault:"caseroom/login" check:"secret"`
 	Issuer   string `env:"LOGIN_ISSUER"`   // "" is not checked
 	Audience string `env:"LOGIN_AUDIENCE"` // "" is not checked
-	JWKSURL  string `env:"LOGIN_JWKS_URL" check:"url"`
+	JWKSURL  string `env:"LOGIN_JWKS_URL" check:"jwks"` // may carry a query
 	Cookie   string `env:"LOGIN_COOKIE" envDefault:"token" check:"cookie"`
 	// EmailTrusted says what a token without email_verified means.
 	EmailTrusted bool `env:"LOGIN_EMAIL_TRUSTED" envDefault:"on"`

@@ -244,6 +244,14 @@ var checks = map[string]check{
 		want: "an https URL without user info, query or fragment (http only for loopback, and for host.docker.internal under sam local)",
 		text: func(s string, local bool) bool { _, err := upstream.ParseBaseURL(s, local); return err == nil },
 	},
+	"jwks": {
+		want: "an https URL without user info and fragment (http only for loopback, and for host.docker.internal under sam local)",
+		text: func(s string, local bool) bool {
+			base, _, _ := strings.Cut(s, "?")
+			_, err := upstream.ParseBaseURL(base, local)
+			return err == nil && !strings.Contains(s, "#")
+		},
+	},
 	"queue": {
 		want: "the URL of an SQS queue",
 		text: func(s string, _ bool) bool {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -69,6 +70,7 @@ func (c *CreateTicket) Run(ctx context.Context, desk Desk, r TicketRequest) (Roo
 	queued := make(chan struct{})
 	go func() {
 		defer close(queued)
+		defer recovered(ctx)
 		sendHint(ctx, c.Queue, c.Meter, Hint{Desk: ref.Desk, Ticket: ticketID})
 	}()
 	defer func() { <-queued }()
@@ -134,10 +136,23 @@ func (c *CreateTicket) importCustomer(ctx context.Context, a Account) pending {
 	ctx, cancel := upstream.WithShare(ctx, 50)
 	p := pending{cancel: cancel, done: make(chan error, 1)}
 	go func() {
+		err := errPanic
+		defer func() { p.done <- err }()
+		defer recovered(ctx)
 		defer cancel()
-		p.done <- c.Rooms.Import(ctx, a)
+		err = c.Rooms.Import(ctx, a)
 	}()
 	return p
+}
+
+var errPanic = errors.New("relay: panic")
+
+// recovered keeps a panic beside the request from ending the process, as the
+// edge keeps one in it.
+func recovered(ctx context.Context) {
+	if p := recover(); p != nil {
+		slog.ErrorContext(ctx, "panic", "panic", p, "stack", string(debug.Stack()))
+	}
 }
 
 // sendHint queues a hint. A failure delays nothing but the greeting: reconcile

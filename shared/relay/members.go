@@ -41,6 +41,7 @@ func (m *Members) hint(ctx context.Context, ref RoomRef) (wait func()) {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
+		defer recovered(ctx)
 		sendHint(ctx, m.Queue, m.Meter, Hint{Desk: ref.Desk, Ticket: ref.TicketID})
 	}()
 	return func() { <-sent }

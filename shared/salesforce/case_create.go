@@ -28,7 +28,8 @@ type Case struct {
 //
 // It is never an upsert: that would overwrite what agents made of the case.
 // net/http does not repeat it by itself once any of it was sent, for it
-// carries no Idempotency-Key header.
+// carries no Idempotency-Key header. It takes as long as the context lets it:
+// what is given up may still be made.
 //
 // Sforce-Auto-Assign is always sent. Without it the org's active assignment
 // rule would decide as well, but silently.
@@ -48,8 +49,9 @@ func (c *Client) CreateCase(ctx context.Context, k Case) (id string, err error) 
 	}
 	res, err := c.do(ctx, upstream.Call{
 		Op: op, Method: http.MethodPost, Path: c.data() + "/sobjects/Case",
-		Header: http.Header{"Sforce-Auto-Assign": {c.autoAssign}},
-		JSON:   fields,
+		Header:  http.Header{"Sforce-Auto-Assign": {c.autoAssign}},
+		JSON:    fields,
+		Patient: true,
 	})
 	if err != nil {
 		return "", err

@@ -26,7 +26,9 @@ func succeeded(res *upstream.Response) bool { return res.Status >= 200 && res.St
 // failed classifies an answer that is no success.
 func failed(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
 	code := errorCode(res.Body)
-	return h.Failed(op, res, classOf(code), code)
+	e := h.Failed(op, res, classOf(code), code)
+	e.Quota = code == codeRequestLimit
+	return e
 }
 
 // senseless is a 2xx whose body is not what was promised: whatever was asked
@@ -55,10 +57,10 @@ func classOf(code string) upstream.Class {
 
 // codePattern is what REST's, SOAP's and OAuth's codes look like, and prose,
 // ids and tokens do not.
-var codePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z_]{1,63}$`)
+var codePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z_]+$`)
 
 func plainCode(s string) string {
-	if !codePattern.MatchString(s) {
+	if len(s) > 64 || !codePattern.MatchString(s) {
 		return ""
 	}
 	return s

@@ -113,7 +113,7 @@ type Client struct {
 
 var (
 	versionPattern = regexp.MustCompile(`^[1-9][0-9]{1,2}\.0$`)
-	fieldPattern   = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9_]{0,79})?$`)
+	fieldPattern   = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9_]*)?$`)
 )
 
 // New validates o and returns a client. It makes no call.
@@ -133,7 +133,7 @@ func New(o Options) (*Client, error) {
 	if !versionPattern.MatchString(o.APIVersion) {
 		return nil, errors.New("salesforce: the API version must be like 68.0")
 	}
-	if !fieldPattern.MatchString(o.KeyField) || !fieldPattern.MatchString(o.UserField) {
+	if max(len(o.KeyField), len(o.UserField)) > 80 || !fieldPattern.MatchString(o.KeyField) || !fieldPattern.MatchString(o.UserField) {
 		return nil, errors.New("salesforce: malformed field name")
 	}
 	assign, err := autoAssign(o.AutoAssign)

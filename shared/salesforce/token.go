@@ -76,7 +76,7 @@ func (c *Client) oauth(ctx context.Context, op string, form url.Values) (upstrea
 	asked := c.now()
 	res, err := c.http.Do(ctx, upstream.Call{
 		Op: op, Method: http.MethodPost, Path: "/services/oauth2/token",
-		Body: []byte(form.Encode()), ContentType: "application/x-www-form-urlencoded",
+		Body: []byte(form.Encode()), ContentType: "application/x-www-form-urlencoded", Repeatable: true,
 	})
 	if err != nil {
 		return upstream.Token{}, err

@@ -14,6 +14,7 @@ type Group struct {
 	Type             string
 	Name             string
 	Introduction     string
+	Introduced       bool   `json:"-"`             // whether the answer has an Introduction at all
 	Owner            string `json:"Owner_Account"` // "" if there is none
 	ApplyJoinOption  string
 	InviteJoinOption string // "" where the vendor leaves it out
@@ -42,7 +43,8 @@ func (c *Client) GetGroups(ctx context.Context, groupIDs ...string) (map[string]
 
 type groupInfo struct {
 	Group
-	ErrorCode int
+	Introduction *string // in place of Group's
+	ErrorCode    int
 }
 
 func (c *Client) getGroups(ctx context.Context, ids []string, into map[string]Group) error {
@@ -65,6 +67,9 @@ func (c *Client) getGroups(ctx context.Context, ids []string, into map[string]Gr
 		return err
 	}
 	for _, g := range infos {
+		if g.Introduction != nil {
+			g.Group.Introduction, g.Introduced = *g.Introduction, true
+		}
 		if g.ErrorCode != 0 {
 			g.Group = Group{ID: g.ID, Err: c.failed(command, &upstream.Response{Status: http.StatusOK}, g.ErrorCode)}
 		}

@@ -176,7 +176,8 @@ const (
 // no applications and carries our mark with our desk; with another desk's it
 // belongs to another stack on the same app. No client can make such a group:
 // whoever creates one owns it. Everything else is a squat. A squat is destroyed,
-// so a group whose shape the answer does not show is none. The invite option and
+// so a group whose shape the answer does not show is none: neither is one that
+// only the app can have made and whose mark the answer leaves out. The invite option and
 // the name are not looked at: Sync repairs them.
 func judge(g Group, desk string) verdict {
 	switch {
@@ -190,6 +191,8 @@ func judge(g Group, desk string) verdict {
 		return unclear
 	case g.ApplyJoinOption != DisableApply:
 		return squatter
+	case !g.Introduced:
+		return unclear
 	}
 	mark, err := relay.ParseMark(g.Introduction)
 	switch {

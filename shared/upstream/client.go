@@ -132,6 +132,12 @@ type Call struct {
 	JSON        any
 	Body        []byte
 	ContentType string
+	// Patient lets the call take as long as its context does, where that has a
+	// deadline: what is given up may still be done.
+	Patient bool
+	// Repeatable lets the transport send the request again when a kept-alive
+	// connection turns out to be dead, as it often is after a freeze.
+	Repeatable bool
 	// BaseURL replaces the client's base for this call: Salesforce's
 	// instance_url. It must have passed [ParseBaseURL].
 	BaseURL *url.URL
@@ -149,8 +155,11 @@ type Response struct {
 // vendor package says what it means. A transport failure is an *Error whose
 // text carries no URL.
 func (c *Client) Do(ctx context.Context, call Call) (*Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
+	if _, bounded := ctx.Deadline(); !bounded || !call.Patient {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
 	req, err := c.request(ctx, call)
 	if err != nil {
 		return nil, c.fail(call.Op, Refused, err)
@@ -200,6 +209,11 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) 
 	}
 	for k, v := range call.Header {
 		req.Header[k] = v
+	}
+	if call.Repeatable {
+		// net/http replays a POST that has this header; without a value none is
+		// sent. See http.Transport.
+		req.Header["X-Idempotency-Key"] = nil
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)

@@ -102,14 +102,14 @@ func CredentialsRefused(err error) bool {
 }
 
 // StatusClass classifies an HTTP status that carries no better word from the
-// vendor. 500, 502 and 504 may come after the work was done.
+// vendor. 408, 500, 502 and 504 may come after the work was done.
 func StatusClass(status int) Class {
 	switch {
 	case status == 429:
 		return RateLimited
-	case status == 503:
+	case status == 503 || status == 425:
 		return Unavailable
-	case status >= 500:
+	case status >= 500 || status == 408:
 		return Unknown
 	case status >= 200 && status < 300:
 		return Unknown // success, but its body made no sense

@@ -10,8 +10,8 @@ import (
 
 // Retry runs call until it succeeds, is refused, or the context has no room
 // for another try; three tries at most. Only calls whose repetition changes
-// nothing may be given to it. A vendor's Retry-After is honoured when it fits
-// inside the deadline and ends the retrying when it does not.
+// nothing may be given to it. A vendor's Retry-After is honoured when it leaves
+// most of the time for the work and ends the retrying when it does not.
 func Retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval = 100 * time.Millisecond
@@ -42,5 +42,5 @@ func Retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T
 
 func fits(ctx context.Context, wait time.Duration) bool {
 	deadline, ok := ctx.Deadline()
-	return !ok || time.Until(deadline) > wait
+	return !ok || wait <= time.Until(deadline)/3
 }

@@ -31,7 +31,7 @@ func senseless(h *upstream.Client, op string, res *upstream.Response) *upstream.
 }
 
 // codePattern is what a code looks like, and prose, ids and tokens do not.
-var codePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z_]{1,47}$`)
+var codePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z_]+$`)
 
 // errorCode finds the code in any of the shapes Zendesk's APIs use:
 //
@@ -65,7 +65,7 @@ func errorCode(body []byte) string {
 	case len(shape.Errors) > 0:
 		code = strings.ReplaceAll(shape.Errors[0].Title, " ", "")
 	}
-	if !codePattern.MatchString(code) {
+	if len(code) > 48 || !codePattern.MatchString(code) {
 		return ""
 	}
 	return code

@@ -30,9 +30,11 @@ type Ticket struct {
 //
 // Same key and body: the first answer again. Same key with another body (400
 // IdempotentRequestError), or while the first request is still being done
-// (409): the ticket exists or is about to, an error of unknown outcome. net/http sends a request with an Idempotency-Key a
-// second time by itself when a kept-alive connection turns out to be dead;
-// with this endpoint that makes no second ticket.
+// (409): the ticket exists or is about to, an error of unknown outcome. net/http sends a request with an
+// Idempotency-Key a second time by itself when a kept-alive connection turns
+// out to be dead; with this endpoint that makes no second ticket.
+//
+// It takes as long as the context lets it: what is given up may still be made.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#create-ticket
 // and https://developer.zendesk.com/api-reference/ticketing/introduction/#idempotency.
@@ -62,8 +64,9 @@ func (c *Client) CreateTicket(ctx context.Context, t Ticket) (id string, err err
 	}
 	res, err := c.do(ctx, upstream.Call{
 		Op: op, Method: http.MethodPost, Path: "/api/v2/tickets",
-		Header: http.Header{"Idempotency-Key": {t.IdempotencyKey}},
-		JSON:   map[string]ticket{"ticket": body},
+		Header:  http.Header{"Idempotency-Key": {t.IdempotencyKey}},
+		JSON:    map[string]ticket{"ticket": body},
+		Patient: true,
 	})
 	if err != nil {
 		return "", err

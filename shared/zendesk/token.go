@@ -42,7 +42,7 @@ func (c *Client) source(creds Credentials) *upstream.TokenSource {
 func (c *Client) fetchToken(ctx context.Context, creds Credentials) (upstream.Token, error) {
 	const op = "oauth_token"
 	asked := c.now()
-	res, err := c.http.Do(ctx, upstream.Call{Op: op, Method: http.MethodPost, Path: "/oauth/tokens", JSON: map[string]string{
+	res, err := c.http.Do(ctx, upstream.Call{Op: op, Method: http.MethodPost, Path: "/oauth/tokens", Repeatable: true, JSON: map[string]string{
 		"grant_type":    "client_credentials",
 		"client_id":     creds.ClientID,
 		"client_secret": creds.ClientSecret,
@@ -59,15 +59,15 @@ func (c *Client) fetchToken(ctx context.Context, creds Credentials) (upstream.To
 		return upstream.Token{}, e
 	}
 	var body struct {
-		AccessToken string `json:"access_token"`
-		ExpiresIn   int64  `json:"expires_in"`
+		AccessToken string      `json:"access_token"`
+		ExpiresIn   json.Number `json:"expires_in"` // also when it comes quoted
 	}
 	if err := json.Unmarshal(res.Body, &body); err != nil || !headerValue(body.AccessToken) {
 		return upstream.Token{}, senseless(c.http, op, res)
 	}
 	t := upstream.Token{Value: body.AccessToken}
-	if body.ExpiresIn > 0 {
-		t.Expires = asked.Add(time.Duration(min(body.ExpiresIn, 172800)) * time.Second)
+	if seconds, err := body.ExpiresIn.Float64(); err == nil && seconds > 0 {
+		t.Expires = asked.Add(time.Duration(min(seconds, 172800) * float64(time.Second)))
 	}
 	return t, nil
 }

@@ -31,14 +31,18 @@ func (c *Client) CreateOrUpdateUser(ctx context.Context, externalID, name string
 		SkipVerifyEmail bool   `json:"skip_verify_email"`
 	}
 	res, err := c.do(ctx, upstream.Call{
-		Op: op, Method: http.MethodPost, Path: "/api/v2/users/create_or_update",
+		Op: op, Method: http.MethodPost, Path: "/api/v2/users/create_or_update", Repeatable: true,
 		JSON: map[string]user{"user": {name, externalID, true}},
 	})
 	if err != nil {
 		return 0, err
 	}
 	if !succeeded(res) {
-		return 0, failed(c.http, op, res)
+		e := failed(c.http, op, res)
+		if res.Status == http.StatusConflict {
+			e.Class = upstream.Unavailable // the same user is being made by another request
+		}
+		return 0, e
 	}
 	var answer struct {
 		User struct {

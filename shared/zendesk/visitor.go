@@ -87,7 +87,7 @@ type Visitor struct {
 	Email      string
 }
 
-var visitorID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$`)
+var visitorID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 
 // Visitor returns a visitor, or [ErrNoVisitor], also for an id that could not
 // be one. An id may be written as the API's answers do, with a dot where its
@@ -98,7 +98,7 @@ var visitorID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$`)
 //
 // See https://developer.zendesk.com/api-reference/live-chat/chat-api/visitors/.
 func (c *ChatClient) Visitor(ctx context.Context, id string) (Visitor, error) {
-	if !visitorID.MatchString(id) {
+	if len(id) > 128 || !visitorID.MatchString(id) {
 		return Visitor{}, ErrNoVisitor
 	}
 	return upstream.Retry(ctx, func(ctx context.Context) (Visitor, error) { return c.visitor(ctx, id) })
