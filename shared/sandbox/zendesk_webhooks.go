@@ -73,7 +73,7 @@ func (d ZendeskDesk) Subscribe(endpoint string, types ...string) (id string, err
 	}
 	fields := map[string]json.RawMessage{}
 	for k, v := range map[string]any{
-		"name": "caseroom", "endpoint": endpoint, "http_method": "POST", "request_format": "json", "status": "active",
+		"name": "sandbox", "endpoint": endpoint, "http_method": "POST", "request_format": "json", "status": "active",
 		"subscriptions": subscriptions,
 	} {
 		if fields[k], err = json.Marshal(v); err != nil {
