@@ -196,6 +196,7 @@ func examples(r readiness, f sandbox.Fixtures) []example {
 		return jsonText(map[string]string{"groupId": group, "userId": user})
 	}
 	room := func(group string) string { return jsonText(map[string]string{"groupId": group}) }
+	cases := jsonText(map[string][]string{"cases": {r.Rooms.Salesforce}})
 	vouched := jsonText(map[string]string{"userId": f.Salesforce.AgentIDs[0]})
 
 	list := []example{
@@ -211,6 +212,9 @@ func examples(r readiness, f sandbox.Fixtures) []example {
 		{Title: "and out", Method: "POST", Path: "/salesforce/leavegroup", Headers: bearer(t.SalesforceKey), Body: member(r.Rooms.Salesforce, f.Salesforce.AgentIDs[0])},
 		{Title: "the same, signed by IAM (a header stands in for the signature)", Method: "POST", Path: "/iam/salesforce/joingroup", Headers: iam, Body: member(r.Rooms.Salesforce, f.Salesforce.AgentIDs[0])},
 		{Title: "and out", Method: "POST", Path: "/iam/salesforce/leavegroup", Headers: iam, Body: member(r.Rooms.Salesforce, f.Salesforce.AgentIDs[0])},
+		{Title: "a ticket changed, as a ZIS flow or a trigger says it", Method: "POST", Path: "/zendesk/events", Headers: bearer(f.Zendesk.EventsBearer), Body: jsonText(map[string]string{"ticketId": strings.TrimPrefix(r.Rooms.Zendesk, "ZENDESK#")})},
+		{Title: "cases changed, as Apex says it", Method: "POST", Path: "/salesforce/events", Headers: bearer(t.SalesforceKey), Body: cases},
+		{Title: "the same, signed by IAM", Method: "POST", Path: "/iam/salesforce/events", Headers: iam, Body: cases},
 		{Title: "a room away", Method: "POST", Path: "/deletegroup", Headers: bearer(t.ZendeskKey), Body: room(r.Rooms.ZendeskDelete)},
 		{Title: "a Salesforce room away", Method: "POST", Path: "/salesforce/deletegroup", Headers: bearer(t.SalesforceKey), Body: room(r.Rooms.SalesforceDelete)},
 		{Title: "the same, signed by IAM", Method: "POST", Path: "/iam/salesforce/deletegroup", Headers: iam, Body: room(r.Rooms.SalesforceDelete)},

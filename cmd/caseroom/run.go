@@ -132,6 +132,7 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	box := sandbox.New(sandbox.Options{
 		URL: sandboxURL, Seed: o.seed, Latency: o.latency, AnyAWSKey: o.docker, Queues: queues(stack), Buckets: stack.Buckets,
 	})
+	defer box.Close()
 	fixtures := box.Fixtures()
 	log := &quietLog{out: out, all: o.logs}
 	host, err := lambdahost.New(lambdahost.Options{

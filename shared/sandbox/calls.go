@@ -9,7 +9,8 @@ import (
 // maxCalls is how many calls the log remembers.
 const maxCalls = 10_000
 
-// Call is one call that reached a stand-in. It holds no token, key or body.
+// Call is one call that reached a stand-in, or a notification that one sent (the
+// operations "webhook" and "callout"). It holds no token, key or body.
 type Call struct {
 	Seq    uint64            `json:"seq"` // 1 is the first; never reused
 	Time   time.Time         `json:"time"`
@@ -39,11 +40,17 @@ type callLog struct {
 func (s *Sandbox) begin(vendor, op string) *call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls.seq++
-	c := &call{Call: Call{Seq: s.calls.seq, Time: s.now().UTC(), Vendor: vendor, Op: op}}
+	c := s.newCall(vendor, op)
 	if c.fault = s.take(vendor, op); c.fault != nil {
 		c.Fault = c.fault.Kind
 	}
+	return c
+}
+
+// newCall adds a call to the log; s.mu is held.
+func (s *Sandbox) newCall(vendor, op string) *call {
+	s.calls.seq++
+	c := &call{Call: Call{Seq: s.calls.seq, Time: s.now().UTC(), Vendor: vendor, Op: op}}
 	l := &s.calls
 	if len(l.ring) < maxCalls {
 		l.ring = append(l.ring, c)

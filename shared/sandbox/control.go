@@ -33,6 +33,7 @@ func (s *Sandbox) State() State {
 //	GET    /state
 //	GET    /calls?since=<seq>   DELETE /calls
 //	GET    /faults   POST /faults (one Fault)   DELETE /faults
+//	POST   /flush    returns when every notification is delivered, see Flush
 func (s *Sandbox) control() {
 	s.mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.State())
@@ -70,6 +71,12 @@ func (s *Sandbox) control() {
 			return
 		}
 		writeJSON(w, http.StatusCreated, f)
+	})
+	s.mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.Flush(r.Context()); err != nil {
+			return // the client is gone
+		}
+		w.WriteHeader(http.StatusNoContent)
 	})
 	s.mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.ClearFaults()

@@ -5,7 +5,7 @@
 // and can be told to fail the way vendors fail (see [Fault]).
 //
 //	/zendesk /zopim /salesforce /tencent /aws   the vendors
-//	/state /calls /faults                       control
+//	/state /calls /faults /flush                control
 //
 // The control routes change the sandbox without a credential: bind it to
 // loopback.
@@ -54,6 +54,12 @@ type Options struct {
 	AnyAWSKey bool
 	// Tencent sets the plan's limits.
 	Tencent TencentPlan
+	// NotifyTimeout is how long a webhook or callout waits for its answer;
+	// the vendors' own 12 and 20 s if zero.
+	NotifyTimeout time.Duration
+	// Senders is how many notifications are sent at a time. With one, which is
+	// also what zero means, they arrive in the order of the changes.
+	Senders int
 }
 
 // Sandbox is all stand-ins together. It is safe for concurrent use.
@@ -85,6 +91,7 @@ type Sandbox struct {
 	salesforce *salesforce
 	tencent    *tencent
 	aws        *aws
+	notifier   *notifier
 }
 
 // New returns a sandbox with no tickets, rooms or messages in it.
@@ -100,6 +107,7 @@ func New(o Options) *Sandbox {
 		innerCodes: map[string]bool{},
 		fix:        newFixtures(o.Seed),
 	}
+	s.notifier = newNotifier(s)
 	s.zendesk = newZendesk(s)
 	s.zopim = newZopim(s)
 	s.salesforce = newSalesforce(s)

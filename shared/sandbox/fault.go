@@ -26,8 +26,15 @@ type Fault struct {
 	//	truncate      do it, then answer with half of the JSON
 	//	code          the vendor's own error Code, in its own shape
 	//	slow          wait Delay, then do it, whether or not the client is still there
+	//
+	// or, for what a vendor notifies (zendesk's "webhook", salesforce's "callout"),
+	//
+	//	lose          never send it
+	//	duplicate     send it twice
+	//	reorder       send it after the next one, at most Delay (1 s if zero) later
 	Kind string `json:"kind"`
-	// Times is how many calls it strikes; 0 means until it is cleared.
+	// Times is how many calls or notifications it strikes; 0 means until it is
+	// cleared.
 	Times int `json:"times,omitempty"`
 
 	Status     int           `json:"status,omitempty"`
@@ -48,14 +55,18 @@ const (
 	FaultTruncate    = "truncate"
 	FaultCode        = "code"
 	FaultSlow        = "slow"
+	FaultLose        = "lose"
+	FaultDuplicate   = "duplicate"
+	FaultReorder     = "reorder"
 )
 
 var (
 	faultKinds = []string{
 		FaultTimeout, FaultResetBefore, FaultResetAfter, FaultStatus, FaultHTML,
-		FaultNull, FaultTruncate, FaultCode, FaultSlow,
+		FaultNull, FaultTruncate, FaultCode, FaultSlow, FaultLose, FaultDuplicate, FaultReorder,
 	}
-	vendors = []string{"zendesk", "zopim", "salesforce", "tencent", "aws"}
+	eventFaults = []string{FaultLose, FaultDuplicate, FaultReorder}
+	vendors     = []string{"zendesk", "zopim", "salesforce", "tencent", "aws"}
 )
 
 type armedFault struct {
@@ -99,6 +110,8 @@ func (f Fault) validate() error {
 	switch {
 	case f.Vendor != "" && !slices.Contains(vendors, f.Vendor):
 		return fmt.Errorf("vendor %q is not one of %v", f.Vendor, vendors)
+	case slices.Contains(eventFaults, f.Kind) && f.Vendor != "" && f.Vendor != "zendesk" && f.Vendor != "salesforce":
+		return fmt.Errorf("vendor %q sends no events", f.Vendor)
 	case !slices.Contains(faultKinds, f.Kind):
 		return fmt.Errorf("kind %q is not one of %v", f.Kind, faultKinds)
 	case f.Times < 0 || f.Delay < 0:
@@ -114,9 +127,23 @@ func (f Fault) validate() error {
 }
 
 // take returns the fault that strikes a call, or nil; s.mu is held.
-func (s *Sandbox) take(vendor, op string) *Fault {
+func (s *Sandbox) take(vendor, op string) *Fault { return s.takeKind(vendor, op, false) }
+
+// takeEvent returns the fault that strikes a notification, or nil; s.mu is held.
+func (s *Sandbox) takeEvent(vendor, op string) *Fault { return s.takeKind(vendor, op, true) }
+
+// faultFree reports whether no fault would strike a notification; s.mu is held.
+func (s *Sandbox) faultFree(vendor, op string) bool {
+	return !slices.ContainsFunc(s.faults, func(a *armedFault) bool { return a.strikes(vendor, op, true) })
+}
+
+func (a *armedFault) strikes(vendor, op string, event bool) bool {
+	return (a.Vendor == "" || a.Vendor == vendor) && (a.Op == "" || a.Op == op) && slices.Contains(eventFaults, a.Kind) == event
+}
+
+func (s *Sandbox) takeKind(vendor, op string, event bool) *Fault {
 	for i, a := range s.faults {
-		if (a.Vendor != "" && a.Vendor != vendor) || (a.Op != "" && a.Op != op) {
+		if !a.strikes(vendor, op, event) {
 			continue
 		}
 		if a.Times > 0 {

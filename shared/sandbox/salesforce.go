@@ -42,6 +42,7 @@ type salesforce struct {
 	version           string // of the request being served, such as "68.0"
 
 	onChange func(SalesforceEvent)
+	trigger  SalesforceTrigger
 }
 
 // SalesforceEvent is one change of a record. Before is nil on create.
@@ -490,6 +491,7 @@ func (f *salesforce) newID(prefix string) string {
 }
 
 func (f *salesforce) emit(kind string, row *sfRow, before map[string]any) {
+	f.fire(kind, row, before)
 	if f.onChange != nil {
 		f.onChange(SalesforceEvent{
 			Object: row.object.name, Kind: kind, ID: row.id(), Before: before,

@@ -44,6 +44,7 @@ type zendesk struct {
 	windows map[string]*rateWindow
 	hold    chan struct{} // closed when held creations may commit
 	origin  string        // where the last caller reached the account
+	via     int           // how the change under way is made: viaAPI, or 0 for the agent interface
 
 	onChange func(ZendeskEvent)
 }
@@ -306,6 +307,8 @@ func (z *zendesk) auth(scope string, h zdHandler) http.HandlerFunc {
 			zdForbidden(w)
 			return
 		}
+		z.via = viaAPI
+		defer func() { z.via = 0 }()
 		h(w, r, c)
 	}
 }

@@ -15,6 +15,9 @@ type zendeskWebhook struct {
 	fields     map[string]json.RawMessage
 	created    time.Time
 	updated    time.Time
+
+	invocations []*zendeskInvocation // the last ones, newest first
+	breaker     zendeskBreaker
 }
 
 type zendeskTrigger struct {
@@ -38,6 +41,8 @@ func (z *zendesk) registerAdmin() {
 	hook("DELETE", "/api/v2/webhooks/{id}", "webhooks_delete", z.deleteWebhook)
 	hook("GET", "/api/v2/webhooks/{id}/signing_secret", "webhooks_signing_secret", z.webhookSecret)
 	hook("POST", "/api/v2/webhooks/{id}/signing_secret", "webhooks_signing_secret", z.webhookSecret)
+
+	hook("GET", "/api/v2/webhooks/{id}/invocations", "webhooks_invocations", z.listInvocations)
 
 	trigger := func(method, path, op string, h zdHandler) {
 		access := "triggers:write"

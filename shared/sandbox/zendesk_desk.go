@@ -422,8 +422,10 @@ func (z *zendesk) merge(target int64, sources []int64, actor int64, targetText, 
 		if text == "" {
 			text = "Request #" + strconv.FormatInt(id, 10) + " was closed and merged into this request."
 		}
+		before = into.snapshot()
 		z.touch(into)
 		z.addComment(into, actor, ZendeskComment{AuthorID: actor, Body: text, Public: targetPublic, merge: id})
+		z.emitChanges(into, before, actor)
 	}
 	return nil
 }

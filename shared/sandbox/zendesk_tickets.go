@@ -116,10 +116,13 @@ func (z *zendesk) systemTouch(t *zendeskTicket) {
 }
 
 func (z *zendesk) emit(kind string, t *zendeskTicket, actor int64, previous, current any) {
-	if z.onChange != nil {
-		z.onChange(ZendeskEvent{
+	if z.watched() {
+		z.publish(ZendeskEvent{
 			Type: kind, Ticket: t.snapshot(), Actor: actor, Previous: previous, Current: current, Time: z.s.now(),
 		})
+	}
+	if kind == "created" {
+		z.fire(nil, t, actor)
 	}
 }
 
@@ -127,8 +130,8 @@ func (z *zendesk) addComment(t *zendeskTicket, actor int64, c ZendeskComment) {
 	z.nextID += 2
 	c.ID, c.auditID, c.CreatedAt = z.nextID-1, z.nextID, z.s.now().UTC()
 	t.Comments = append(t.Comments, c)
-	if z.onChange != nil {
-		z.onChange(ZendeskEvent{Type: "comment_added", Ticket: t.snapshot(), Actor: actor, Comment: &c, Time: z.s.now()})
+	if z.watched() {
+		z.publish(ZendeskEvent{Type: "comment_added", Ticket: t.snapshot(), Actor: actor, Comment: &c, Time: z.s.now()})
 	}
 }
 
@@ -217,12 +220,14 @@ func (z *zendesk) claim(w http.ResponseWriter, name string, raw []byte) (*zendes
 // that hangs up does not undo it.
 func (z *zendesk) waitForCommit(r *http.Request) {
 	hold := z.hold
+	z.via = 0
 	z.s.mu.Unlock()
 	select {
 	case <-hold:
 	case <-r.Context().Done():
 	}
 	z.s.mu.Lock()
+	z.via = viaAPI
 }
 
 func (z *zendesk) makeTicket(w http.ResponseWriter, o *zdObject, c zdCaller) (*zendeskTicket, bool) {
@@ -597,7 +602,8 @@ func (z *zendesk) updateTicket(w http.ResponseWriter, r *http.Request, c zdCalle
 	zdWrite(w, http.StatusOK, map[string]any{"ticket": z.viewTicket(t), "audit": z.viewAudit(t, c.user.ID)})
 }
 
-// emitChanges reports what differs between before and t.
+// emitChanges reports what differs between before and t, and runs the triggers
+// of the update.
 func (z *zendesk) emitChanges(t *zendeskTicket, before ZendeskTicket, actor int64) {
 	if before.AssigneeID != t.AssigneeID {
 		z.emit("agent_assignment_changed", t, actor, orNull(before.AssigneeID), orNull(t.AssigneeID))
@@ -617,6 +623,7 @@ func (z *zendesk) emitChanges(t *zendeskTicket, before ZendeskTicket, actor int6
 	if !slices.Equal(before.Tags, t.Tags) {
 		z.emit("tags_changed", t, actor, before.Tags, t.Tags)
 	}
+	z.fire(&before, t, actor)
 }
 
 // ticketTags is /api/v2/tickets/{id}/tags: GET lists, POST sets, PUT adds,

@@ -24,10 +24,12 @@ import (
 // sendTimeout bounds one Send, the SDK's own retries included.
 const sendTimeout = 5 * time.Second
 
-// SendMessageAPI is the one call that is made.
-// See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html.
+// SendMessageAPI are the calls that are made.
+// See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+// and https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html.
 type SendMessageAPI interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
 }
 
 // Queue sends hints. It is safe for concurrent use.
@@ -61,29 +63,41 @@ type message struct {
 // attempt's; a hint that was accepted by an earlier one does no harm, since
 // whoever receives it reads the ticket.
 func (q *Queue) Send(ctx context.Context, hint relay.Hint) error {
-	if err := check(hint); err != nil {
-		return &upstream.Error{Vendor: "sqs", Op: op, Class: upstream.Refused, Err: err}
-	}
-	body, err := json.Marshal(message{1, hint})
+	body, group, err := encode(hint)
 	if err != nil {
-		return &upstream.Error{Vendor: "sqs", Op: op, Class: upstream.Refused, Err: errors.New("hint does not encode")}
+		return &upstream.Error{Vendor: "sqs", Op: opSend, Class: upstream.Refused, Err: err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	text, group, id := string(body), string(hint.Desk)+":"+hint.Ticket, q.newID()
+	id := q.newID()
 	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl:               &q.url,
-		MessageBody:            &text,
+		MessageBody:            &body,
 		MessageGroupId:         &group,
 		MessageDeduplicationId: &id,
 	})
 	if err != nil {
-		return classify(ctx, err)
+		return classify(ctx, opSend, err)
 	}
 	return nil
 }
 
-const op = "SendMessage"
+const (
+	opSend      = "SendMessage"
+	opSendBatch = "SendMessageBatch"
+)
+
+// encode returns a hint's message and its group.
+func encode(hint relay.Hint) (body, group string, err error) {
+	if err := check(hint); err != nil {
+		return "", "", err
+	}
+	b, err := json.Marshal(message{1, hint})
+	if err != nil {
+		return "", "", errors.New("hint does not encode")
+	}
+	return string(b), string(hint.Desk) + ":" + hint.Ticket, nil
+}
 
 // The errors of a message that no Send of ours made.
 var (
@@ -146,7 +160,7 @@ func isTicket(desk relay.DeskName, id string) bool {
 
 // classify tells what became of a send. The SDK's own text is dropped: it holds
 // the endpoint's URL, request ids and the service's prose.
-func classify(ctx context.Context, err error) *upstream.Error {
+func classify(ctx context.Context, op string, err error) *upstream.Error {
 	e := &upstream.Error{Vendor: "sqs", Op: op, Code: awsenv.ErrorCode(err)}
 	var answered *smithyhttp.ResponseError
 	if errors.As(err, &answered) && answered.Response != nil {

@@ -391,3 +391,7 @@ func (c *capture) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...
 	c.body, c.group = *in.MessageBody, *in.MessageGroupId
 	return &sqs.SendMessageOutput{}, nil
 }
+
+func (c *capture) SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
+	return nil, errors.New("not the call that Send makes")
+}

@@ -102,9 +102,7 @@ func ParseBaseURL(raw string, local bool) (*url.URL, error) {
 	case "https":
 	case "http":
 		host := u.Hostname()
-		ip := net.ParseIP(host)
-		loopback := host == "localhost" || (ip != nil && ip.IsLoopback())
-		if !loopback && !(local && host == "host.docker.internal") {
+		if !isLoopback(host) && !(local && host == "host.docker.internal") {
 			return nil, errors.New("base URL must be https")
 		}
 	default:
@@ -113,6 +111,17 @@ func ParseBaseURL(raw string, local bool) (*url.URL, error) {
 	u.Path = strings.TrimSuffix(u.Path, "/")
 	u.RawPath = ""
 	return u, nil
+}
+
+// Loopback reports whether a base URL is on this machine, as a sandbox's is.
+func Loopback(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && isLoopback(u.Hostname())
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 // Host returns the configured host, port included: what a room's mark names.

@@ -1,0 +1,198 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/caseroom/caseroom/shared/problem"
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/webhook"
+)
+
+// MaxZendeskEvent bounds the body of an event, which carries the ticket's whole
+// description.
+const MaxZendeskEvent = 1 << 20
+
+// eventRetry is when a sender comes back after a 503. Zendesk repeats only
+// below 60 seconds.
+const eventRetry = 5 * time.Second
+
+// ZendeskEvent answers POST /zendesk/events: Zendesk says that a ticket
+// changed, and the ticket is queued. Nothing is read or decided here, so the
+// answer comes within milliseconds.
+type ZendeskEvent struct {
+	// Configured is whether there is a Zendesk; without one the route is not
+	// there.
+	Configured bool
+	// Secret returns what proves a request; Reread returns it as it is now,
+	// after a proof that matched nothing, and limits its own rate.
+	Secret, Reread func(context.Context) (webhook.Secret, error)
+	Verifier       webhook.Verifier
+	// Decode returns the changed ticket, or whether the event is none of ours.
+	Decode func(body []byte) (hint relay.Hint, ours bool, err error)
+	Queue  relay.Queue
+	Meter  relay.Meter
+	Now    func() time.Time
+}
+
+// Routes returns the function's routes.
+func (h *ZendeskEvent) Routes() Routes {
+	return Routes{"POST /zendesk/events": h.serve}
+}
+
+type queuedAnswer struct {
+	Queued int `json:"queued"`
+}
+
+func (h *ZendeskEvent) serve(r *Request) (any, error) {
+	if !h.Configured {
+		return nil, errNoRoute
+	}
+	body, err := readBody(r, MaxZendeskEvent)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := inTime(r.Context())
+	defer cancel()
+	if err := h.authenticate(ctx, r, body); err != nil {
+		return nil, sendAgain(err)
+	}
+	if mediaType(r) != "application/json" {
+		return nil, problem.New(problem.UnsupportedMediaType, "Send the event as application/json.")
+	}
+	hint, ours, err := h.Decode(body)
+	if err != nil {
+		return nil, problem.Wrap(err, problem.Invalid, `The body must be a ticket event, or {"ticketId":"123"}.`)
+	}
+	if !ours {
+		return queuedAnswer{0}, nil
+	}
+	r.LogTicket(hint.Ticket)
+	if err := h.Queue.Send(ctx, hint); err != nil {
+		h.Meter.Count(r.Context(), "QueueSendFailed", 1, "desk", string(relay.Zendesk))
+		return nil, notQueued(err)
+	}
+	return queuedAnswer{1}, nil
+}
+
+// authenticate wants a good signature or a good bearer, and nothing that is
+// wrong beside it. What matches nothing may have been made with a secret newer
+// than ours.
+func (h *ZendeskEvent) authenticate(ctx context.Context, r *Request, body []byte) error {
+	p, err := proofOf(r)
+	if err != nil {
+		return err
+	}
+	secret, err := h.Secret(ctx)
+	if err != nil {
+		return err
+	}
+	now := h.Now()
+	err = h.check(p, secret, body, now)
+	if errors.Is(err, webhook.ErrSignature) || errors.Is(err, errBearer) {
+		if secret, err = h.Reread(ctx); err != nil {
+			return err
+		}
+		err = h.check(p, secret, body, now)
+	}
+	if err != nil {
+		return problem.Wrap(err, problem.Unauthorized, "The signature or bearer token is wrong or expired.")
+	}
+	return nil
+}
+
+// proof is what a request says for itself; at least one part of it was sent.
+type proof struct {
+	signed               bool
+	signature, timestamp string
+	bearer               string // "" when none was sent
+}
+
+var errBearer = errors.New("the bearer token matches none that is live")
+
+// proofOf reads the credentials. The adapter splits headers at their commas,
+// so a header that is there more than once may also be one that never held a
+// signature.
+func proofOf(r *Request) (proof, error) {
+	var p proof
+	signatures, timestamps := r.Header.Values(webhook.HeaderSignature), r.Header.Values(webhook.HeaderTimestamp)
+	if len(signatures)+len(timestamps) > 0 {
+		if len(signatures) != 1 || len(timestamps) != 1 {
+			return proof{}, errCredential
+		}
+		p.signed, p.signature, p.timestamp = true, signatures[0], timestamps[0]
+	}
+	switch values := r.Header.Values("Authorization"); len(values) {
+	case 0:
+	case 1:
+		scheme, token, _ := strings.Cut(values[0], " ")
+		if !strings.EqualFold(scheme, "Bearer") || token == "" {
+			return proof{}, errCredential
+		}
+		p.bearer = token
+	default:
+		return proof{}, errCredential
+	}
+	if !p.signed && p.bearer == "" {
+		return proof{}, errNoCredential
+	}
+	return p, nil
+}
+
+func (h *ZendeskEvent) check(p proof, secret webhook.Secret, body []byte, now time.Time) error {
+	if p.signed {
+		if err := h.Verifier.Verify(secret.WebhookSecrets, p.signature, p.timestamp, body, now); err != nil {
+			return err
+		}
+	}
+	if p.bearer != "" && !oneOf(p.bearer, secret.Bearers) {
+		return errBearer
+	}
+	return nil
+}
+
+// oneOf compares a token with every live one, whatever matches, over hashes of
+// equal length.
+func oneOf(token string, live []string) bool {
+	sum := sha256.Sum256([]byte(token))
+	matches := 0
+	for _, l := range live {
+		known := sha256.Sum256([]byte(l))
+		matches |= subtle.ConstantTimeCompare(sum[:], known[:])
+	}
+	return matches == 1
+}
+
+// inTime ends a little before the request does, so that there is time to say
+// 503: a sender that repeats a 503 does not repeat a 504.
+func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	left := time.Until(deadline)
+	return context.WithTimeout(ctx, left-left/5)
+}
+
+// notQueued is the answer that makes a sender come back.
+func notQueued(err error) error {
+	p := problem.Wrap(err, problem.Unavailable, "The change could not be queued. Send it again.")
+	p.RetryAfter = eventRetry
+	return p
+}
+
+// sendAgain makes a failure of ours to check a proof one that the sender
+// repeats, and leaves refusals as they are.
+func sendAgain(err error) error {
+	switch problem.CodeOf(err) {
+	case problem.Unauthorized, problem.Forbidden:
+		return err
+	}
+	p := problem.Wrap(err, problem.Unavailable, "The event could not be checked at the moment. Send it again.")
+	p.RetryAfter = eventRetry
+	return p
+}

@@ -1,0 +1,104 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// SalesforceTrigger is what caseroom's Apex does in an org: it posts the ids of
+// cases that changed to URL, with Key as bearer. Without a URL there is no
+// trigger.
+type SalesforceTrigger struct {
+	URL string
+	Key string
+}
+
+const (
+	sfCalloutTimeout = 20 * time.Second
+	sfCalloutTries   = 6 // the job and five more of its finalizer
+	sfMaxCases       = 200
+)
+
+// SetTrigger installs the trigger, or removes it when t has no URL.
+func (o SalesforceOrg) SetTrigger(t SalesforceTrigger) {
+	o.with(func(f *salesforce) { f.trigger = t })
+}
+
+// fire queues a callout for a change that matters to a room: a case of ours
+// made, deleted, undeleted, or given another owner or status; and routed work.
+// Cases that wait are named in one callout, as one job names a trigger's chunk.
+func (f *salesforce) fire(kind string, row *sfRow, before map[string]any) {
+	if f.trigger.URL == "" {
+		return
+	}
+	item := row
+	switch row.object.name {
+	case "AgentWork":
+		item = f.rows[row.text("WorkItemId")]
+	case "Case":
+		if kind == "update" && !slices.ContainsFunc(
+			[]string{"OwnerId", "Status", "IsClosed", "Caseroom_Key__c", "Caseroom_User__c"},
+			func(field string) bool { return before[field] != sfRender(row.values[field]) },
+		) {
+			return
+		}
+	default:
+		return
+	}
+	if item == nil || item.object.name != "Case" {
+		return
+	}
+	if !f.noPackage && item.text("Caseroom_Key__c") == "" && item.text("Caseroom_User__c") == "" {
+		return
+	}
+	f.callout(item.id())
+}
+
+func (f *salesforce) callout(caseID string) {
+	n := f.s.notifier
+	if f.s.faultFree("salesforce", "callout") {
+		for _, waiting := range n.due {
+			if waiting.vendor == "salesforce" && waiting.sent == 0 && waiting.fault == "" && len(waiting.cases) < sfMaxCases {
+				if !slices.Contains(waiting.cases, caseID) {
+					waiting.cases = append(waiting.cases, caseID)
+				}
+				return
+			}
+		}
+	}
+	timeout := f.s.opts.NotifyTimeout
+	if timeout == 0 {
+		timeout = sfCalloutTimeout
+	}
+	x := &notice{vendor: "salesforce", op: "callout", timeout: timeout, detail: map[string]string{}, cases: []string{caseID}}
+	x.build = func(ctx context.Context) *http.Request { return f.calloutRequest(ctx, x) }
+	x.again = func(sent int, o outcome) (time.Duration, bool) {
+		failed := o.status == 0 || o.status == http.StatusTooManyRequests || o.status >= 500
+		return min(time.Minute<<(sent-1), 10*time.Minute), failed && sent < sfCalloutTries
+	}
+	n.notify(x)
+}
+
+func (f *salesforce) calloutRequest(ctx context.Context, x *notice) *http.Request {
+	if f.trigger.URL == "" {
+		return nil
+	}
+	body, err := json.Marshal(map[string]any{"cases": x.cases})
+	if err != nil {
+		return nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.trigger.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil
+	}
+	x.detail["cases"] = strconv.Itoa(len(x.cases))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "SFDC-Callout/68.0")
+	req.Header.Set("Authorization", "Bearer "+f.trigger.Key)
+	return req
+}
