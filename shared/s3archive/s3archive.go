@@ -25,10 +25,10 @@ const (
 
 // API is the calls that are made.
 // See https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html and
-// https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html.
 type API interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
-	HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
+	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 }
 
 // Archive is a bucket. It is safe for concurrent use.
@@ -44,6 +44,7 @@ func New(cfg aws.Config, bucket string) *Archive {
 	return &Archive{bucket: bucket, client: s3.NewFromConfig(cfg, func(o *s3.Options) {
 		// An endpoint of its own is no amazonaws.com to put the bucket's name before.
 		o.UsePathStyle = cfg.BaseEndpoint != nil
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired // one byte is read
 	})}
 }
 
@@ -52,16 +53,19 @@ const part = "part"
 
 // Find returns the name of the part that key holds, "" if it holds none. It
 // needs s3:ListBucket: without it S3 answers 403 for a key that is not there.
+// A HEAD would do, but its errors have no body and so no code: a missing bucket
+// would look like a missing key, and a clock that is wrong like wrong credentials.
 func (a *Archive) Find(ctx context.Context, key string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	out, err := a.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &a.bucket, Key: &key})
-	if status(err) == http.StatusNotFound {
+	out, err := a.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &a.bucket, Key: &key, Range: aws.String("bytes=0-0")})
+	if awsenv.ErrorCode(err) == "NoSuchKey" {
 		return "", nil
 	}
 	if err != nil {
-		return "", classify(ctx, "HeadObject", err)
+		return "", classify(ctx, "GetObject", err)
 	}
+	_ = out.Body.Close()
 	return out.Metadata[part], nil
 }
 
