@@ -11,11 +11,12 @@ import (
 	"sync"
 
 	"github.com/caseroom/caseroom/shared/identity"
+	"github.com/caseroom/caseroom/shared/login/logintest"
 )
 
 // Fixtures are the accounts and credentials that the stand-ins know, and the
 // secrets that a stack on the sandbox gets. They are made of [Options.Seed];
-// only RSA keys differ from process to process.
+// only Salesforce's RSA key differs from process to process.
 type Fixtures struct {
 	AWS        AWSFixture
 	Tencent    TencentFixture
@@ -101,12 +102,12 @@ func (s *Sandbox) Fixtures() Fixtures {
 }
 
 var (
-	zendeskAppKey = sync.OnceValue(newRSAKey)
+	zendeskAppKey = sync.OnceValue(logintest.PublishedRSAKey)
 	salesforceKey = sync.OnceValue(newRSAKey)
 )
 
 // ZendeskAppKey is the key pair by which Zendesk signs the app's URLs. It is
-// made once per process.
+// always the same published one, so that a stored event stays valid.
 func (Fixtures) ZendeskAppKey() *rsa.PrivateKey { return zendeskAppKey() }
 
 // SalesforceKey is the key pair of the JWT bearer flow's certificate. It is

@@ -33,6 +33,11 @@ func HS(secret string) *Signer {
 // RSA returns a signer of RS256 tokens with the key of RFC 7515 appendix A.2.
 // Its private half is published: never trust it anywhere else.
 func RSA(kid string) *Signer {
+	return &Signer{KeyID: kid, method: jwt.SigningMethodRS256, key: PublishedRSAKey()}
+}
+
+// PublishedRSAKey returns the key pair of RFC 7515 appendix A.2, 2048 bits.
+func PublishedRSAKey() *rsa.PrivateKey {
 	key := &rsa.PrivateKey{
 		PublicKey: rsa.PublicKey{E: 65537, N: number("ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ")},
 		D:         number("Eq5xpGnNCivDflJsRQBXHx1hdR1k6Ulwe2JZD50LpXyWPEAeP88vLNO97IjlA7_GQ5sLKMgvfTeXZx9SE-7YwVol2NXOoAJe46sui395IW_GO-pWJ1O0BkTGoVEn2bKVRUCgu-GjBVaYLU6f3l9kJfFNS3E0QbVdxzubSu3Mkqzjkn439X0M_V51gfpRLI9JYanrC4D4qAdGcopV_0ZHHzQlBjudU2QvXt4ehNYTCBr6XCLQUShb1juUO1ZdiYoFaFQT5Tw8bGUl_x_jTj3ccPDVZFD9pIuhLhBOneufuBiB4cS98l2SR_RQyGWSeWjnczT0QU91p1DhOVRuOopznQ"),
@@ -42,7 +47,7 @@ func RSA(kid string) *Signer {
 		},
 	}
 	key.Precompute()
-	return &Signer{KeyID: kid, method: jwt.SigningMethodRS256, key: key}
+	return key
 }
 
 // EC returns a signer of ES256 tokens with the key of RFC 7515 appendix A.3.
