@@ -1,8 +1,10 @@
 package relay_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -90,6 +92,9 @@ type bed struct {
 	create *relay.CreateTicket
 	desks  map[relay.DeskName]relay.Desk
 	rooms  tencentim.Rooms
+
+	mu  sync.Mutex
+	cut func(*http.Request) int
 }
 
 // noQueue takes hints and forgets them: the tests say themselves what is synced.
@@ -106,12 +111,48 @@ func newBed(t *testing.T, plan sandbox.TencentPlan) *bed {
 
 func (b *bed) close() { b.server.Close() }
 
+// serve is the vendors' door. While a cut is set, it strikes at that call.
+func (b *bed) serve(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	b.mu.Lock()
+	cut := b.cut
+	b.mu.Unlock()
+	if cut == nil || strings.Contains(r.URL.Path, "/oauth") {
+		b.box.Handler().ServeHTTP(w, r)
+		return
+	}
+	switch cut(r) {
+	case cutBefore:
+		panic(http.ErrAbortHandler)
+	case cutAfter:
+		b.box.Handler().ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	default:
+		b.box.Handler().ServeHTTP(w, r)
+	}
+}
+
+// What becomes of a call.
+const (
+	noCut = iota
+	cutBefore
+	cutAfter // it is done, and nobody hears of it
+)
+
+func (b *bed) setCut(f func(*http.Request) int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cut = f
+}
+
 func startBed(t fataler, plan sandbox.TencentPlan) *bed {
 	t.Helper()
 	c := &clock{now: time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)}
 	box := sandbox.New(sandbox.Options{Seed: 1, Now: c.Now, Tencent: plan, Buckets: []string{bucket}})
-	server := httptest.NewServer(box.Handler())
-	b := &bed{fataler: t, clock: c, box: box, server: server, meter: &counts{}}
+	b := &bed{fataler: t, clock: c, box: box, meter: &counts{}}
+	server := httptest.NewServer(http.HandlerFunc(b.serve))
+	b.server = server
 	fix := box.Fixtures()
 	must := func(err error) {
 		if err != nil {

@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 
@@ -25,7 +26,8 @@ func (c *Client) UpsertTranscript(ctx context.Context, caseID, name, body string
 		map[string]string{"Caseroom_Case__c": caseID, "Caseroom_Body__c": body})
 }
 
-// write sends a record and expects nothing but success.
+// write sends a record. Only an answer that says so is a success: a proxy's page
+// comes with 200 too.
 func (c *Client) write(ctx context.Context, op, method, path string, fields any) error {
 	res, err := c.do(ctx, upstream.Call{
 		Op: op, Method: method, Path: path, JSON: fields,
@@ -37,6 +39,15 @@ func (c *Client) write(ctx context.Context, op, method, path string, fields any)
 	}
 	if !succeeded(res) {
 		return failed(c.http, op, res)
+	}
+	if res.Status == http.StatusNoContent { // an update, before API version 46.0
+		return nil
+	}
+	var answer struct {
+		Success bool `json:"success"`
+	}
+	if json.Unmarshal(res.Body, &answer) != nil || !answer.Success {
+		return senseless(c.http, op, res)
 	}
 	return nil
 }

@@ -245,7 +245,7 @@ func (w *Worker) postpone(ctx context.Context, m events.SQSMessage, err error) {
 const (
 	firstWait = 5 * time.Second
 	maxWait   = 15 * time.Minute
-	maxHidden = 11 * time.Hour
+	maxHidden = 10 * time.Hour // with jitter still below
 )
 
 // backoff is what the vendor asked for, else 5 s doubled with every receive up
