@@ -128,6 +128,9 @@ func (b *bed) serve(w http.ResponseWriter, r *http.Request) {
 	case cutAfter:
 		b.box.Handler().ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
+	case tooFast:
+		w.Header().Set("Retry-After", "60") // longer than any try has time for
+		w.WriteHeader(http.StatusTooManyRequests)
 	default:
 		b.box.Handler().ServeHTTP(w, r)
 	}
@@ -138,6 +141,7 @@ const (
 	noCut = iota
 	cutBefore
 	cutAfter // it is done, and nobody hears of it
+	tooFast
 )
 
 func (b *bed) setCut(f func(*http.Request) int) {
