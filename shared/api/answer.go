@@ -152,6 +152,9 @@ func (f *Function) log(r *Request, route string, status int, code problem.Code, 
 	var up *upstream.Error
 	if errors.As(err, &up) {
 		f.Meter.Count(r.Context(), "UpstreamFailures", 1, "vendor", up.Vendor, "class", string(up.Class))
+		if up.Credentials {
+			f.Meter.Count(r.Context(), "CredentialsRefused", 1, "vendor", up.Vendor)
+		}
 		if up.Quota {
 			f.Meter.Count(r.Context(), "QuotaExceeded", 1, "vendor", up.Vendor)
 		}

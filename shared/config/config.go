@@ -4,7 +4,10 @@
 // are never settings: a variable holds a secret's id at most.
 package config
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Desks says which ticketing systems exist. A desk exists if and only if its
 // base URL is set.
@@ -128,6 +131,27 @@ type DeskKeys struct {
 // go to the region's endpoint or to AWS_ENDPOINT_URL. "" means no queue.
 type Queue struct {
 	URL string `env:"SYNC_QUEUE_URL" check:"queue"`
+}
+
+// DeadLetters is where the sync worker puts hints that no retry helps.
+type DeadLetters struct {
+	DeadLetterURL string `env:"SYNC_DEAD_LETTER_URL" check:"queue"`
+}
+
+// Notices are what rooms are told.
+type Notices struct {
+	// NoticeLanguage is the language of customers whose own is unknown.
+	NoticeLanguage string `env:"NOTICE_LANGUAGE" envDefault:"en"`
+	// NoticeTexts replaces built-in texts: a JSON object of languages, each an
+	// object of texts by kind.
+	NoticeTexts string `env:"NOTICE_TEXTS" check:"texts"`
+}
+
+// Texts returns the texts by language and kind; Load has checked them.
+func (n Notices) Texts() map[string]map[string]string {
+	var table map[string]map[string]string
+	_ = json.Unmarshal([]byte(n.NoticeTexts), &table) // "" is no table
+	return table
 }
 
 // Lifecycle is what becomes of a room while and after its ticket lives.

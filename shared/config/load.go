@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -289,6 +290,10 @@ var checks = map[string]check{
 	"autoassign": text("true, false or the id of an assignment rule", func(s string) bool {
 		rule := (len(s) == 15 || len(s) == 18) && strings.HasPrefix(s, "01Q") && made(s, "")
 		return rule || strings.EqualFold(s, "true") || strings.EqualFold(s, "false")
+	}),
+	"texts": text(`a JSON object of texts by language and kind, such as {"en":{"waiting":"…"}}`, func(s string) bool {
+		var table map[string]map[string]string
+		return json.Unmarshal([]byte(s), &table) == nil && table != nil
 	}),
 	"cookie": text("a cookie's name", func(s string) bool { return made(s, "!#$%&'*+.^_`|~-") }),
 	"bucket": text("the name of an S3 bucket", func(s string) bool {

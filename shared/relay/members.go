@@ -14,6 +14,8 @@ type Members struct {
 	Rooms Rooms
 	Queue Queue // not used by Delete
 	Meter Meter
+	// Dissolve is what Delete does before the room goes; nil files nothing.
+	Dissolve *Dissolve
 }
 
 // Join puts an agent into a room. It returns a NotFound problem when there is
@@ -30,9 +32,14 @@ func (m *Members) Leave(ctx context.Context, ref RoomRef, userID string) error {
 	return memberProblem(m.Rooms.Leave(ctx, ref.GroupID(), userID))
 }
 
-// Delete dissolves a room; one that is gone is dissolved. It sends no hint:
-// Sync would make the room of an open ticket again.
+// Delete files a room's transcript and dissolves the room; one that is gone is
+// dissolved. It sends no hint: Sync would make the room of an open ticket again.
 func (m *Members) Delete(ctx context.Context, ref RoomRef) error {
+	if m.Dissolve != nil {
+		if err := m.Dissolve.file(ctx, ref); err != nil {
+			return err
+		}
+	}
 	return m.Rooms.Destroy(ctx, ref.GroupID())
 }
 

@@ -21,7 +21,7 @@ var (
 	zendeskGroup   = regexp.MustCompile(`^ZENDESK#([1-9][0-9]{0,19})$`)
 	errNotOurGroup = errors.New("relay: not a caseroom group id")
 	errMark        = errors.New("relay: not a caseroom mark")
-	markPattern    = regexp.MustCompile(`^cr1;([a-z2-7]{8});n([0-9]{1,9})(?:,f([0-9]{1,19}))?(?:,l([0-9]{1,12}))?$`)
+	markPattern    = regexp.MustCompile(`^cr1;([a-z2-7]{8});n([0-9]{1,9})(?:,f([0-9]{1,19}))?(?:,l([0-9]{1,12}))?(?:,a([a-z2-7]{8}))?$`)
 )
 
 // GroupID returns the room's Tencent group id: "ZENDESK#<ticket id>", or the
@@ -56,12 +56,13 @@ func ParseGroupID(id string) (RoomRef, error) {
 // Mark is what caseroom writes into a room's Introduction: whose room it is
 // and what must be remembered about it.
 //
-//	cr1;<8 characters of the hash of the desk's host>;n<state>[,f<sequence>][,l<unix seconds>]
+//	cr1;<8 characters of the hash of the desk's host>;n<state>[,f<sequence>][,l<unix seconds>][,a<8 characters>]
 type Mark struct {
 	Desk      string    // hash of the desk's configured host, port included
 	Announced int       // n: how many notices the room has had
 	Filed     uint64    // f: the transcript is filed up to this message sequence
 	Locked    time.Time // l: locked since; zero if it is not
+	Said      string    // a: hash of what the last notice announced; "" before the first
 }
 
 // DeskHash returns the eight characters that stand for a desk's host in a mark.
@@ -76,6 +77,9 @@ func (m Mark) String() string {
 	}
 	if !m.Locked.IsZero() {
 		s += ",l" + strconv.FormatInt(m.Locked.Unix(), 10)
+	}
+	if m.Said != "" {
+		s += ",a" + m.Said
 	}
 	return s
 }
@@ -103,5 +107,6 @@ func ParseMark(s string) (Mark, error) {
 		}
 		m.Locked = time.Unix(sec, 0).UTC()
 	}
+	m.Said = p[5]
 	return m, nil
 }

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/identity"
@@ -105,6 +106,8 @@ type Client struct {
 	credentials func(context.Context) (Credentials, error)
 	reread      func(context.Context) (Credentials, error)
 	now         func() time.Time
+
+	own atomic.Pointer[string] // our own user, once a login has said so
 
 	mu       sync.Mutex
 	tokens   *upstream.TokenSource // of tokensOf

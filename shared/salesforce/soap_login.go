@@ -26,6 +26,7 @@ var (
 // session is what a SOAP login answers: a session, or a fault's code.
 type session struct {
 	ID, ServerURL   string
+	UserID          string
 	PasswordExpired bool
 	Fault           string
 }
@@ -67,6 +68,7 @@ func (c *Client) soapLogin(ctx context.Context, creds Credentials) (upstream.Tok
 	if err != nil || !ok || !headerValue(s.ID) {
 		return upstream.Token{}, senseless(c.http, op, res)
 	}
+	c.learnOwn(s.UserID)
 	return upstream.Token{Value: s.ID, Instance: instance, Expires: asked.Add(tokenTTL)}, nil
 }
 
@@ -107,6 +109,7 @@ func parseLogin(body []byte) (session, error) {
 				Result struct {
 					ServerURL       string `xml:"serverUrl"`
 					SessionID       string `xml:"sessionId"`
+					UserID          string `xml:"userId"`
 					PasswordExpired string `xml:"passwordExpired"`
 				} `xml:"result"`
 			} `xml:"loginResponse"`
@@ -131,7 +134,7 @@ func parseLogin(body []byte) (session, error) {
 	case envelope.Body.Login != nil:
 		r := envelope.Body.Login.Result
 		return session{
-			ID: strings.TrimSpace(r.SessionID), ServerURL: strings.TrimSpace(r.ServerURL),
+			ID: strings.TrimSpace(r.SessionID), UserID: strings.TrimSpace(r.UserID), ServerURL: strings.TrimSpace(r.ServerURL),
 			PasswordExpired: strings.TrimSpace(r.PasswordExpired) == "true" || strings.TrimSpace(r.PasswordExpired) == "1",
 		}, nil
 	default:

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
@@ -91,6 +93,7 @@ func (c *Client) oauth(ctx context.Context, op string, form url.Values) (upstrea
 	var body struct {
 		AccessToken string `json:"access_token"`
 		InstanceURL string `json:"instance_url"`
+		ID          string `json:"id"` // …/id/<org id>/<user id>
 	}
 	if err := json.Unmarshal(res.Body, &body); err != nil {
 		return upstream.Token{}, senseless(c.http, op, res)
@@ -99,7 +102,34 @@ func (c *Client) oauth(ctx context.Context, op string, form url.Values) (upstrea
 	if err != nil || !headerValue(body.AccessToken) {
 		return upstream.Token{}, senseless(c.http, op, res)
 	}
+	c.learnOwn(body.ID[strings.LastIndexByte(body.ID, '/')+1:])
 	return upstream.Token{Value: body.AccessToken, Instance: instance, Expires: asked.Add(tokenTTL)}, nil
+}
+
+// learnOwn remembers the user whose session a login answered with.
+func (c *Client) learnOwn(userID string) {
+	if id, err := identity.SalesforceID(userID, "005"); err == nil {
+		c.own.Store(&id)
+	}
+}
+
+// OwnUser returns the 18-character id of the user whose credentials these are,
+// "" if the org does not say. It logs in if nobody has yet.
+func (c *Client) OwnUser(ctx context.Context) (string, error) {
+	if own := c.own.Load(); own != nil {
+		return *own, nil
+	}
+	creds, err := c.credentials(ctx)
+	if err != nil {
+		return "", err
+	}
+	if _, err := c.source(creds).Token(ctx); err != nil {
+		return "", err
+	}
+	if own := c.own.Load(); own != nil {
+		return *own, nil
+	}
+	return "", nil
 }
 
 // instance checks the address that Salesforce says to use a session at. A

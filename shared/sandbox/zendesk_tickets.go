@@ -503,7 +503,8 @@ func (z *zendesk) listTickets(w http.ResponseWriter, r *http.Request, _ zdCaller
 }
 
 // showMany is GET /api/v2/tickets/show_many?ids=, at most 100. Ids that are
-// deleted or unknown are left out without an error.
+// deleted or unknown are left out without an error. include=users puts the
+// people of the tickets beside them.
 func (z *zendesk) showMany(w http.ResponseWriter, r *http.Request, _ zdCaller) {
 	ids, ok := zdIDList(r.URL.Query().Get("ids"))
 	if !ok {
@@ -516,14 +517,27 @@ func (z *zendesk) showMany(w http.ResponseWriter, r *http.Request, _ zdCaller) {
 	}
 	note(r, "ids", strconv.Itoa(len(ids)))
 	list := []any{}
-	seen := map[int64]bool{}
+	seen, people := map[int64]bool{}, map[int64]*zendeskUser{}
 	for _, id := range ids {
 		if t := z.tickets[id]; t != nil && !t.deleted() && !seen[id] {
 			seen[id] = true
 			list = append(list, z.viewTicket(t))
+			for _, who := range []int64{t.RequesterID, t.SubmitterID, t.AssigneeID} {
+				if u := z.users[who]; u != nil {
+					people[who] = u
+				}
+			}
 		}
 	}
-	zdWrite(w, http.StatusOK, map[string]any{"tickets": list, "count": len(list), "next_page": nil, "previous_page": nil})
+	answer := map[string]any{"tickets": list, "count": len(list), "next_page": nil, "previous_page": nil}
+	if slices.Contains(strings.Split(r.URL.Query().Get("include"), ","), "users") {
+		users := []any{}
+		for _, u := range zdSorted(people) {
+			users = append(users, z.viewUser(u))
+		}
+		answer["users"] = users
+	}
+	zdWrite(w, http.StatusOK, answer)
 }
 
 // safe checks updated_stamp when safe_update is set and answers 409 when the

@@ -61,20 +61,21 @@ var outcomes = map[int]outcome{
 	60012: {class: upstream.Refused},
 	60015: {class: upstream.Refused},
 	60025: {class: upstream.Refused},
-	60016: {class: upstream.Refused}, // app disabled
-	60017: {class: upstream.Refused}, // request disabled
-	70107: {class: upstream.Refused}, // account not imported
+	60016: {class: upstream.Refused, credentials: true}, // app disabled
+	60017: {class: upstream.Refused},                    // request disabled
+	70107: {class: upstream.Refused},                    // account not imported
 	70399: {class: upstream.Refused, hint: "a deleted account cannot be imported again for three months"},
 	80001: {class: upstream.Refused}, // text refused by moderation
 	80002: {class: upstream.Refused}, // text too long
 	80003: {class: upstream.Refused, hint: "the app's own callback failed"},
 	80004: {class: upstream.Refused}, // image refused by moderation
 
-	// The account with the vendor: a person has to act.
-	60020: {class: upstream.Refused, hint: "the app's service is unavailable: plan expired or in arrears"},
-	60021: {class: upstream.Refused, hint: "the app's IP allow-list lacks our address"},
-	60026: {class: upstream.Refused, hint: "the host is not of the app's region: check TENCENT_REGION"},
-	80005: {class: upstream.Refused, hint: "the app's service is deactivated"},
+	// The account with the vendor: a person has to act, and nothing is wrong with
+	// what was asked for.
+	60020: {class: upstream.Refused, credentials: true, hint: "the app's service is unavailable: plan expired or in arrears"},
+	60021: {class: upstream.Refused, credentials: true, hint: "the app's IP allow-list lacks our address"},
+	60026: {class: upstream.Refused, credentials: true, hint: "the host is not of the app's region: check TENCENT_REGION"},
+	80005: {class: upstream.Refused, credentials: true, hint: "the app's service is deactivated"},
 
 	// The plan is exhausted; see QuotaCode.
 	10036: {class: upstream.Refused, quota: true}, // rooms

@@ -1,0 +1,86 @@
+package relay
+
+import (
+	"context"
+	"errors"
+
+	"github.com/caseroom/caseroom/shared/problem"
+)
+
+// Dissolve files what was said in a room that is about to go, on the same path
+// as Sync.
+type Dissolve struct {
+	Desks       map[DeskName]TicketDesk
+	Rooms       SyncRooms
+	Transcripts *Transcripts
+	Now         Clock
+}
+
+// file mutes the room, so that nothing is said after the last message that is
+// filed, and files its transcript. A squat holds nothing of ours; a room of
+// another stack is not ours to dissolve. A transcript that neither the ticket
+// nor the archive takes keeps the room from going.
+func (d *Dissolve) file(ctx context.Context, ref RoomRef) error {
+	desk, ok := d.Desks[ref.Desk]
+	if !ok {
+		return problem.New(problem.NotFound, "There is no such desk.")
+	}
+	group := ref.GroupID()
+	var tickets map[string]Ticket
+	var deskErr error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tickets, deskErr = desk.Tickets(ctx, ref.TicketID)
+	}()
+	rooms, err := d.Rooms.Read(ctx, DeskHash(desk.Host()), group)
+	<-done
+	if err != nil {
+		return err
+	}
+	room := rooms[group]
+	switch room.Whose {
+	case NoRoom, SquattedRoom:
+		return nil
+	case ForeignRoom:
+		return problem.Wrap(ErrForeignRoom, problem.Conflict, "Another installation that shares this chat app holds this room.")
+	}
+	if deskErr != nil {
+		return deskErr
+	}
+	if !room.Muted {
+		mark, on := room.Mark, true
+		if mark.Locked.IsZero() {
+			mark.Locked = d.Now().UTC()
+		}
+		if err := d.Rooms.Change(ctx, group, RoomChange{Mark: mark, Neutral: ref.NeutralName(), Mute: &on}); err != nil {
+			return unlessGone(err)
+		}
+		room.Mark = mark
+	}
+	t, seen := tickets[ref.TicketID]
+	filed, err := d.Transcripts.File(ctx, Filing{
+		Desk: desk, Ref: ref, Created: room.Created, From: room.Mark.Filed + 1, Customer: t.Customer.UserID,
+		ArchiveOnly: !seen || t.Deleted || t.Final,
+	})
+	if errors.Is(err, ErrNoRoom) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if last, err := d.Rooms.History(ctx, group, 0); err != nil {
+		return unlessGone(err)
+	} else if len(last) > 0 && last[0].Seq > filed {
+		return problem.New(problem.Unavailable, "The room's transcript could not be filed: the ticket takes no notes and there is no archive. The room stays.")
+	}
+	return nil
+}
+
+// unlessGone forgives a room for being gone already.
+func unlessGone(err error) error {
+	if errors.Is(err, ErrNoRoom) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,455 @@
+package relay_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/s3archive"
+	"github.com/caseroom/caseroom/shared/salesforce"
+	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/shared/tencentim"
+	"github.com/caseroom/caseroom/shared/zendesk"
+)
+
+const bucket = "transcripts-test"
+
+// clock is a clock that tests move.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// wait lets a pause pass at once.
+func (c *clock) wait(ctx context.Context, d time.Duration) error {
+	c.add(d)
+	return ctx.Err()
+}
+
+// fataler is what testing.T and rapid.T have in common.
+type fataler interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Errorf(format string, args ...any)
+}
+
+// counts is a meter that adds up.
+type counts struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (c *counts) Count(_ context.Context, metric string, n int, _ ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]int{}
+	}
+	c.n[metric] += n
+}
+
+func (c *counts) of(metric string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n[metric]
+}
+
+// bed is Sync on its real clients, with the sandbox for vendors.
+type bed struct {
+	fataler
+	clock  *clock
+	box    *sandbox.Sandbox
+	server *httptest.Server
+	meter  *counts
+	sync   *relay.Sync
+	zd     *zendesk.SyncDesk
+	sf     *salesforce.SyncDesk
+	create *relay.CreateTicket
+	desks  map[relay.DeskName]relay.Desk
+	rooms  tencentim.Rooms
+
+	mu  sync.Mutex
+	cut func(*http.Request) int
+}
+
+// noQueue takes hints and forgets them: the tests say themselves what is synced.
+type noQueue struct{}
+
+func (noQueue) Send(context.Context, relay.Hint) error { return nil }
+
+func newBed(t *testing.T, plan sandbox.TencentPlan) *bed {
+	t.Helper()
+	b := startBed(t, plan)
+	t.Cleanup(b.close)
+	return b
+}
+
+func (b *bed) close() { b.server.Close() }
+
+// serve is the vendors' door. While a cut is set, it strikes at that call.
+func (b *bed) serve(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	b.mu.Lock()
+	cut := b.cut
+	b.mu.Unlock()
+	if cut == nil || strings.Contains(r.URL.Path, "/oauth") {
+		b.box.Handler().ServeHTTP(w, r)
+		return
+	}
+	switch cut(r) {
+	case cutBefore:
+		panic(http.ErrAbortHandler)
+	case cutAfter:
+		b.box.Handler().ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	case tooFast:
+		w.Header().Set("Retry-After", "60") // longer than any try has time for
+		w.WriteHeader(http.StatusTooManyRequests)
+	default:
+		b.box.Handler().ServeHTTP(w, r)
+	}
+}
+
+// What becomes of a call.
+const (
+	noCut = iota
+	cutBefore
+	cutAfter // it is done, and nobody hears of it
+	tooFast
+)
+
+func (b *bed) setCut(f func(*http.Request) int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cut = f
+}
+
+func startBed(t fataler, plan sandbox.TencentPlan) *bed {
+	t.Helper()
+	c := &clock{now: time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)}
+	box := sandbox.New(sandbox.Options{Seed: 1, Now: c.Now, Tencent: plan, Buckets: []string{bucket}})
+	b := &bed{fataler: t, clock: c, box: box, meter: &counts{}}
+	server := httptest.NewServer(http.HandlerFunc(b.serve))
+	b.server = server
+	fix := box.Fixtures()
+	must := func(err error) {
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+	}
+	zc, err := zendesk.New(zendesk.Options{BaseURL: server.URL + "/zendesk", Now: c.Now, Credentials: func(context.Context) (zendesk.Credentials, error) {
+		return zendesk.Credentials{ClientID: fix.Zendesk.ClientID, ClientSecret: fix.Zendesk.ClientSecret}, nil
+	}})
+	must(err)
+	sc, err := salesforce.New(salesforce.Options{
+		BaseURL: server.URL + "/salesforce", Now: c.Now, KeyField: "Caseroom_Key__c", UserField: "Caseroom_User__c",
+		Credentials: func(context.Context) (salesforce.Credentials, error) {
+			return salesforce.Credentials{ClientID: fix.Salesforce.ClientID, ClientSecret: fix.Salesforce.ClientSecret}, nil
+		}})
+	must(err)
+	tc, err := tencentim.New(tencentim.Options{BaseURL: server.URL + "/tencent", Now: c.Now, Credentials: func(context.Context) (tencentim.Credentials, error) {
+		return tencentim.Credentials{SDKAppID: fix.Tencent.SDKAppID, SecretKey: fix.Tencent.SecretKey, AdminUserID: fix.Tencent.AdminUserID}, nil
+	}})
+	must(err)
+	b.rooms = tencentim.Rooms{Client: tc}
+	b.zd = &zendesk.SyncDesk{Client: zc, Now: c.Now, Wait: c.wait}
+	b.sf = &salesforce.SyncDesk{Client: sc, Now: c.Now}
+	archive := s3archive.New(aws.Config{
+		Region: fix.AWS.Region, BaseEndpoint: aws.String(server.URL + "/aws"), HTTPClient: http.DefaultClient,
+		Retryer: func() aws.Retryer { // the SDK learns the sandbox's clock from the first answer
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+			})
+		},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: fix.AWS.AccessKeyID, SecretAccessKey: fix.AWS.SecretAccessKey}, nil
+		}),
+	}, bucket)
+	b.sync = &relay.Sync{
+		Desks: map[relay.DeskName]relay.TicketDesk{relay.Zendesk: b.zd, relay.Salesforce: b.sf}, Rooms: b.rooms,
+		Transcripts: &relay.Transcripts{Rooms: b.rooms, Archive: archive, Meter: b.meter},
+		Meter:       b.meter, Now: c.Now,
+	}
+	b.desks = map[relay.DeskName]relay.Desk{relay.Zendesk: zendesk.Desk{Client: zc, Wait: c.wait}, relay.Salesforce: salesforce.Desk{Client: sc, Wait: c.wait}}
+	b.create = &relay.CreateTicket{Rooms: b.rooms, Queue: noQueue{}, Meter: b.meter, Now: c.Now, Random: strings.NewReader("")}
+	return b
+}
+
+// open opens a ticket as createticket does and returns its room.
+func (b *bed) open(desk relay.DeskName, customer, subject string) relay.RoomRef {
+	b.Helper()
+	ref, err := b.create.Run(context.Background(), b.desks[desk], relay.TicketRequest{
+		Customer: relay.Account{UserID: customer, Nick: strings.ToUpper(customer)}, Subject: subject, Desc: "help",
+		Name: strings.ToUpper(customer), Email: customer + "@example.com", Key: customer + "-" + subject,
+	})
+	if err != nil {
+		b.Fatalf("open: %v", err)
+	}
+	return ref
+}
+
+// run syncs tickets in one batch and returns the errors.
+func (b *bed) run(items ...relay.SyncItem) []error {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	b.clock.add(3 * time.Second)
+	return b.sync.Run(ctx, items)
+}
+
+// converge syncs one ticket, which must work.
+func (b *bed) converge(ref relay.RoomRef, hints ...string) {
+	b.Helper()
+	if err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID, Hints: hints})[0]; err != nil {
+		b.Fatalf("sync of %v: %v", ref, err)
+	}
+}
+
+func (b *bed) group(ref relay.RoomRef) sandbox.TencentGroup {
+	b.Helper()
+	g, ok := b.box.Group(ref.GroupID())
+	if !ok {
+		b.Fatalf("there is no room %s", ref.GroupID())
+	}
+	return g
+}
+
+// members returns the room's members, sorted.
+func (b *bed) members(ref relay.RoomRef) []string {
+	b.Helper()
+	var ids []string
+	for _, m := range b.group(ref).Members {
+		ids = append(ids, m.UserID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (b *bed) wantMembers(ref relay.RoomRef, want ...string) {
+	b.Helper()
+	slices.Sort(want)
+	if got := b.members(ref); !slices.Equal(got, want) {
+		b.Errorf("%s: members %v, want %v", ref.GroupID(), got, want)
+	}
+}
+
+func (b *bed) wantMuted(ref relay.RoomRef, want bool) {
+	b.Helper()
+	g := b.group(ref)
+	mark, err := relay.ParseMark(g.Introduction)
+	if g.MuteAllMember != want || err != nil || mark.Locked.IsZero() == want {
+		b.Errorf("%s: muted %v, mark %q; want muted %v", ref.GroupID(), g.MuteAllMember, g.Introduction, want)
+	}
+}
+
+// said returns the notices of a room.
+func (b *bed) said(ref relay.RoomRef) []string {
+	b.Helper()
+	var texts []string
+	for _, m := range b.group(ref).Messages {
+		if m.From == b.box.Fixtures().Tencent.AdminUserID {
+			texts = append(texts, m.Text)
+		}
+	}
+	return texts
+}
+
+func (b *bed) wantSaid(ref relay.RoomRef, fragments ...string) {
+	b.Helper()
+	got := b.said(ref)
+	if len(got) != len(fragments) {
+		b.Errorf("%s: notices %q, want %q", ref.GroupID(), got, fragments)
+		return
+	}
+	for i := range got {
+		if !strings.Contains(got[i], fragments[i]) {
+			b.Errorf("%s: notice %q, want %q in it", ref.GroupID(), got[i], fragments[i])
+		}
+	}
+}
+
+// say sends a text as a member does.
+func (b *bed) say(who string, ref relay.RoomRef, text string) {
+	b.Helper()
+	if err := b.box.SendAs(who, ref.GroupID(), text); err != nil {
+		b.Fatalf("%s cannot write in %s: %v", who, ref.GroupID(), err)
+	}
+}
+
+// filed returns the bodies of the transcripts on a ticket.
+func (b *bed) filed(ref relay.RoomRef) []string {
+	b.Helper()
+	var bodies []string
+	if ref.Desk == relay.Zendesk {
+		id, _ := strconv.ParseInt(ref.TicketID, 10, 64)
+		t, err := b.box.Zendesk().Ticket(id)
+		if err != nil {
+			b.Fatalf("%v", err)
+		}
+		for _, c := range t.Comments {
+			if strings.HasPrefix(c.Body, "Chat transcript ") && !c.Public {
+				bodies = append(bodies, c.Body)
+			}
+		}
+		return bodies
+	}
+	state := b.state()
+	for _, row := range state.Salesforce.Transcripts {
+		if row["Caseroom_Case__c"] == ref.TicketID {
+			bodies = append(bodies, fmt.Sprint(row["Caseroom_Body__c"]))
+		}
+	}
+	for _, row := range state.Salesforce.Comments {
+		if row["ParentId"] == ref.TicketID {
+			bodies = append(bodies, fmt.Sprint(row["CommentBody"]))
+		}
+	}
+	return bodies
+}
+
+// archived returns the transcripts of a ticket in the bucket.
+func (b *bed) archived(ref relay.RoomRef) []string {
+	b.Helper()
+	var bodies []string
+	for _, o := range b.state().AWS.Objects {
+		if strings.HasPrefix(o.Key, "transcripts/"+string(ref.Desk)+"/"+ref.TicketID+"/") {
+			body, _ := b.box.Object(o.Bucket, o.Key)
+			bodies = append(bodies, string(body))
+		}
+	}
+	return bodies
+}
+
+func (b *bed) state() sandbox.State { return b.box.State() }
+
+// ops returns the calls since the last reset, as "vendor op", reads of the own
+// user and tokens left out.
+func (b *bed) ops() []string {
+	var list []string
+	for _, c := range b.box.Calls() {
+		switch c.Op {
+		case "oauth_tokens", "oauth_token", "users_me":
+		default:
+			list = append(list, c.Vendor+" "+c.Op)
+		}
+	}
+	return list
+}
+
+// assign, solve, reopen, closeIt and deleteIt are what agents do at either desk.
+func (b *bed) agent(desk relay.DeskName, n int) (deskID, imID string) {
+	if desk == relay.Zendesk {
+		id := strconv.FormatInt(b.box.Fixtures().Zendesk.AgentIDs[n], 10)
+		return id, "zd_" + id
+	}
+	id := b.box.Fixtures().Salesforce.AgentIDs[n]
+	return id, "sf_" + id
+}
+
+func (b *bed) ok(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatalf("%v", err)
+	}
+}
+
+func (b *bed) number(ref relay.RoomRef) int64 {
+	n, err := strconv.ParseInt(ref.TicketID, 10, 64)
+	b.ok(err)
+	return n
+}
+
+// assign gives a ticket to agent n, or to the queue for -1.
+func (b *bed) assign(ref relay.RoomRef, n int) {
+	b.Helper()
+	if ref.Desk == relay.Zendesk {
+		var id int64
+		if n >= 0 {
+			id = b.box.Fixtures().Zendesk.AgentIDs[n]
+		}
+		b.ok(b.box.Zendesk().Assign(b.number(ref), id))
+		return
+	}
+	owner := b.box.Salesforce().Queue()
+	if n >= 0 {
+		owner = b.box.Fixtures().Salesforce.AgentIDs[n]
+	}
+	b.ok(b.box.Salesforce().SetOwner(ref.TicketID, owner))
+}
+
+// end solves a Zendesk ticket and closes a Salesforce case.
+func (b *bed) end(ref relay.RoomRef) {
+	b.Helper()
+	if ref.Desk == relay.Zendesk {
+		b.ok(b.box.Zendesk().Solve(b.number(ref)))
+		return
+	}
+	b.ok(b.box.Salesforce().Close(ref.TicketID))
+}
+
+func (b *bed) reopen(ref relay.RoomRef) {
+	b.Helper()
+	if ref.Desk == relay.Zendesk {
+		b.ok(b.box.Zendesk().Reopen(b.number(ref)))
+		return
+	}
+	b.ok(b.box.Salesforce().Reopen(ref.TicketID))
+}
+
+func (b *bed) remove(ref relay.RoomRef) {
+	b.Helper()
+	if ref.Desk == relay.Zendesk {
+		b.ok(b.box.Zendesk().Delete(b.number(ref)))
+		return
+	}
+	b.ok(b.box.Salesforce().Delete(ref.TicketID))
+}
+
+func (b *bed) undelete(ref relay.RoomRef) {
+	b.Helper()
+	if ref.Desk == relay.Zendesk {
+		b.ok(b.box.Zendesk().Undelete(b.number(ref)))
+		return
+	}
+	b.ok(b.box.Salesforce().Undelete(ref.TicketID))
+}
+
+// bothDesks runs a test on either desk.
+func bothDesks(t *testing.T, f func(t *testing.T, b *bed, desk relay.DeskName)) {
+	t.Helper()
+	for _, desk := range []relay.DeskName{relay.Zendesk, relay.Salesforce} {
+		t.Run(string(desk), func(t *testing.T) {
+			t.Parallel()
+			f(t, newBed(t, sandbox.TencentPlan{}), desk)
+		})
+	}
+}
+
+// renamed is what somebody with the console's rights did to a room.
+var renamed = tencentim.GroupChange{Name: "hacked", InviteJoinOption: "FreeAccess"}

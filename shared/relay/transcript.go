@@ -1,0 +1,417 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// Message is a message of a room's history.
+type Message struct {
+	Seq    uint64
+	From   string // IM user id
+	Time   time.Time
+	Text   string // as a transcript shows it, several lines or one
+	Random uint32
+	Ours   bool     // sent by the app's admin
+	Notice NoticeID // of a notice of ours
+}
+
+// Part is a piece of a room's transcript. Its name begins its body and is what
+// tells that it is filed.
+type Part struct {
+	Name string // <group id>@<time of the room's making>:<first>-<last message>
+	Body string
+}
+
+// Archive takes, once each, the parts that no ticket can take.
+type Archive interface {
+	// Find returns the name of the part that key holds, "" if it holds none.
+	Find(ctx context.Context, key string) (name string, err error)
+	// Put writes a part unless key holds one, and returns the name of the part
+	// that it then holds.
+	Put(ctx context.Context, key string, part Part) (name string, err error)
+}
+
+// archivePart is how many bytes a part in the archive may have.
+const archivePart = 1 << 20
+
+// Transcripts file what was said in rooms, every message once.
+type Transcripts struct {
+	Rooms   SyncRooms
+	Archive Archive // nil: there is none
+	Meter   Meter
+}
+
+// Filing says what is to be filed.
+type Filing struct {
+	Desk    TicketDesk
+	Ref     RoomRef
+	Created int64  // when the room was made, Unix seconds
+	From    uint64 // the first message that is not known to be filed
+	// ArchiveOnly: the ticket is known to take nothing any more.
+	ArchiveOnly bool
+	Customer    string // IM user id
+}
+
+// fileTries bounds how often a ticket may move or an outcome stay unknown.
+const fileTries = 4
+
+// File files a room's messages from f.From to the newest and returns the last
+// one that is filed, also beside an error. It may be cut off between any two
+// calls: before anything is written, the names of what is there already are
+// read, from the ticket and from the archive. An unknown outcome is read again.
+//
+// Without an archive, what no ticket can take stays unfiled; that is counted
+// and no error, for no retry would change it.
+func (t *Transcripts) File(ctx context.Context, f Filing) (filed uint64, err error) {
+	newest, err := t.Rooms.History(ctx, f.Ref.GroupID(), 0)
+	if err != nil {
+		return f.From - 1, err
+	}
+	if len(newest) == 0 || newest[0].Seq < f.From {
+		return f.From - 1, nil
+	}
+	w := &filing{Transcripts: t, Filing: f, next: f.From, last: newest[0].Seq, archived: f.ArchiveOnly}
+	if len(newest) > 0 && newest[len(newest)-1].Seq <= f.From {
+		w.page = newest // all there is to file
+	}
+	err = w.run(ctx)
+	return w.next - 1, err
+}
+
+type filing struct {
+	*Transcripts
+	Filing
+	next, last uint64 // the next message to file, and the newest
+	archived   bool   // the ticket takes no more: the archive's turn
+	page       []Message
+
+	names []string // on the ticket
+	read  bool     // names and stamp are fresh
+	stamp time.Time
+}
+
+func (w *filing) run(ctx context.Context) error {
+	for tries := 0; w.next <= w.last; {
+		if err := w.look(ctx); err != nil {
+			return err
+		}
+		at, err := w.skip(ctx)
+		if err != nil || at {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if w.archived {
+			done, err := w.archive(ctx)
+			if err != nil || !done {
+				return err
+			}
+			continue
+		}
+		switch err := w.fileNext(ctx); {
+		case err == nil:
+		case errors.Is(err, ErrCannotTake):
+			w.archived = true
+		case tries < fileTries && (errors.Is(err, ErrMoved) || unknown(err)) && ctx.Err() == nil:
+			tries++
+			w.read = false
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+func unknown(err error) bool {
+	var up *upstream.Error
+	return errors.As(err, &up) && up.OutcomeUnknown()
+}
+
+// look reads which parts the ticket has. A ticket that shows nothing because it
+// is gone has none.
+func (w *filing) look(ctx context.Context) error {
+	if w.read {
+		return nil
+	}
+	type view struct {
+		names []string
+		stamp time.Time
+	}
+	v, err := upstream.Retry(ctx, func(ctx context.Context) (view, error) {
+		names, stamp, err := w.Desk.Parts(ctx, w.Ref.TicketID, w.prefix())
+		return view{names, stamp}, err
+	})
+	switch {
+	case errors.Is(err, ErrCannotTake):
+		w.archived = true
+	case err != nil:
+		return err
+	}
+	w.names, w.stamp, w.read = v.names, v.stamp, true
+	return nil
+}
+
+func (w *filing) prefix() string { return fmt.Sprintf("%s@%d:", w.Ref.GroupID(), w.Created) }
+
+func (w *filing) name(from, to uint64) string { return fmt.Sprintf("%s%d-%d", w.prefix(), from, to) }
+
+// skip steps over what is filed already.
+func (w *filing) skip(ctx context.Context) (skipped bool, err error) {
+	for _, name := range w.names {
+		if from, to, ok := w.span(name); ok && from <= w.next && w.next <= to {
+			w.next = to + 1
+			return true, nil
+		}
+	}
+	if w.Archive == nil {
+		return false, nil
+	}
+	name, err := w.Archive.Find(ctx, w.key())
+	if err != nil {
+		return false, err
+	}
+	return w.step(name), nil
+}
+
+// step goes on behind the part of that name, if it is one of this room's.
+func (w *filing) step(name string) bool {
+	_, to, ok := w.span(name)
+	if !ok || to < w.next {
+		return false
+	}
+	w.next = to + 1
+	return true
+}
+
+var spanPattern = regexp.MustCompile(`^([0-9]{1,19})-([0-9]{1,19})$`)
+
+// span reads the messages of a part's name. A piece of a message is no span.
+func (w *filing) span(name string) (from, to uint64, ok bool) {
+	rest, ok := strings.CutPrefix(name, w.prefix())
+	m := spanPattern.FindStringSubmatch(rest)
+	if !ok || m == nil {
+		return 0, 0, false
+	}
+	from, err1 := strconv.ParseUint(m[1], 10, 64)
+	to, err2 := strconv.ParseUint(m[2], 10, 64)
+	return from, to, err1 == nil && err2 == nil && from <= to
+}
+
+// key is where the part that begins with the next message is archived. The
+// messages behind its beginning are not in the key: a part that was written by
+// a try that was cut off may end elsewhere than this one's would.
+func (w *filing) key() string {
+	return fmt.Sprintf("transcripts/%s/%s/%d/%012d.txt", w.Ref.Desk, w.Ref.TicketID, w.Created, w.next)
+}
+
+// fileNext puts the next part on the ticket, or the pieces of a message that is
+// too long for one.
+func (w *filing) fileNext(ctx context.Context) error {
+	limit := w.Desk.MaxPart()
+	part, to, err := w.build(ctx, limit)
+	if err != nil {
+		return err
+	}
+	if len(part.Body) <= limit {
+		if err := w.put(ctx, part); err != nil {
+			return err
+		}
+		w.next = to + 1
+		return nil
+	}
+	pieces := split(part.Body, limit-len(part.Name)-64)
+	for i, body := range pieces {
+		name := fmt.Sprintf("%s.%dof%d", part.Name, i+1, len(pieces))
+		if contains(w.names, name) {
+			continue
+		}
+		if i > 0 {
+			body = title(name) + "\n" + body
+		} else {
+			body = strings.Replace(body, title(part.Name), title(name), 1)
+		}
+		if err := w.put(ctx, Part{Name: name, Body: body}); err != nil {
+			return err
+		}
+	}
+	w.next = to + 1
+	return nil
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *filing) put(ctx context.Context, part Part) error {
+	stamp, err := w.Desk.File(ctx, w.Ref.TicketID, part, w.stamp)
+	if err != nil {
+		return err
+	}
+	w.stamp = stamp
+	w.names = append(w.names, part.Name)
+	return nil
+}
+
+// archive puts the next part into the archive. It reports false when there is none.
+func (w *filing) archive(ctx context.Context) (bool, error) {
+	if w.Archive == nil {
+		w.Meter.Count(ctx, "TranscriptUnfiled", 1, "desk", string(w.Ref.Desk))
+		slog.WarnContext(ctx, "transcript unfiled: the ticket takes none and there is no archive", "desk", w.Ref.Desk, "ticket", w.Ref.TicketID)
+		return false, nil
+	}
+	part, _, err := w.build(ctx, archivePart)
+	if err != nil {
+		return false, err
+	}
+	name, err := w.Archive.Put(ctx, w.key(), part)
+	if err != nil {
+		return false, err
+	}
+	if !w.step(name) {
+		return false, fmt.Errorf("relay: %w: another room's transcript has the archive's key", errPermanent)
+	}
+	w.Meter.Count(ctx, "TranscriptArchived", 1, "desk", string(w.Ref.Desk))
+	return true, nil
+}
+
+// build renders messages from the next one on, as many as fit into limit bytes
+// but at least one, and returns the last of them.
+func (w *filing) build(ctx context.Context, limit int) (Part, uint64, error) {
+	// The name's length is reserved for the longest it may become.
+	room := limit - len(head(w.name(w.last, w.last), w.Ref.GroupID(), w.last, w.last))
+	var lines strings.Builder
+	from, to, seq := w.next, w.next, w.next
+	for seq <= w.last {
+		page, err := w.messages(ctx, seq)
+		if err != nil {
+			return Part{}, 0, err
+		}
+		for _, m := range page {
+			text := ""
+			if m.Seq > seq {
+				text = missing(seq, m.Seq-1)
+			}
+			text += w.line(m)
+			if lines.Len() > 0 && lines.Len()+len(text) > room {
+				seq = w.last + 1
+				break
+			}
+			lines.WriteString(text)
+			to, seq = m.Seq, m.Seq+1
+		}
+		if len(page) == 0 {
+			// Nothing is kept up to where this page would have ended.
+			end := min(seq+pageSize-1, w.last)
+			text := missing(seq, end)
+			if lines.Len() > 0 && lines.Len()+len(text) > room {
+				break
+			}
+			lines.WriteString(text)
+			to, seq = end, end+1
+		}
+	}
+	name := w.name(from, to)
+	return Part{Name: name, Body: head(name, w.Ref.GroupID(), from, to) + lines.String()}, to, nil
+}
+
+// pageSize is how many messages one read of the history returns at most.
+const pageSize = 20
+
+// messages returns the messages of the page that begins with seq, oldest first.
+// The history is read backwards, so the page is asked for by its end.
+func (w *filing) messages(ctx context.Context, seq uint64) ([]Message, error) {
+	page := w.page
+	if len(page) == 0 || page[0].Seq < seq || page[len(page)-1].Seq > seq {
+		var err error
+		if page, err = w.Rooms.History(ctx, w.Ref.GroupID(), min(seq+pageSize-1, w.last)); err != nil {
+			return nil, err
+		}
+		w.page = page
+	}
+	var list []Message
+	for i := len(page) - 1; i >= 0; i-- {
+		if page[i].Seq >= seq && page[i].Seq <= w.last {
+			list = append(list, page[i])
+		}
+	}
+	return list, nil
+}
+
+func title(name string) string { return "Chat transcript " + name }
+
+func head(name, groupID string, from, to uint64) string {
+	return fmt.Sprintf("%s\nRoom %s, messages %d to %d, times in UTC\n\n", title(name), groupID, from, to)
+}
+
+// PartName returns the name of the part that a note or comment holds, "" if it
+// holds none. Whose note it is, the caller has to know.
+func PartName(body string) string {
+	first, _, _ := strings.Cut(body, "\n")
+	name, ok := strings.CutPrefix(strings.TrimSpace(first), "Chat transcript ")
+	if !ok {
+		return ""
+	}
+	return name
+}
+
+func missing(from, to uint64) string {
+	if from == to {
+		return fmt.Sprintf("[message %d is not kept by the chat]\n", from)
+	}
+	return fmt.Sprintf("[messages %d to %d are not kept by the chat]\n", from, to)
+}
+
+// line renders a message. Lines after its first are indented, so that nobody's
+// text looks like somebody else's.
+func (w *filing) line(m Message) string {
+	who := m.From
+	switch {
+	case m.Ours:
+		who = "caseroom"
+	case m.From != "" && m.From == w.Customer:
+		who = "customer " + m.From
+	case m.From == "":
+		who = "-"
+	}
+	text := strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' || r == utf8.RuneError:
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(strings.ReplaceAll(m.Text, "\r\n", "\n"), ""))
+	return fmt.Sprintf("%s  %s: %s\n", m.Time.UTC().Format("2006-01-02 15:04:05"), who, strings.ReplaceAll(text, "\n", "\n    "))
+}
+
+// split cuts a text into pieces of at most limit bytes, between characters.
+func split(s string, limit int) []string {
+	limit = max(limit, utf8.UTFMax)
+	var pieces []string
+	for len(s) > limit {
+		cut := limit
+		for cut > 0 && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		pieces = append(pieces, s[:cut])
+		s = s[cut:]
+	}
+	return append(pieces, s)
+}

@@ -1,0 +1,202 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/shared/worker"
+)
+
+// syncs answers for tickets and remembers what it was asked.
+type syncs struct {
+	items []relay.SyncItem
+	errs  map[string]error
+}
+
+func (s *syncs) Run(_ context.Context, items []relay.SyncItem) []error {
+	s.items = append(s.items, items...)
+	errs := make([]error, len(items))
+	for i, it := range items {
+		errs[i] = s.errs[it.Ticket]
+	}
+	return errs
+}
+
+// queue remembers what happened to messages.
+type queue struct {
+	hidden map[string]int32
+	dead   []*sqs.SendMessageInput
+	broken bool
+}
+
+func (q *queue) ChangeMessageVisibility(_ context.Context, in *sqs.ChangeMessageVisibilityInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error) {
+	if *in.QueueUrl != "https://sqs/queue" {
+		return nil, errors.New("another queue")
+	}
+	q.hidden[*in.ReceiptHandle] = in.VisibilityTimeout
+	return &sqs.ChangeMessageVisibilityOutput{}, nil
+}
+
+func (q *queue) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+	if q.broken {
+		return nil, errors.New("no queue")
+	}
+	if *in.QueueUrl != "https://sqs/dead" {
+		return nil, errors.New("another queue")
+	}
+	q.dead = append(q.dead, in)
+	return &sqs.SendMessageOutput{}, nil
+}
+
+type noMeter struct{}
+
+func (noMeter) Count(context.Context, string, int, ...string) {}
+
+func message(id, ticket, hint string, receives int) events.SQSMessage {
+	return events.SQSMessage{
+		MessageId: id, ReceiptHandle: id, Body: fmt.Sprintf(`{"v":1,"desk":"zendesk","ticket":%q,"hint":%q}`, ticket, hint),
+		Attributes: map[string]string{
+			"ApproximateReceiveCount": fmt.Sprint(receives), "SentTimestamp": "1790000000000", "MessageGroupId": "zendesk:" + ticket,
+		},
+	}
+}
+
+func run(t *testing.T, s *syncs, q *queue, waits *[]time.Duration, records ...events.SQSMessage) []string {
+	t.Helper()
+	if q.hidden == nil {
+		q.hidden = map[string]int32{}
+	}
+	w := &worker.Worker{
+		Sync: s, Queue: q, QueueURL: "https://sqs/queue", DeadLetterURL: "https://sqs/dead", Meter: noMeter{},
+		Random: func() float64 { return 0.5 },
+		Wait: func(_ context.Context, d time.Duration) error {
+			*waits = append(*waits, d)
+			return nil
+		},
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	res, err := w.Lambda(ctx, events.SQSEvent{Records: records})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := []string{}
+	for _, f := range res.BatchItemFailures {
+		ids = append(ids, f.ItemIdentifier)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func TestWorkerOneSyncPerTicket(t *testing.T) {
+	t.Parallel()
+	s, q, waits := &syncs{}, &queue{}, []time.Duration{}
+	failed := run(t, s, q, &waits,
+		message("a", "1", "", 1), message("b", "2", "merged:9", 1), message("c", "1", "deleted", 3), message("d", "1", "", 1))
+	if len(failed) != 0 || len(q.dead) != 0 || len(q.hidden) != 0 || len(waits) != 0 {
+		t.Errorf("failed %v, dead %v, hidden %v, waited %v", failed, q.dead, q.hidden, waits)
+	}
+	if len(s.items) != 2 {
+		t.Fatalf("synced %+v", s.items)
+	}
+	one, two := s.items[0], s.items[1]
+	if one.Ticket != "1" || !one.Redelivered || !slices.Equal(one.Hints, []string{"deleted"}) || one.Since.Unix() != 1790000000 {
+		t.Errorf("ticket 1: %+v", one)
+	}
+	if two.Ticket != "2" || two.Redelivered || !slices.Equal(two.Hints, []string{"merged:9"}) {
+		t.Errorf("ticket 2: %+v", two)
+	}
+}
+
+func TestWorkerRetries(t *testing.T) {
+	t.Parallel()
+	unavailable := &upstream.Error{Vendor: "tencent", Class: upstream.Unavailable}
+	tests := map[string]struct {
+		err      error
+		receives int
+		hidden   int32 // with half the jitter
+		waited   time.Duration
+	}{
+		"first":               {unavailable, 1, 6, 0},
+		"fourth":              {unavailable, 4, 44, 0},
+		"hundredth":           {unavailable, 100, 990, 0},
+		"asked for":           {&upstream.Error{Class: upstream.RateLimited, RetryAfter: 20 * time.Second}, 5, 22, 20 * time.Second},
+		"too fast":            {&upstream.Error{Class: upstream.RateLimited}, 1, 6, time.Second},
+		"asked for a day":     {&upstream.Error{Class: upstream.Unavailable, RetryAfter: 24 * time.Hour}, 1, 0, 0},
+		"credentials refused": {&upstream.Error{Class: upstream.Refused, Status: 401, Credentials: true}, 1, 6, 0},
+		"forbidden":           {&upstream.Error{Class: upstream.Refused, Status: 403}, 1, 6, 0},
+		"plan exhausted":      {&upstream.Error{Class: upstream.Refused, Code: "10036", Quota: true}, 1, 6, 0},
+		"unreadable ticket":   {relay.ErrUnreadable, 1, 6, 0},
+		"unknown":             {errors.New("secret unreadable"), 1, 6, 0},
+		"panic":               {relay.ErrPanic, 4, 44, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, q, waits := &syncs{errs: map[string]error{"1": fmt.Errorf("wrapped: %w", tt.err)}}, &queue{}, []time.Duration{}
+			failed := run(t, s, q, &waits, message("a", "1", "", tt.receives), message("b", "2", "", 1), message("c", "1", "", 1))
+			if !slices.Equal(failed, []string{"a", "c"}) || len(q.dead) != 0 {
+				t.Errorf("failed %v, dead %v", failed, q.dead)
+			}
+			if name == "asked for a day" {
+				if q.hidden["a"] >= 43200 || q.hidden["a"] < 36000 {
+					t.Errorf("hidden %v", q.hidden)
+				}
+			} else if q.hidden["a"] != tt.hidden {
+				t.Errorf("hidden %v, want %d", q.hidden, tt.hidden)
+			}
+			if (tt.waited == 0) != (len(waits) == 0) || (len(waits) > 0 && waits[0] != tt.waited) {
+				t.Errorf("waited %v, want %v", waits, tt.waited)
+			}
+			if _, touched := q.hidden["b"]; touched {
+				t.Error("another ticket's message is hidden")
+			}
+		})
+	}
+}
+
+func TestWorkerBuries(t *testing.T) {
+	t.Parallel()
+	refused := &upstream.Error{Vendor: "tencent", Op: "add_group_member", Class: upstream.Refused, Status: 200, Code: "10007"}
+	for name, err := range map[string]error{"refused": refused, "foreign room": relay.ErrForeignRoom, "panic": relay.ErrPanic} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, q, waits := &syncs{errs: map[string]error{"1": err}}, &queue{}, []time.Duration{}
+			failed := run(t, s, q, &waits, message("a", "1", "", 5), message("b", "1", "deleted", 1))
+			if len(failed) != 0 || len(q.dead) != 2 {
+				t.Fatalf("failed %v, dead %v", failed, q.dead)
+			}
+			m := q.dead[1]
+			if *m.MessageGroupId != "zendesk:1" || *m.MessageDeduplicationId != "b" || !strings.Contains(*m.MessageBody, "deleted") ||
+				*m.MessageAttributes["reason"].StringValue != err.Error() {
+				t.Errorf("dead letter %+v, reason %q", m, *m.MessageAttributes["reason"].StringValue)
+			}
+		})
+	}
+	t.Run("not ours", func(t *testing.T) {
+		t.Parallel()
+		s, q, waits := &syncs{}, &queue{}, []time.Duration{}
+		bad := message("a", "1", "", 1)
+		bad.Body = "{}"
+		if failed := run(t, s, q, &waits, bad, message("b", "2", "", 1)); len(failed) != 0 || len(q.dead) != 1 || len(s.items) != 1 {
+			t.Errorf("failed %v, dead %v, synced %v", failed, q.dead, s.items)
+		}
+	})
+	t.Run("no queue for the dead", func(t *testing.T) {
+		t.Parallel()
+		s, q, waits := &syncs{errs: map[string]error{"1": refused}}, &queue{broken: true}, []time.Duration{}
+		if failed := run(t, s, q, &waits, message("a", "1", "", 1), message("b", "1", "", 1)); !slices.Equal(failed, []string{"a", "b"}) {
+			t.Errorf("failed %v", failed)
+		}
+	})
+}

@@ -1,0 +1,65 @@
+package zendesk
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// TicketUpdate is what to change on a ticket; empty fields stay as they are.
+type TicketUpdate struct {
+	Note   string   // an internal comment, at most about 64 KB
+	Status string   // such as solved
+	Tags   []string // replace the ticket's
+	// Stamp is the updated_at of the read that the update rests on. Zendesk
+	// refuses the update with 409 when the ticket has moved on since.
+	Stamp time.Time
+}
+
+// UpdateTicket updates a ticket safely and returns its new stamp.
+//
+//	PUT /api/v2/tickets/1 {"ticket":{"comment":{"body","public":false},"safe_update":true,"updated_stamp":"…"}}
+//	200 {"ticket":{"updated_at"}}
+//	409 when the stamp is not the ticket's any more, 422 when the ticket is closed
+//
+// See https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#update-ticket
+// and https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#protecting-against-ticket-update-collisions.
+func (c *Client) UpdateTicket(ctx context.Context, id int64, u TicketUpdate) (time.Time, error) {
+	const op = "tickets_update"
+	type comment struct {
+		Body   string `json:"body"`
+		Public bool   `json:"public"`
+	}
+	type ticket struct {
+		Comment      *comment `json:"comment,omitempty"`
+		Status       string   `json:"status,omitempty"`
+		Tags         []string `json:"tags,omitempty"`
+		UpdatedStamp string   `json:"updated_stamp"`
+		SafeUpdate   bool     `json:"safe_update"`
+	}
+	body := ticket{Status: u.Status, Tags: u.Tags, UpdatedStamp: u.Stamp.UTC().Format(time.RFC3339), SafeUpdate: true}
+	if u.Note != "" {
+		body.Comment = &comment{Body: u.Note}
+	}
+	res, err := c.do(ctx, upstream.Call{
+		Op: op, Method: http.MethodPut, Path: "/api/v2/tickets/" + strconv.FormatInt(id, 10),
+		JSON: map[string]ticket{"ticket": body},
+	})
+	if err != nil {
+		return time.Time{}, err
+	}
+	if !succeeded(res) {
+		return time.Time{}, failed(c.http, op, res)
+	}
+	var answer struct {
+		Ticket TicketRow `json:"ticket"`
+	}
+	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Ticket.ID != id {
+		return time.Time{}, senseless(c.http, op, res)
+	}
+	return answer.Ticket.UpdatedAt, nil
+}
