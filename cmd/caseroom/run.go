@@ -17,6 +17,7 @@ import (
 
 	"github.com/caseroom/caseroom/shared/lambdahost"
 	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // runOptions are the flags of caseroom run.
@@ -154,6 +155,12 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 		return fmt.Errorf("the functions do not start: %w", err)
 	}
 
+	// The desks tell the stack of every change from here on.
+	if _, err := box.Zendesk().Subscribe(gatewayURL + "/zendesk/events"); err != nil {
+		return fmt.Errorf("the sandbox's webhook: %w", err)
+	}
+	box.Salesforce().SetTrigger(sandbox.SalesforceTrigger{URL: gatewayURL + "/salesforce/events", Key: fixtures.DeskKeySalesforce})
+
 	ready := readiness{Gateway: gatewayURL, Sandbox: sandboxURL}
 	if ready.Tokens, err = mint(ctx, fixtures, sandboxURL, time.Now()); err != nil {
 		return err
@@ -162,6 +169,9 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 		return err
 	}
 	ready.Requests = examples(ready, fixtures)
+	if err := settle(ctx, box); err != nil {
+		return err
+	}
 	box.ResetCalls()
 	for _, f := range faults {
 		if err := box.AddFault(f); err != nil {
@@ -186,6 +196,25 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	}
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+// settle waits until the stack has worked on everything that the seeding
+// queued, or a few seconds: a fault that was asked for must not strike it.
+func settle(ctx context.Context, box *sandbox.Sandbox) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := box.Flush(ctx); err != nil {
+		return fmt.Errorf("the first tickets' notifications: %w", err)
+	}
+	for {
+		waiting := 0
+		for _, q := range box.State().AWS.Queues {
+			waiting += q.Visible + q.InFlight
+		}
+		if waiting == 0 || upstream.Sleep(ctx, 20*time.Millisecond) != nil {
+			return nil
+		}
+	}
 }
 
 // start serves both listeners and the stack's queues; the func it returns

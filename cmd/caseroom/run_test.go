@@ -119,6 +119,9 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range stack.Functions {
+		if len(f.Routes) == 0 {
+			continue
+		}
 		if !regexp.MustCompile(`(?m)^(GET|POST) \S+ 200 \d+ ms ` + f.Label() + `$`).MatchString(out.String()) {
 			t.Errorf("no line of %s was run", f.Label())
 		}

@@ -24,6 +24,10 @@ const (
 	requestTimeout = longPoll + 5*time.Second
 )
 
+// PlatformApp names the host in the User-Agent of its own requests, so that a
+// stand-in can tell Lambda's polling from the functions' calls.
+const PlatformApp = "caseroom-lambdahost"
+
 // background starts the stack's event source mappings and schedules.
 func (h *Host) background() error {
 	sources := slices.ContainsFunc(h.stack.Functions, func(f Function) bool { return len(f.Sources) > 0 })
@@ -58,6 +62,7 @@ func (h *Host) background() error {
 
 func (h *Host) sqs() *sqs.Client {
 	return sqs.New(sqs.Options{
+		AppID:  PlatformApp,
 		Region: h.stack.Region, BaseEndpoint: aws.String(h.endpoint),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: h.keys[0], SecretAccessKey: h.keys[1], SessionToken: h.keys[2]}, nil

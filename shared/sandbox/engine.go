@@ -154,7 +154,7 @@ func (s *Sandbox) handle(vendor, op string, h http.HandlerFunc) http.Handler {
 		// A body that is read before anything else lets the server notice that
 		// the client hung up, and lets a slow vendor act after that.
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
-		c := s.begin(vendor, op)
+		c := s.begin(vendor, op, r)
 		if err != nil {
 			s.setStatus(c, http.StatusRequestEntityTooLarge)
 			w.WriteHeader(http.StatusRequestEntityTooLarge)

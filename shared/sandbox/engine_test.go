@@ -321,7 +321,7 @@ func TestCallLog(t *testing.T) {
 func TestCallLogIsBounded(t *testing.T) {
 	s := New(Options{})
 	for range maxCalls + 5 {
-		s.begin("tencent", "x")
+		s.begin("tencent", "x", httptest.NewRequest("POST", "/", nil))
 	}
 	c := s.Calls()
 	if len(c) != maxCalls || c[0].Seq != 6 || c[len(c)-1].Seq != maxCalls+5 {

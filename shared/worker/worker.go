@@ -292,6 +292,9 @@ func (w *Worker) log(ctx context.Context, j *job, err error) {
 	if errors.As(err, &up) && up.Quota {
 		w.Meter.Count(ctx, "QuotaExceeded", 1, "vendor", up.Vendor)
 	}
+	if up != nil && up.Credentials {
+		w.Meter.Count(ctx, "CredentialsRefused", 1, "vendor", up.Vendor)
+	}
 	w.Meter.Count(ctx, "SyncFailed", 1, "desk", string(j.item.Desk))
 	slog.WarnContext(ctx, "sync failed", "desk", j.item.Desk, "ticket", j.item.Ticket,
 		"receives", receives(j.messages[0]), "permanent", relay.Permanent(err), "err", err)
