@@ -34,8 +34,8 @@ type life struct {
 	// vanished: the room went away by somebody's hand and was not made again;
 	// squatted: somebody's own group is in its place.
 	vanished, squatted bool
-	// unsure: a try was cut off while it took a squat away. Whether the room of
-	// a ticket that is over is then made again, the table does not say.
+	// unsure: a try was cut off while it made the room again. Whether the room of
+	// a ticket that is over since is there then, the table does not say.
 	unsure bool
 }
 
@@ -189,7 +189,7 @@ func (m *model) attempt(t *rapid.T, l *life) {
 	switch fate {
 	case 0, 1:
 		if m.killed(rapid.IntRange(1, 14).Draw(t, "call"), []int{cutBefore, cutAfter}[fate], item) {
-			l.redelivered, l.unsure = true, l.unsure || l.squatted
+			l.redelivered, l.unsure = true, l.unsure || l.squatted || l.vanished
 			return
 		}
 		l.synced()
@@ -206,7 +206,7 @@ func (m *model) attempt(t *rapid.T, l *life) {
 		fallthrough
 	default:
 		if m.run(item)[0] != nil {
-			l.redelivered, l.unsure = true, l.unsure || l.squatted
+			l.redelivered, l.unsure = true, l.unsure || l.squatted || l.vanished
 			return
 		}
 	}
