@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -195,9 +196,10 @@ func (m *model) attempt(t *rapid.T, l *life) {
 		l.synced()
 		return
 	case 2:
-		n, at := 0, rapid.IntRange(1, 8).Draw(t, "call")
+		at := int32(rapid.IntRange(1, 8).Draw(t, "call"))
+		var n atomic.Int32
 		m.setCut(func(r *http.Request) int {
-			if n++; n == at && !strings.Contains(r.URL.Path, "/aws/") {
+			if n.Add(1) == at && !strings.Contains(r.URL.Path, "/aws/") {
 				return tooFast
 			}
 			return noCut
