@@ -326,7 +326,7 @@ func TestSyncProperty(t *testing.T) {
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	defer slog.SetDefault(quiet)
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		if err := f.Value.Set("200"); err != nil { // seconds; -rapid.checks=… for more
+		if err := f.Value.Set("100"); err != nil { // seconds; -rapid.checks=… for more
 			t.Fatal(err)
 		}
 	}
