@@ -63,12 +63,12 @@ func joined(agents []Account) announcement {
 }
 
 // mergedInto is one announcement, whatever the survivor: a room is told once.
+// Without a survivor that the customer may know of, the ticket has just ended.
 func mergedInto(ticket string) announcement {
-	a := announcement{kind: "merged", ticket: ticket}
 	if ticket == "" {
-		a.text = "closed"
+		return gone
 	}
-	return a
+	return announcement{kind: "merged", ticket: ticket}
 }
 
 func (a announcement) hash() string { return identity.HashID("", a.kind+"\n"+a.who, 8) }

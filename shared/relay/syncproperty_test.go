@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,8 +35,8 @@ type life struct {
 	// vanished: the room went away by somebody's hand and was not made again;
 	// squatted: somebody's own group is in its place.
 	vanished, squatted bool
-	// unsure: a try was cut off while it took a squat away. Whether the room of
-	// a ticket that is over is then made again, the table does not say.
+	// unsure: a try was cut off while it made the room again. Whether the room of
+	// a ticket that is over since is there then, the table does not say.
 	unsure bool
 }
 
@@ -189,15 +190,16 @@ func (m *model) attempt(t *rapid.T, l *life) {
 	switch fate {
 	case 0, 1:
 		if m.killed(rapid.IntRange(1, 14).Draw(t, "call"), []int{cutBefore, cutAfter}[fate], item) {
-			l.redelivered, l.unsure = true, l.unsure || l.squatted
+			l.redelivered, l.unsure = true, l.unsure || l.squatted || l.vanished
 			return
 		}
 		l.synced()
 		return
 	case 2:
-		n, at := 0, rapid.IntRange(1, 8).Draw(t, "call")
+		at := int32(rapid.IntRange(1, 8).Draw(t, "call"))
+		var n atomic.Int32
 		m.setCut(func(r *http.Request) int {
-			if n++; n == at && !strings.Contains(r.URL.Path, "/aws/") {
+			if n.Add(1) == at && !strings.Contains(r.URL.Path, "/aws/") {
 				return tooFast
 			}
 			return noCut
@@ -206,7 +208,7 @@ func (m *model) attempt(t *rapid.T, l *life) {
 		fallthrough
 	default:
 		if m.run(item)[0] != nil {
-			l.redelivered, l.unsure = true, l.unsure || l.squatted
+			l.redelivered, l.unsure = true, l.unsure || l.squatted || l.vanished
 			return
 		}
 	}
@@ -324,7 +326,7 @@ func TestSyncProperty(t *testing.T) {
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	defer slog.SetDefault(quiet)
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		if err := f.Value.Set("200"); err != nil { // seconds; -rapid.checks=… for more
+		if err := f.Value.Set("100"); err != nil { // seconds; -rapid.checks=… for more
 			t.Fatal(err)
 		}
 	}

@@ -1,0 +1,190 @@
+package relay_test
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/sandbox"
+)
+
+func TestTranscriptInParts(t *testing.T) {
+	t.Parallel()
+	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
+		ref := b.open(desk, "carol", "Printer")
+		b.converge(ref)
+		for i := range 47 { // more than two pages of history, more than one part
+			b.say("carol", ref, fmt.Sprintf("%d %s", i, strings.Repeat("é", 3500)))
+		}
+		b.end(ref)
+		b.converge(ref)
+		b.filedOnce(ref)
+		filed := b.filed(ref)
+		limit := map[relay.DeskName]int{relay.Zendesk: 60000, relay.Salesforce: 131072}[desk]
+		if len(filed) < 3 {
+			t.Errorf("%d parts", len(filed))
+		}
+		for _, f := range filed {
+			if len(f) > limit {
+				t.Errorf("a part of %d bytes", len(f))
+			}
+		}
+	})
+}
+
+func TestTranscriptAsComments(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	ref := b.open(relay.Salesforce, "carol", "Printer")
+	b.converge(ref)
+	b.say("carol", ref, "short")
+	long := strings.Repeat("0123456789 ", 1000)
+	b.say("carol", ref, long) // longer than a comment
+	b.say("carol", ref, "last")
+	// The org lost the package's object after the case was made.
+	b.ok(b.box.AddFault(sandbox.Fault{Vendor: "salesforce", Op: "query", Kind: sandbox.FaultCode, Code: "INVALID_TYPE", Times: 1}))
+	if _, _, err := b.sf.Parts(context.Background(), ref.TicketID, ref.GroupID()); err != nil {
+		t.Fatal(err)
+	}
+	b.end(ref)
+	b.converge(ref)
+	b.converge(ref)
+	bodies := b.filed(ref)
+	if len(bodies) < 5 {
+		t.Fatalf("%d comments", len(bodies))
+	}
+	text := ""
+	for _, body := range bodies {
+		if len(body) >= 4000 {
+			t.Errorf("a comment of %d bytes", len(body))
+		}
+		if regexp.MustCompile(`^Chat transcript \S+\.[2-9]of`).MatchString(body) {
+			_, body, _ = strings.Cut(body, "\n")
+		}
+		text += body
+	}
+	if strings.Count(text, "short") != 1 || strings.Count(text, "last") != 1 || strings.Count(text, "0123456789") != 1000 {
+		t.Errorf("short %d, last %d, long %d times", strings.Count(text, "short"), strings.Count(text, "last"), strings.Count(text, "0123456789"))
+	}
+	for _, row := range b.state().Salesforce.Comments {
+		if row["IsPublished"] == true {
+			t.Error("portal users see the transcript")
+		}
+	}
+}
+
+func TestTranscriptOfForgottenMessages(t *testing.T) {
+	t.Parallel()
+	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
+		ref := b.open(desk, "carol", "Printer")
+		b.converge(ref)
+		b.say("carol", ref, "too long ago")
+		b.clock.add(8 * 24 * time.Hour)
+		b.say("carol", ref, "just now")
+		b.end(ref)
+		b.converge(ref)
+		filed := strings.Join(b.filed(ref), "")
+		if strings.Contains(filed, "too long ago") || !strings.Contains(filed, "[message no longer kept by the chat]") || !strings.Contains(filed, "just now") {
+			t.Errorf("filed %s", filed)
+		}
+	})
+}
+
+// A customer's mail becomes a comment and an agent's note may be copied: what
+// looks like a part of a transcript is one only in our own note.
+func TestTranscriptImpersonated(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.converge(ref)
+	b.say("carol", ref, "it burns")
+	forged := fmt.Sprintf("Chat transcript %s@%d:1-99\nnothing", ref.GroupID(), b.group(ref).Created.Unix())
+	row, err := b.box.Zendesk().Ticket(b.number(ref))
+	b.ok(err)
+	b.ok(b.box.Zendesk().Comment(row.ID, row.RequesterID, forged, true))
+	b.ok(b.box.Zendesk().Comment(row.ID, b.box.Fixtures().Zendesk.AgentIDs[0], forged, false))
+	b.end(ref)
+	b.converge(ref)
+	if filed := strings.Join(b.filed(ref), ""); !strings.Contains(filed, "it burns") {
+		t.Errorf("filed %s", filed)
+	}
+}
+
+// Another writer changes the ticket between our read and our note.
+func TestTranscriptRaced(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.converge(ref)
+	b.say("carol", ref, "it burns")
+	b.end(ref)
+	ctx := context.Background()
+	_, stamp, err := b.zd.Parts(ctx, ref.TicketID, ref.GroupID())
+	b.ok(err)
+	b.converge(ref)
+	part := relay.Part{Name: "x", Body: "Chat transcript x"}
+	if _, err := b.zd.File(ctx, ref.TicketID, part, stamp); err != relay.ErrMoved {
+		t.Errorf("a note on a stale read: %v", err)
+	}
+	b.filedOnce(ref)
+}
+
+func TestDeleteFilesAndDissolves(t *testing.T) {
+	t.Parallel()
+	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
+		members := func(archive bool) *relay.Members {
+			tr := *b.sync.Transcripts
+			if !archive {
+				tr.Archive = nil
+			}
+			return &relay.Members{Rooms: b.rooms, Meter: b.meter, Dissolve: &relay.Dissolve{
+				Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: &tr, Now: b.clock.Now,
+			}}
+		}
+		gone := func(ref relay.RoomRef) bool {
+			_, there := b.box.Group(ref.GroupID())
+			return !there
+		}
+		ctx := context.Background()
+		open, deleted := b.open(desk, "carol", "One"), b.open(desk, "carol", "Two")
+		for _, ref := range []relay.RoomRef{open, deleted} {
+			b.converge(ref)
+			b.say("carol", ref, "it burns")
+		}
+		b.clock.add(5 * time.Second)
+		b.ok(members(true).Delete(ctx, open))
+		if f := b.filed(open); !gone(open) || len(f) != 1 || !strings.Contains(f[0], "it burns") {
+			t.Errorf("gone %v, filed %q", gone(open), f)
+		}
+		b.ok(members(true).Delete(ctx, open)) // again
+
+		b.remove(deleted)
+		if err := members(false).Delete(ctx, deleted); err == nil || gone(deleted) {
+			t.Errorf("a transcript is lost: %v", err)
+		}
+		b.ok(members(true).Delete(ctx, deleted))
+		if a := b.archived(deleted); !gone(deleted) || len(a) != 1 || !strings.Contains(a[0], "it burns") {
+			t.Errorf("gone %v, archived %q", gone(deleted), a)
+		}
+
+		foreign := b.open(desk, "carol", "Three")
+		b.ok(b.rooms.Change(ctx, foreign.GroupID(), relay.RoomChange{Mark: relay.Mark{Desk: relay.DeskHash("other.example")}}))
+		if err := members(true).Delete(ctx, foreign); err == nil || gone(foreign) {
+			t.Errorf("another stack's room: %v", err)
+		}
+	})
+}
+
+func FuzzPartName(f *testing.F) {
+	f.Add("Chat transcript ZENDESK#1@1790000000:1-20\n\nx")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, body string) {
+		if name := relay.PartName(body); strings.Contains(name, "\n") || (name != "" && !strings.Contains(body, name)) {
+			t.Errorf("PartName(%q) = %q", body, name)
+		}
+	})
+}
