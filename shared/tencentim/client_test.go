@@ -173,7 +173,7 @@ func TestEndpoints(t *testing.T) {
 		"get_group_info": {
 			func(c *tencentim.Client) error {
 				got, err := c.GetGroups(ctx, "ZENDESK#1", "ZENDESK#9")
-				want := tencentim.Group{ID: "ZENDESK#1", Type: "Public", Name: "One", Introduction: "hello", Introduced: true, Owner: "eve", ApplyJoinOption: "FreeAccess", InviteJoinOption: "DisableInvite"}
+				want := tencentim.Group{ID: "ZENDESK#1", Type: "Public", Name: "One", Introduction: tencentim.Introduction{Text: "hello", Known: true}, Owner: "eve", ApplyJoinOption: "FreeAccess", InviteJoinOption: "DisableInvite"}
 				if got["ZENDESK#1"] != want {
 					return fmt.Errorf("group = %+v, %w", got["ZENDESK#1"], err)
 				}

@@ -2,6 +2,7 @@ package tencentim
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 
@@ -13,14 +14,28 @@ type Group struct {
 	ID               string `json:"GroupId"`
 	Type             string
 	Name             string
-	Introduction     string
-	Introduced       bool   `json:"-"`             // whether the answer has an Introduction at all
+	Introduction     Introduction
 	Owner            string `json:"Owner_Account"` // "" if there is none
 	ApplyJoinOption  string
 	InviteJoinOption string // "" where the vendor leaves it out
 	// Err is why this group could not be read: 10010 or 10015 for one that does
 	// not exist. The other fields are empty then.
 	Err error `json:"-"`
+}
+
+// Introduction is a group's, and whether the answer has one at all.
+type Introduction struct {
+	Text  string
+	Known bool
+}
+
+// UnmarshalJSON reads a string; null is no answer.
+func (i *Introduction) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	i.Known = true
+	return json.Unmarshal(b, &i.Text)
 }
 
 var groupFields = []string{"Type", "Name", "Introduction", "Owner_Account", "ApplyJoinOption", "InviteJoinOption"}
@@ -43,8 +58,7 @@ func (c *Client) GetGroups(ctx context.Context, groupIDs ...string) (map[string]
 
 type groupInfo struct {
 	Group
-	Introduction *string // in place of Group's
-	ErrorCode    int
+	ErrorCode int
 }
 
 func (c *Client) getGroups(ctx context.Context, ids []string, into map[string]Group) error {
@@ -67,9 +81,6 @@ func (c *Client) getGroups(ctx context.Context, ids []string, into map[string]Gr
 		return err
 	}
 	for _, g := range infos {
-		if g.Introduction != nil {
-			g.Group.Introduction, g.Introduced = *g.Introduction, true
-		}
 		if g.ErrorCode != 0 {
 			g.Group = Group{ID: g.ID, Err: c.failed(command, &upstream.Response{Status: http.StatusOK}, g.ErrorCode)}
 		}

@@ -191,10 +191,10 @@ func judge(g Group, desk string) verdict {
 		return unclear
 	case g.ApplyJoinOption != DisableApply:
 		return squatter
-	case !g.Introduced:
+	case !g.Introduction.Known:
 		return unclear
 	}
-	mark, err := relay.ParseMark(g.Introduction)
+	mark, err := relay.ParseMark(g.Introduction.Text)
 	switch {
 	case err != nil:
 		return squatter

@@ -45,7 +45,7 @@ func (r Rooms) room(ctx context.Context, g GroupState, desk string) (relay.Room,
 	switch judge(g.Group, desk) {
 	case ours:
 		room.Whose = relay.OurRoom
-		room.Mark, _ = relay.ParseMark(g.Introduction) // judged by it
+		room.Mark, _ = relay.ParseMark(g.Introduction.Text) // judged by it
 	case foreign:
 		room.Whose = relay.ForeignRoom
 		return room, nil

@@ -283,6 +283,7 @@ func TestEnsureDestroysNothingUnseen(t *testing.T) {
 	for name, info := range map[string]string{
 		"no fields":          `{"GroupId":"` + roomID + `","ErrorCode":0}`,
 		"no type":            `{"GroupId":"` + roomID + `","ErrorCode":0,"ApplyJoinOption":"DisableApply","Introduction":"x"}`,
+		"no introduction":    `{"GroupId":"` + roomID + `","ErrorCode":0,"Type":"Public","ApplyJoinOption":"DisableApply"}`,
 		"no apply option":    `{"GroupId":"` + roomID + `","ErrorCode":0,"Type":"Public","Introduction":"x"}`,
 		"nothing about it":   ``,
 		"its own error code": `{"GroupId":"` + roomID + `","ErrorCode":10007}`,
