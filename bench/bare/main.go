@@ -92,8 +92,6 @@ func operate(ctx context.Context, e events.APIGatewayV2HTTPRequest, in request) 
 				"GroupId": in.GroupID, "MemberToDel_Account": []string{in.UserID},
 			})
 		}, func() error { return enqueue(ctx, "salesforce", in.GroupID) })
-	case "/deletegroup":
-		return struct{}{}, im(ctx, "group_open_http_svc/destroy_group", map[string]any{"GroupId": in.GroupID})
 	case "/visitor":
 		var v json.RawMessage
 		id := e.QueryStringParameters["id"]

@@ -93,6 +93,5 @@ route('/joingroup', ({ groupId, userId }) =>
 route('/leavegroup', ({ groupId, userId }) =>
   im('delete_group_member', { GroupId: groupId, MemberToDel_Account: [userId] }),
 );
-route('/deletegroup', ({ groupId }) => im('destroy_group', { GroupId: groupId }));
 
 const server = app.listen(0, '127.0.0.1', () => console.log(server.address().port));

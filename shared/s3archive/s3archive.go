@@ -66,6 +66,9 @@ func (a *Archive) Find(ctx context.Context, key string) (string, error) {
 		return "", classify(ctx, "GetObject", err)
 	}
 	_ = out.Body.Close()
+	if aws.ToString(out.ETag) == "" && out.Metadata[part] == "" {
+		return "", unreadable("GetObject")
+	}
 	return out.Metadata[part], nil
 }
 
@@ -77,14 +80,19 @@ func (a *Archive) Put(ctx context.Context, key string, p relay.Part) (string, er
 	defer cancel()
 	put, stop := context.WithTimeout(put, timeout)
 	defer stop()
-	_, err := a.client.PutObject(put, &s3.PutObjectInput{
+	out, err := a.client.PutObject(put, &s3.PutObjectInput{
 		Bucket: &a.bucket, Key: &key, Body: strings.NewReader(p.Body), IfNoneMatch: aws.String("*"),
 		ContentType: aws.String("text/plain; charset=utf-8"), Metadata: map[string]string{part: p.Name},
 	})
-	if err == nil {
+	var failed *upstream.Error
+	switch {
+	case err != nil:
+		failed = classify(put, "PutObject", err)
+	case aws.ToString(out.ETag) == "":
+		failed = unreadable("PutObject")
+	default:
 		return p.Name, nil
 	}
-	failed := classify(put, "PutObject", err)
 	if status(err) != http.StatusPreconditionFailed && !failed.OutcomeUnknown() {
 		return "", failed
 	}
@@ -101,6 +109,12 @@ func status(err error) int {
 		return answered.HTTPStatusCode()
 	}
 	return 0
+}
+
+// unreadable is a 200 that does not come from S3, whose answers about an object
+// always carry its entity tag; the SDK does not look at what else they hold.
+func unreadable(op string) *upstream.Error {
+	return &upstream.Error{Vendor: vendor, Op: op, Status: http.StatusOK, Class: upstream.Unknown, Err: errors.New("no usable answer")}
 }
 
 // classify tells what became of a call. The SDK's own text is dropped: it holds

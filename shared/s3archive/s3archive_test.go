@@ -74,6 +74,7 @@ func TestArchiveFaults(t *testing.T) {
 		"no connection at all": {sandbox.Fault{Kind: sandbox.FaultResetBefore}, false, upstream.Unknown, false},
 		"refused credentials":  {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 403}, false, upstream.Refused, true},
 		"slow down":            {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 503, Times: 9}, false, upstream.Unavailable, false},
+		"somebody else's page": {sandbox.Fault{Kind: sandbox.FaultHTML}, false, upstream.Unknown, false},
 		"another write":        {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 409, Times: 9}, false, upstream.Unknown, false},
 	}
 	for name, tt := range tests {
@@ -99,6 +100,18 @@ func TestArchiveFaults(t *testing.T) {
 				t.Errorf("a URL in %q", err)
 			}
 		})
+	}
+}
+
+func TestArchiveReadsNoPage(t *testing.T) {
+	t.Parallel()
+	a, box := open(t, "transcripts")
+	if err := box.AddFault(sandbox.Fault{Vendor: "aws", Op: "GetObject", Kind: sandbox.FaultHTML}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := a.Find(context.Background(), key)
+	if upstream.ClassOf(err) != upstream.Unknown || err == nil {
+		t.Errorf("Find = %q, %v", name, err)
 	}
 }
 

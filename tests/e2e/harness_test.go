@@ -157,6 +157,7 @@ func newStack(tb testing.TB, options ...option) *stack {
 			Name: q.Name, FIFO: q.FIFO, ContentDedup: q.ContentDedup, GroupDedup: q.GroupDedup, Visibility: q.Visibility,
 		})
 	}
+	set.sandbox.Buckets = stack.Buckets
 	s.box = sandbox.New(set.sandbox)
 	s.fix = s.box.Fixtures()
 	s.vault.addFixtures(s.fix)
@@ -185,6 +186,7 @@ func newStack(tb testing.TB, options ...option) *stack {
 		s.host.Close()
 		_ = gateway.Close()
 		_ = vendors.Close()
+		s.box.Close()
 		s.client.CloseIdleConnections()
 		s.checkLog()
 	})
