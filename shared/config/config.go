@@ -105,8 +105,8 @@ func (i Identities) RawAgents() bool { return i.AgentIDs == "raw" }
 type Login struct {
 	// Secret holds the HS256 secrets; it is read only while JWKSURL is "".
 	Secret   string `env:"LOGIN_SECRET" envDefault:"caseroom/login" check:"secret"`
-	Issuer   string `env:"LOGIN_ISSUER"`   // "" is not checked
-	Audience string `env:"LOGIN_AUDIENCE"` // "" is not checked
+	Issuer   string `env:"LOGIN_ISSUER"`                // "" is not checked
+	Audience string `env:"LOGIN_AUDIENCE"`              // "" is not checked
 	JWKSURL  string `env:"LOGIN_JWKS_URL" check:"jwks"` // may carry a query
 	Cookie   string `env:"LOGIN_COOKIE" envDefault:"token" check:"cookie"`
 	// EmailTrusted says what a token without email_verified means.
