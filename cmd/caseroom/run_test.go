@@ -126,7 +126,8 @@ func TestRun(t *testing.T) {
 			t.Errorf("no line of %s was run", f.Label())
 		}
 	}
-	if strings.Contains(out.String(), " | ") {
+	// sync may tell of a room that was dissolved while it worked on it.
+	if regexp.MustCompile(`(?m)^\w+ \| `).MatchString(strings.ReplaceAll(out.String(), "\nsync | ", "\n")) {
 		t.Errorf("functions' own lines are printed:\n%s", out)
 	}
 	if err := stop(); err != nil {
