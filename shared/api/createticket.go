@@ -107,8 +107,11 @@ func (h *CreateTicket) login(r *Request, name relay.DeskName) (any, error) {
 		if strings.EqualFold(stated, loginEmail) {
 			ticket.StatedEmail = ""
 		}
-	case stated == "":
+	default:
 		ticket.StatedEmail = loginEmail
+		if stated != "" && !strings.EqualFold(stated, loginEmail) {
+			ticket.Desc += "\n\nE-mail address given with the request: " + stated
+		}
 	}
 	if ticket.Name == "" {
 		ticket.Name, _ = text("name", user.Name, 255, false)
