@@ -107,6 +107,9 @@ const (
 
 // Room is a room as the chat shows it. Unless it is ours only Whose is set.
 type Room struct {
+	// Err is why this room, unlike others of the same read, could not be made
+	// out. Nothing else is set then.
+	Err        error
 	Whose      Whose
 	Mark       Mark
 	Name       string
