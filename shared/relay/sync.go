@@ -176,6 +176,14 @@ type SyncItem struct {
 	Since time.Time
 }
 
+// table is the table of states as this Sync follows it.
+func (s *Sync) table() Table {
+	return Table{
+		Rules: s.Rules, Calls: s.Calls, SolvedOpen: s.SolvedOpen,
+		Archive: s.Transcripts.Archive != nil, fit: s.Rooms.FitName,
+	}
+}
+
 // parallel is how many tickets of a batch are worked on at once.
 const parallel = 5
 
@@ -225,10 +233,10 @@ func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, i
 			if errs[i] = gate.closed(); errs[i] != nil {
 				return
 			}
-			w := &work{
-				Sync: s, desk: desk, item: it, ref: RoomRef{it.Desk, it.Ticket},
-				room: rooms[RoomRef{it.Desk, it.Ticket}.GroupID()],
-			}
+			ref := RoomRef{it.Desk, it.Ticket}
+			w := &work{Sync: s, desk: desk, item: it, view: view{
+				Table: s.table(), ref: ref, room: rooms[ref.GroupID()], gone: slices.Contains(it.Hints, "deleted"),
+			}}
 			w.ticket, w.seen = tickets[it.Ticket]
 			errs[i] = s.guarded(ctx, w)
 			gate.note(errs[i])
