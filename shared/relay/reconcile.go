@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -117,7 +118,8 @@ const notified = 3 * time.Minute
 // cursor.
 const pageTime = 20 * time.Second
 
-// Run looks at a window. What is queued by an earlier page stays queued when a
+// Run looks at a window. An error that no other try mends says so by
+// [Permanent]; a desk that refuses its feed may think otherwise tomorrow. What is queued by an earlier page stays queued when a
 // later one fails; the error then comes beside the report so far, whose Next is
 // the cursor of the page that failed.
 func (r *Reconcile) Run(ctx context.Context, w Window) (ReconcileReport, error) {
@@ -135,11 +137,15 @@ func (r *Reconcile) Run(ctx context.Context, w Window) (ReconcileReport, error) 
 		page, err := upstream.Retry(ctx, func(ctx context.Context) (Changes, error) {
 			return desk.Changes(ctx, w.From, w.Until, cursor)
 		})
-		if err != nil {
-			return report, err
+		if errors.Is(err, ErrCursor) && cursor != "" && cursor == w.Cursor {
+			w.Cursor, cursor = "", "" // from the beginning, once
+			continue
 		}
-		if err := r.page(ctx, desk, w, page, queued, &report); err != nil {
-			return report, err
+		if err == nil {
+			err = r.page(ctx, desk, w, page, queued, &report)
+		}
+		if err != nil {
+			return report, &batchError{err}
 		}
 		cursor, report.Next = page.Next, page.Next
 		if r.Progress != nil {

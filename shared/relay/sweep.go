@@ -116,7 +116,8 @@ func (s *Sweep) Start(dryRun bool) []SweepPage {
 // tickets.
 const sweepRooms = 500
 
-// Run works off one page. A room that cannot be read, or destroyed, is reported
+// Run works off one page. An error that no other try mends says so by
+// [Permanent]. A room that cannot be read, or destroyed, is reported
 // and left for the next day; what concerns the whole page is an error, and the
 // page may then be run again.
 func (s *Sweep) Run(ctx context.Context, page SweepPage) (SweepReport, error) {
@@ -124,13 +125,16 @@ func (s *Sweep) Run(ctx context.Context, page SweepPage) (SweepReport, error) {
 	run.table.fit = s.Rooms.FitName
 	var next string
 	var err error
-	if page.List == AllRooms {
+	switch desk := s.Desks[DeskName(page.List)]; {
+	case page.List == AllRooms:
 		next, err = run.rooms(ctx)
-	} else {
-		next, err = run.tickets(ctx)
+	case desk == nil:
+		return run.report, fmt.Errorf("relay: %w: no list %q", errPermanent, page.List)
+	default:
+		next, err = run.tickets(ctx, desk)
 	}
 	if err != nil {
-		return run.report, err
+		return run.report, &batchError{err}
 	}
 	if next != "" {
 		run.report.Next = &SweepPage{List: page.List, Cursor: next, DryRun: page.DryRun}
@@ -412,12 +416,8 @@ func (w *sweeping) destroy(ctx context.Context, desk SweepDesk, v *view) (bool, 
 }
 
 // tickets looks at a page of a desk's open tickets for rooms that are gone.
-func (w *sweeping) tickets(ctx context.Context) (next string, err error) {
-	name := DeskName(w.page.List)
-	desk, ok := w.Desks[name]
-	if !ok {
-		return "", fmt.Errorf("relay: %w: desk %s is not configured", errPermanent, name)
-	}
+func (w *sweeping) tickets(ctx context.Context, desk SweepDesk) (next string, err error) {
+	name := desk.Name()
 	type page struct {
 		ids  []string
 		next string
@@ -426,6 +426,13 @@ func (w *sweeping) tickets(ctx context.Context) (next string, err error) {
 		ids, next, err := desk.OpenTickets(ctx, w.table.SolvedOpen, w.page.Cursor)
 		return page{ids, next}, err
 	})
+	if errors.Is(err, ErrCursor) {
+		// The page waited too long. The rest of the list is the next sweep's.
+		w.Meter.Count(ctx, "SweepFailed", 1, "desk", string(name))
+		slog.WarnContext(ctx, "list of open tickets not gone on with", "desk", name, "err", err)
+		w.report.Failed++
+		return "", nil
+	}
 	if err != nil {
 		return "", err
 	}

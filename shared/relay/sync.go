@@ -137,6 +137,8 @@ var (
 	ErrRefusedText = errors.New("relay: moderation refused the text")
 	// ErrMoved means that a ticket changed since it was read.
 	ErrMoved = errors.New("relay: the ticket changed meanwhile")
+	// ErrCursor means that a list can no longer be gone on with where it was left.
+	ErrCursor = errors.New("relay: the cursor is no longer known")
 	// ErrCannotTake means that a ticket takes no part of a transcript any more.
 	ErrCannotTake = errors.New("relay: the ticket takes no transcript")
 )
