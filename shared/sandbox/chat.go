@@ -62,7 +62,7 @@ type chatMessage struct {
 	Size     int64     `json:"size,omitempty"` // bytes
 	Recalled bool      `json:"recalled,omitempty"`
 	ClientID string    `json:"clientId,omitempty"`
-	Custom   string    `json:"custom,omitempty"` // its CloudCustomData
+	Custom   string    `json:"cloudCustomData,omitempty"`
 }
 
 // chatGroup is a group as its member's client lists it.
@@ -151,12 +151,14 @@ func chatBody(r *http.Request, v any) *imError {
 }
 
 // chatLogin is the SDK's login: it makes the account if it is the first, and
-// ends the session in another browser if the plan allows one.
+// ends the sessions in other browsers beyond those the plan allows. A client
+// that renews its UserSig names the session that it replaces.
 func (t *tencent) chatLogin(_ http.ResponseWriter, r *http.Request) (any, *imError) {
 	var in struct {
 		SDKAppID int    `json:"sdkAppId"`
 		UserID   string `json:"userId"`
 		UserSig  string `json:"userSig"`
+		Session  string `json:"session"`
 	}
 	if e := chatBody(r, &in); e != nil {
 		return nil, e
@@ -179,6 +181,9 @@ func (t *tencent) chatLogin(_ http.ResponseWriter, r *http.Request) (any, *imErr
 		return nil, e
 	}
 	t.chat.prune(t.s.now())
+	if old := t.chat.sessions[in.Session]; old != nil && old.user == in.UserID {
+		old.end(chatEvent{Type: "loggedOut"})
+	}
 	t.chat.limit(in.UserID, t.plan.WebInstances-1)
 	x := t.chat.open(t.s.id(16), in.UserID, expires)
 	return map[string]string{"session": x.id}, nil

@@ -192,10 +192,12 @@ func TestChatMessages(t *testing.T) {
 	d.want(d.send("POST", "/chat/read", mustJSON(t, map[string]any{"session": alex, "groupId": "ZENDESK#1", "seq": 99})), 200)
 	mine.want(map[string]any{"type": "read", "from": "zd_1", "seq": 1.0})
 
-	if err := d.SendAs("zd_1", "ZENDESK#1", "Which lamp?"); err != nil {
-		t.Fatal(err)
+	d.rest("group_open_http_svc/send_group_msg", `{"GroupId":"ZENDESK#1","Random":5,"From_Account":"zd_1","CloudCustomData":"{\"a\":1}",
+		"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"Which lamp?"}}]}`)
+	e = mine.want(map[string]any{"type": "message"})
+	if m := e["message"].(map[string]any); m["cloudCustomData"] != `{"a":1}` {
+		t.Errorf("custom data %v", m)
 	}
-	mine.want(map[string]any{"type": "message"})
 	groups := d.want(d.send("GET", "/chat/groups?session="+dana, ""), 200)
 	if groups.text("0.groupId") != "ZENDESK#1" || groups.text("0.unread") != "1" || groups.at("0.muted") != false || groups.text("0.memberCount") != "2" {
 		t.Errorf("groups %s", groups.raw)
@@ -405,6 +407,11 @@ func TestChatSessionEnds(t *testing.T) {
 		{"the account is deleted", func(d *desk, _ string) {
 			d.rest("im_open_login_svc/account_delete", `{"DeleteItem":[{"UserID":"dana"}]}`)
 		}, map[string]any{"type": "kicked", "reason": "accountDeleted"}, "2024"},
+		{"replaced by a renewed login", func(d *desk, s string) {
+			d.want(d.send("POST", "/chat/login", mustJSON(d.t, map[string]any{
+				"sdkAppId": d.Fixtures().Tencent.SDKAppID, "userId": "dana", "userSig": d.userSig("dana", 3600), "session": s,
+			})), 200)
+		}, map[string]any{"type": "loggedOut"}, "2024"},
 		{"logged out", func(d *desk, s string) { d.want(d.send("POST", "/chat/logout", `{"session":"`+s+`"}`), 200) },
 			map[string]any{"type": "loggedOut"}, "2024"},
 	} {
