@@ -1,0 +1,144 @@
+/**
+ * The few things that a chat about a ticket needs, whoever carries it:
+ * Tencent's Web SDK ({@link ./tencent.ts}) or the sandbox ({@link ./sandbox.ts}).
+ */
+
+/** One person's credential for the chat, as createticket and usersig answer it. */
+export interface Credentials {
+  sdkAppId: number;
+  userId: string;
+  userSig: string;
+  /** When the UserSig ends; RFC 3339. */
+  expiresAt: string;
+}
+
+export type Connection =
+  /** Logging in, or trying to get a lost connection back. */
+  | "connecting"
+  | "online"
+  /** The network is gone; the implementation keeps trying. */
+  | "offline"
+  /** The UserSig is no longer taken. {@link Chat.login} with a new one goes on. */
+  | "expired"
+  /** The same person logged in elsewhere and this login was ended. */
+  | "kicked";
+
+/** What caseroom itself tells a room: the CloudCustomData of its notices. */
+export interface Notice {
+  kind: "waiting" | "joined" | "ended" | "merged";
+  /** The surviving request of a merge that the customer may open. */
+  ticket?: string;
+}
+
+export interface Message {
+  /** Ascending and unique in a room; 0 while it is being sent. */
+  seq: number;
+  /** Names a message of this client from the moment it is sent. */
+  clientId?: string;
+  /** Milliseconds since 1970. */
+  time: number;
+  from: string;
+  nick: string;
+  mine: boolean;
+  kind: "text" | "image" | "file" | "notice" | "tip" | "unsupported";
+  text?: string;
+  /** Of an image or file. */
+  url?: string;
+  name?: string;
+  /** Bytes. */
+  size?: number;
+  notice?: Notice;
+  recalled?: boolean;
+  state: "sent" | "sending" | "failed";
+}
+
+export interface Room {
+  groupId: string;
+  name: string;
+  /** The ticket has ended: only the stack itself may write. */
+  muted: boolean;
+  memberCount: number;
+}
+
+export interface Member {
+  userId: string;
+  nick: string;
+}
+
+/** A page of history, oldest message first. */
+export interface Page {
+  messages: Message[];
+  /** Whether nothing older is left. */
+  complete: boolean;
+}
+
+export interface ChatEvents {
+  connection: Connection;
+  message: { groupId: string; message: Message };
+  recalled: { groupId: string; seq: number };
+  typing: { groupId: string; userId: string };
+  /** A member has read up to seq; only where the vendor says so. */
+  read: { groupId: string; userId: string; seq: number };
+  /** A room was locked, unlocked, renamed, or its members changed. */
+  room: { groupId: string };
+}
+
+/**
+ * Chat is one login. Its methods reject with {@link ChatError}; nothing of a
+ * credential stands in an error.
+ */
+export interface Chat {
+  /** Logs in, or goes on with a renewed credential of the same person. */
+  login(credentials: Credentials): Promise<void>;
+  /** The rooms this person is a member of. */
+  rooms(): Promise<Room[]>;
+  /** One of them; undefined when this person is not (or no longer) a member. */
+  room(groupId: string): Promise<Room | undefined>;
+  members(groupId: string): Promise<Member[]>;
+  /** The messages before a seq, or the latest ones. */
+  history(groupId: string, before?: number): Promise<Page>;
+  sendText(groupId: string, text: string, clientId: string): Promise<Message>;
+  /** Sends an image where the file is one, else a file. */
+  sendFile(groupId: string, file: File, clientId: string): Promise<Message>;
+  /** Tells the others that this person is writing. Never fails. */
+  typing(groupId: string): void;
+  /** Tells the vendor what this person has read. Never fails. */
+  read(groupId: string, seq: number): void;
+  on<E extends keyof ChatEvents>(event: E, listener: (detail: ChatEvents[E]) => void): () => void;
+  readonly connection: Connection;
+  /** Logs out and lets go of the connection. */
+  close(): Promise<void>;
+}
+
+/** What a person can do about an error; the user interface has a text for each. */
+export type ChatErrorCode =
+  /** No connection, or no answer in time: it is safe to try again. */
+  | "offline"
+  /** The SDK itself could not be loaded. */
+  | "blocked"
+  /** The UserSig has expired. */
+  | "expired"
+  /** The credential is refused for another reason: a setting is wrong. */
+  | "refused"
+  /** The room is locked. */
+  | "muted"
+  /** This person is not a member of the room. */
+  | "not_member"
+  /** The room is gone. */
+  | "gone"
+  | "too_large"
+  /** Moderation refused the message. */
+  | "moderated"
+  | "busy"
+  | "unknown";
+
+export class ChatError extends Error {
+  override name = "ChatError";
+  constructor(
+    readonly code: ChatErrorCode,
+    /** The vendor's number, for support; 0 if there is none. */
+    readonly vendorCode = 0,
+  ) {
+    super(vendorCode ? `chat: ${code} (${vendorCode})` : `chat: ${code}`);
+  }
+}

@@ -1,0 +1,337 @@
+import {
+  type Chat,
+  ChatError,
+  type Credentials,
+  type Member,
+  type Message,
+  type Page,
+  type Room,
+} from "./chat";
+import { Emitter } from "./emitter";
+import { vendorError } from "./errors";
+import { parseNotice } from "./notice";
+
+/** The parts of the SDK that are used: https://web.sdk.qcloud.com/im/doc/v3/en/SDK.html. */
+export interface Sdk {
+  on(event: string, handler: (e: { data: never }) => void): void;
+  off(event: string, handler: (e: { data: never }) => void): void;
+  login(o: { userID: string; userSig: string }): Promise<unknown>;
+  logout(): Promise<unknown>;
+  destroy(): Promise<unknown>;
+  setLogLevel(level: number): void;
+  registerPlugin(plugins: object): void;
+  getGroupList(): Promise<{ data: { groupList: SdkGroup[] } }>;
+  getGroupProfile(o: { groupID: string }): Promise<{ data: { group: SdkGroup } }>;
+  getGroupMemberList(o: {
+    groupID: string;
+    count: number;
+  }): Promise<{ data: { memberList: { userID: string; nick: string; nameCard: string }[] } }>;
+  getMessageList(o: { conversationID: string; nextReqMessageID?: string }): Promise<{
+    data: { messageList: SdkMessage[]; nextReqMessageID: string; isCompleted: boolean };
+  }>;
+  createTextMessage(o: object): SdkMessage;
+  createImageMessage(o: object): SdkMessage;
+  createFileMessage(o: object): SdkMessage;
+  createCustomMessage(o: object): SdkMessage;
+  sendMessage(m: SdkMessage, o?: object): Promise<{ data: { message: SdkMessage } }>;
+  setMessageRead(o: { conversationID: string }): Promise<unknown>;
+}
+
+export interface SdkGroup {
+  groupID: string;
+  name: string;
+  muteAllMembers: boolean;
+  memberCount: number;
+}
+
+export interface SdkMessage {
+  ID: string;
+  type: string;
+  payload: {
+    text?: string;
+    data?: string;
+    fileUrl?: string;
+    fileName?: string;
+    fileSize?: number;
+    imageInfoArray?: { url?: string; imageUrl?: string; size?: number; type?: number }[];
+  };
+  conversationType: string;
+  to: string;
+  from: string;
+  nick: string;
+  nameCard: string;
+  time: number;
+  sequence: number;
+  isRevoked: boolean;
+  isDeleted: boolean;
+  cloudCustomData: string;
+}
+
+/** How long a login may take, in milliseconds; the SDK itself tries for ever. */
+const loginDeadline = 20_000;
+
+/** What says "writing" to those who are online; it is never stored. */
+const typingData = JSON.stringify({ caseroom: { typing: 1 } });
+
+/**
+ * Tencent's Web SDK. The region follows from the SDKAppID: the SDK itself knows
+ * which hosts serve it, wss<region>.im.qcloud.com and their stand-bys.
+ */
+export class TencentChat extends Emitter implements Chat {
+  readonly #sdk: Sdk;
+  #userId = "";
+  #credentials: Credentials | undefined;
+  #loggedIn = false;
+  /** By room and oldest message of a page: where the SDK goes on. */
+  #next = new Map<string, string>();
+  #off: (() => void)[] = [];
+
+  /** Loads the SDK. It rejects with "blocked" if that fails. */
+  static async load(sdkAppId: number): Promise<TencentChat> {
+    try {
+      const [sdk, group, upload] = await Promise.all([
+        import("@tencentcloud/chat/index.es.js"),
+        import("@tencentcloud/chat/modules/group-module.js"),
+        import("tim-upload-plugin"),
+      ]);
+      const options = { SDKAppID: sdkAppId, modules: { "group-module": group.default } };
+      const chat = sdk.default.create(options) as unknown as Sdk;
+      chat.setLogLevel(4);
+      chat.registerPlugin({ "tim-upload-plugin": upload.default });
+      return new TencentChat(chat);
+    } catch {
+      throw new ChatError("blocked");
+    }
+  }
+
+  constructor(sdk: Sdk) {
+    super();
+    this.#sdk = sdk;
+    this.#hear("onMessageReceived", (list: SdkMessage[]) => {
+      for (const m of list) this.#received(m);
+    });
+    this.#hear("onMessageRevoked", (list: SdkMessage[]) => {
+      for (const m of list) this.emit("recalled", { groupId: m.to, seq: m.sequence });
+    });
+    this.#hear("onGroupListUpdated", (list: SdkGroup[]) => {
+      for (const g of list) this.emit("room", { groupId: g.groupID });
+    });
+    this.#hear("netStateChange", ({ state }: { state: string }) => {
+      if (this.connection === "expired" || this.connection === "kicked") return;
+      if (state === "connected") this.became(this.#loggedIn ? "online" : "connecting");
+      else this.became(state === "connecting" ? "connecting" : "offline");
+    });
+    this.#hear("kickedOut", ({ type }: { type: string }) => {
+      this.#loggedIn = false;
+      if (type === "userSigExpired") this.#lapsed();
+      else this.became("kicked");
+    });
+  }
+
+  async login(credentials: Credentials): Promise<void> {
+    this.#credentials = credentials;
+    // The SDK takes no new UserSig while it is logged in; it says when it
+    // wants one.
+    if (this.#loggedIn && credentials.userId === this.#userId) return;
+    this.#userId = credentials.userId;
+    const ready = this.#ready();
+    try {
+      await withDeadline(
+        Promise.all([
+          ready.happened,
+          this.#try(() =>
+            this.#sdk.login({ userID: credentials.userId, userSig: credentials.userSig }),
+          ),
+        ]),
+      );
+    } finally {
+      ready.forget();
+    }
+    this.#loggedIn = true;
+    this.became("online");
+  }
+
+  async rooms(): Promise<Room[]> {
+    const { data } = await this.#try(() => this.#sdk.getGroupList());
+    return data.groupList.map(room);
+  }
+
+  async room(groupId: string): Promise<Room | undefined> {
+    // The list says whether this person is in; the profile is fresh.
+    if (!(await this.rooms()).some((r) => r.groupId === groupId)) return undefined;
+    try {
+      const { data } = await this.#try(() => this.#sdk.getGroupProfile({ groupID: groupId }));
+      return room(data.group);
+    } catch (err) {
+      if (err instanceof ChatError && (err.code === "gone" || err.code === "not_member")) {
+        return undefined;
+      }
+      throw err;
+    }
+  }
+
+  async members(groupId: string): Promise<Member[]> {
+    const { data } = await this.#try(() =>
+      this.#sdk.getGroupMemberList({ groupID: groupId, count: 30 }),
+    );
+    return data.memberList.map((m) => ({ userId: m.userID, nick: m.nameCard || m.nick }));
+  }
+
+  async history(groupId: string, before?: number): Promise<Page> {
+    const next = before === undefined ? undefined : this.#next.get(`${groupId}\n${before}`);
+    if (before !== undefined && !next) return { messages: [], complete: true };
+    const { data } = await this.#try(() =>
+      this.#sdk.getMessageList({
+        conversationID: `GROUP${groupId}`,
+        ...(next ? { nextReqMessageID: next } : {}),
+      }),
+    );
+    const messages = data.messageList
+      .filter((m) => !m.isDeleted && m.type !== "TIMGroupTipElem")
+      .map((m) => this.#message(m));
+    // A page may hold nothing that is shown; it still leads to an older one.
+    const oldest = messages[0]?.seq ?? before;
+    if (!data.isCompleted && oldest !== undefined) {
+      this.#next.set(`${groupId}\n${oldest}`, data.nextReqMessageID);
+    }
+    return { messages, complete: data.isCompleted || oldest === undefined };
+  }
+
+  async sendText(groupId: string, text: string, clientId: string): Promise<Message> {
+    const message = this.#sdk.createTextMessage(this.#to(groupId, { text }));
+    return this.#send(message, clientId);
+  }
+
+  async sendFile(groupId: string, file: File, clientId: string): Promise<Message> {
+    const options = this.#to(groupId, { file });
+    const message = /^image\/(png|jpeg|gif|bmp|webp)$/.test(file.type)
+      ? this.#sdk.createImageMessage(options)
+      : this.#sdk.createFileMessage(options);
+    return this.#send(message, clientId);
+  }
+
+  typing(groupId: string): void {
+    const message = this.#sdk.createCustomMessage(
+      this.#to(groupId, { data: typingData, description: "", extension: "" }),
+    );
+    void this.#sdk
+      .sendMessage(message, {
+        onlineUserOnly: true,
+        messageControlInfo: { excludedFromUnreadCount: true, excludedFromLastMessage: true },
+      })
+      .catch(() => {});
+  }
+
+  read(groupId: string): void {
+    void this.#sdk.setMessageRead({ conversationID: `GROUP${groupId}` }).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    for (const off of this.#off) off();
+    this.#loggedIn = false;
+    await this.#sdk.destroy().catch(() => {});
+  }
+
+  #lapsed(): void {
+    const c = this.#credentials;
+    if (!c || Date.parse(c.expiresAt) <= Date.now()) {
+      this.became("expired");
+      return;
+    }
+    this.became("connecting");
+    this.login(c).catch(() => this.became("expired"));
+  }
+
+  #received(m: SdkMessage): void {
+    if (m.conversationType !== "GROUP") return;
+    if (m.type === "TIMGroupTipElem" || m.type === "TIMGroupSystemNoticeElem") {
+      this.emit("room", { groupId: m.to });
+    } else if (m.type === "TIMCustomElem" && m.payload.data === typingData) {
+      this.emit("typing", { groupId: m.to, userId: m.from });
+    } else {
+      this.emit("message", { groupId: m.to, message: this.#message(m) });
+    }
+  }
+
+  async #send(message: SdkMessage, clientId: string): Promise<Message> {
+    const { data } = await this.#try(() => this.#sdk.sendMessage(message));
+    return { ...this.#message(data.message), clientId, mine: true };
+  }
+
+  #to(groupId: string, payload: object): object {
+    return { to: groupId, conversationType: "GROUP", payload };
+  }
+
+  #message(m: SdkMessage): Message {
+    const notice = parseNotice(m.cloudCustomData);
+    const image = m.payload.imageInfoArray?.find((i) => i.url || i.imageUrl);
+    const url = m.payload.fileUrl ?? image?.url ?? image?.imageUrl;
+    const size = m.payload.fileSize ?? image?.size;
+    const kinds: Record<string, Message["kind"]> = {
+      TIMTextElem: "text",
+      TIMImageElem: "image",
+      TIMFileElem: "file",
+    };
+    return {
+      seq: m.sequence,
+      time: m.time * 1000,
+      from: m.from,
+      nick: m.nameCard || m.nick,
+      mine: m.from === this.#userId,
+      kind: notice ? "notice" : (kinds[m.type] ?? "unsupported"),
+      state: "sent",
+      ...(m.payload.text === undefined ? {} : { text: m.payload.text }),
+      ...(url ? { url } : {}),
+      ...(m.payload.fileName ? { name: m.payload.fileName } : {}),
+      ...(size === undefined ? {} : { size }),
+      ...(notice ? { notice } : {}),
+      ...(m.isRevoked ? { recalled: true } : {}),
+    };
+  }
+
+  #hear<T>(event: string, handler: (data: T) => void): void {
+    const listener = (e: { data: never }) => handler(e.data as T);
+    this.#sdk.on(event, listener);
+    this.#off.push(() => this.#sdk.off(event, listener));
+  }
+
+  /** No call is taken before the SDK says it is ready, which may follow login's answer. */
+  #ready(): { happened: Promise<void>; forget: () => void } {
+    let forget = () => {};
+    const happened = new Promise<void>((resolve) => {
+      const listener = () => resolve();
+      this.#sdk.on("sdkStateReady", listener);
+      forget = () => this.#sdk.off("sdkStateReady", listener);
+    });
+    return { happened, forget };
+  }
+
+  async #try<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (err) {
+      throw vendorError((err as { code?: number }).code ?? 0);
+    }
+  }
+}
+
+function room(g: SdkGroup): Room {
+  return {
+    groupId: g.groupID,
+    name: g.name,
+    muted: g.muteAllMembers,
+    memberCount: g.memberCount,
+  };
+}
+
+async function withDeadline<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new ChatError("offline")), loginDeadline);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,34 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { defineConfig } from "vite";
+
+// Every page and the widget are one build, so that they share the chat core.
+const pages = ["panel", "handover", "demo"].filter((page) =>
+  existsSync(resolve(import.meta.dirname, `${page}.html`)),
+);
+
+export default defineConfig({
+  // Relative, so that the build works under any path of any host.
+  base: "./",
+  build: {
+    target: "es2022",
+    modulePreload: { polyfill: false },
+    rollupOptions: {
+      input: {
+        widget: resolve(import.meta.dirname, "src/widget/index.ts"),
+        ...Object.fromEntries(
+          pages.map((page) => [page, resolve(import.meta.dirname, `${page}.html`)]),
+        ),
+      },
+      preserveEntrySignatures: "exports-only",
+      output: {
+        // A site names the widget in its script tag: no hash in that name.
+        entryFileNames: (chunk) =>
+          chunk.name === "widget" ? "widget.js" : "assets/[name]-[hash].js",
+      },
+    },
+  },
+  test: {
+    include: ["tests/unit/**/*.test.ts"],
+  },
+} as Parameters<typeof defineConfig>[0]);
