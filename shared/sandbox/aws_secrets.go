@@ -227,7 +227,13 @@ func (a *aws) createSecret(r *http.Request, body []byte) (any, *awsError) {
 	defer a.s.mu.Unlock()
 	note(r, "secret", in.Name)
 	a.loadSecrets()
-	if a.secrets[in.Name] != nil {
+	if old := a.secrets[in.Name]; old != nil {
+		// The same request again is answered as the first one was.
+		for _, v := range old.versions {
+			if in.ClientRequestToken != "" && v.id == in.ClientRequestToken && v.text != nil && in.SecretString != nil && *v.text == *in.SecretString {
+				return map[string]any{"ARN": old.arn, "Name": old.name, "VersionId": v.id}, nil
+			}
+		}
 		return nil, awsRefuse("ResourceExistsException", "The operation failed because the secret %s already exists.", in.Name)
 	}
 	sec := a.newSecret(in.Name)

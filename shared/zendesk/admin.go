@@ -12,20 +12,18 @@ import (
 // read makes a GET that changes nothing, three times at most, and decodes the
 // answer.
 func (c *Client) read(ctx context.Context, op, path string, query url.Values, into any) error {
-	res, err := upstream.Retry(ctx, func(ctx context.Context) (*upstream.Response, error) {
+	_, err := upstream.Retry(ctx, func(ctx context.Context) (*upstream.Response, error) {
 		res, err := c.do(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: path, Query: query})
-		if err == nil && !succeeded(res) {
+		switch {
+		case err != nil:
+		case !succeeded(res):
 			err = failed(c.http, op, res)
+		case json.Unmarshal(res.Body, into) != nil:
+			err = senseless(c.http, op, res)
 		}
 		return res, err
 	})
-	if err != nil {
-		return err
-	}
-	if json.Unmarshal(res.Body, into) != nil {
-		return senseless(c.http, op, res)
-	}
-	return nil
+	return err
 }
 
 // write makes one call that changes something, once, and decodes the answer
