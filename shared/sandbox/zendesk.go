@@ -35,7 +35,6 @@ type zendesk struct {
 	categories          map[int64]*zendeskCategory
 	noCategories        bool
 	zis                 map[string]*zisIntegration
-	zisTaken            []string // names that other accounts have registered
 	keys                map[string]*zendeskKey
 
 	accountID   int64

@@ -69,8 +69,9 @@ func (z *zendesk) zisState() []ZISIntegrationState {
 	for _, name := range slices.Sorted(maps.Keys(z.zis)) {
 		i := z.zis[name]
 		st := ZISIntegrationState{
-			Name: name, Description: i.description, JobSpecs: []ZISJobSpecState{}, Connections: slices.Sorted(maps.Keys(i.connections)),
+			Name: name, Description: i.description, JobSpecs: []ZISJobSpecState{}, Connections: slices.AppendSeq([]string{}, maps.Keys(i.connections)),
 		}
+		slices.Sort(st.Connections)
 		if i.bundle != nil {
 			st.Bundle = i.bundle.name
 		}
@@ -83,13 +84,9 @@ func (z *zendesk) zisState() []ZISIntegrationState {
 	return list
 }
 
-// TakeZISName makes an integration's name another account's: such names are
-// one for all of Zendesk.
-func (d ZendeskDesk) TakeZISName(name string) {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
-	d.z.zisTaken = append(d.z.zisTaken, name)
-}
+// zisTaken are names that other accounts have registered: such names are one
+// for all of Zendesk, and these are the ones in Zendesk's own tutorials.
+var zisTaken = []string{"my_integration", "slack_integration"}
 
 // zisAccess says who may do what. An OAuth token may manage the registry but
 // not upload; it reaches connections only if it is bound to the integration's
@@ -172,7 +169,7 @@ func (z *zendesk) zisRegister(w http.ResponseWriter, r *http.Request, i *zisInte
 	case !zisName.MatchString(name):
 		zisFail(w, http.StatusBadRequest, "BadRequest", "the name must have 1 to 64 of a-z, 0-9, - and _")
 		return
-	case slices.Contains(z.zisTaken, name):
+	case slices.Contains(zisTaken, name):
 		zisFail(w, http.StatusBadRequest, "BadRequest", "integration "+name+" is not available for upsert by this account")
 		return
 	}

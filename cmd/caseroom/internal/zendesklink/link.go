@@ -18,7 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
@@ -257,70 +257,11 @@ func (l *Link) repairs(h zendesk.Webhook) (fields map[string]any, what []string)
 	return fields, what
 }
 
-// step is one change of what there is.
-type step struct {
-	what string
-	run  func(ctx context.Context) error
-}
-
 // ErrRotating means that there are two webhooks of ours.
 var ErrRotating = errors.New("a rotation is half-way: there are two webhooks of this stack; caseroom zendesk rotate ends it")
 
-// A plan is made anew at most maxFailures times after a call that failed, and
-// maxRounds times in all.
-const (
-	maxFailures = 4
-	maxRounds   = 8
-)
-
-// converge makes a plan of what there is, takes its steps, and looks again,
-// until nothing is left to do. A call whose outcome is unknown is never
-// repeated blindly: the next plan is made of what it left. With dry nothing is
-// done. It returns the steps, those that were taken even beside an error.
-func (l *Link) converge(ctx context.Context, dry bool, plan func(*State) ([]step, error)) (done []string, err error) {
-	failures := 0
-	for range maxRounds {
-		s, err := l.Observe(ctx)
-		if err != nil {
-			return done, err
-		}
-		steps, err := plan(s)
-		if err != nil || len(steps) == 0 {
-			return done, err
-		}
-		if dry {
-			for _, st := range steps {
-				done = append(done, st.what)
-			}
-			return done, nil
-		}
-		for _, st := range steps {
-			if err = st.run(ctx); err != nil {
-				err = fmt.Errorf("%s: %w", st.what, err)
-				break
-			}
-			done = append(done, st.what)
-			if l.Did != nil {
-				l.Did(st.what)
-			}
-		}
-		if err == nil {
-			continue
-		}
-		if ctx.Err() != nil {
-			return done, ctx.Err()
-		}
-		var e *upstream.Error
-		failures++
-		if failures == maxFailures || !errors.As(err, &e) || !e.Retryable() || e.Quota || e.RetryAfter > time.Minute {
-			return done, err
-		}
-		pause := max(e.RetryAfter, time.Duration(failures)*time.Second)
-		if err := l.Wait(ctx, pause, "a pause before looking again"); err != nil {
-			return done, err
-		}
-	}
-	return done, errors.New("every change was taken, and still not all is as it should be: is somebody else changing it?")
+func (l *Link) converge(ctx context.Context, dry bool, plan func(*State) (converge.Steps, error)) ([]string, error) {
+	return converge.Run(ctx, converge.Options{Dry: dry, Wait: l.Wait, Did: l.Did}, l.Observe, plan)
 }
 
 // foreign refuses to touch a webhook that somebody else's trigger sends by.
@@ -335,11 +276,11 @@ func (s *State) foreign() error {
 // Up connects the account in one way, repairs what is not as it should be, and
 // removes the other way's parts.
 func (l *Link) Up(ctx context.Context, way Way, dry bool) (done []string, err error) {
-	return l.converge(ctx, dry, func(s *State) ([]step, error) { return l.planUp(s, way) })
+	return l.converge(ctx, dry, func(s *State) (converge.Steps, error) { return l.planUp(s, way) })
 }
 
-func (l *Link) planUp(s *State, way Way) (steps []step, err error) {
-	add := func(what string, run func(context.Context) error) { steps = append(steps, step{what, run}) }
+func (l *Link) planUp(s *State, way Way) (steps converge.Steps, err error) {
+	add := steps.Add
 	var keep *zendesk.Webhook
 	var drop []zendesk.Webhook
 	for i := range s.Webhooks {
@@ -404,19 +345,19 @@ func (l *Link) learn(ctx context.Context, h zendesk.Webhook) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.Secret.Change(ctx, func(v *Value) { v.WebhookSecrets = with(v.WebhookSecrets, secret) })
+	_, err = l.Secret.Change(ctx, func(v *Value) { v.WebhookSecrets = With(v.WebhookSecrets, secret) })
 	return err
 }
 
 // forget takes a webhook's signing secret away.
 func (l *Link) forget(ctx context.Context, secret string) error {
-	_, err := l.Secret.Change(ctx, func(v *Value) { v.WebhookSecrets = without(v.WebhookSecrets, secret) })
+	_, err := l.Secret.Change(ctx, func(v *Value) { v.WebhookSecrets = Without(v.WebhookSecrets, secret) })
 	return err
 }
 
 // planTriggers makes and corrects the triggers that send by hook.
-func (l *Link) planTriggers(s *State, hook *zendesk.Webhook) (steps []step) {
-	add := func(what string, run func(context.Context) error) { steps = append(steps, step{what, run}) }
+func (l *Link) planTriggers(s *State, hook *zendesk.Webhook) (steps converge.Steps) {
+	add := steps.Add
 	category := ""
 	switch {
 	case s.NoCategories:
@@ -461,15 +402,15 @@ func (l *Link) planTriggers(s *State, hook *zendesk.Webhook) (steps []step) {
 
 // dropTriggers deletes our triggers and our category, unless somebody keeps
 // triggers of their own in it.
-func (l *Link) dropTriggers(s *State) (steps []step) {
+func (l *Link) dropTriggers(s *State) (steps converge.Steps) {
 	for _, t := range s.Triggers {
-		steps = append(steps, step{"delete the trigger " + t.Title, func(ctx context.Context) error { return l.Account.DeleteTrigger(ctx, t.ID) }})
+		steps.Add("delete the trigger "+t.Title, func(ctx context.Context) error { return l.Account.DeleteTrigger(ctx, t.ID) })
 	}
 	for _, c := range s.Categories {
 		if !slices.ContainsFunc(s.Guests, func(t zendesk.Trigger) bool { return t.CategoryID == c.ID }) {
-			steps = append(steps, step{"delete the trigger category " + c.Name, func(ctx context.Context) error {
+			steps.Add("delete the trigger category "+c.Name, func(ctx context.Context) error {
 				return l.Account.DeleteTriggerCategory(ctx, c.ID)
-			}})
+			})
 		}
 	}
 	return steps
@@ -477,26 +418,26 @@ func (l *Link) dropTriggers(s *State) (steps []step) {
 
 // dropWebhooks switches webhooks off and deletes them and their secrets. The
 // secret goes first: of a webhook that is gone nobody could say which it was.
-func (l *Link) dropWebhooks(s *State, webhooks []zendesk.Webhook) (steps []step) {
+func (l *Link) dropWebhooks(s *State, webhooks []zendesk.Webhook) (steps converge.Steps) {
 	for _, h := range webhooks {
 		if h.Active() {
-			steps = append(steps, step{"switch the webhook " + h.ID + " off", func(ctx context.Context) error {
+			steps.Add("switch the webhook "+h.ID+" off", func(ctx context.Context) error {
 				return l.Account.UpdateWebhook(ctx, h.ID, map[string]any{"status": "inactive"})
-			}})
+			})
 		}
 		if s.known(h) {
-			steps = append(steps, step{"take its signing secret out of " + l.Secret.ID, func(ctx context.Context) error {
+			steps.Add("take its signing secret out of "+l.Secret.ID, func(ctx context.Context) error {
 				return l.forget(ctx, s.signing[h.ID])
-			}})
+			})
 		}
-		steps = append(steps, step{"delete the webhook " + h.ID, func(ctx context.Context) error { return l.Account.DeleteWebhook(ctx, h.ID) }})
+		steps.Add("delete the webhook "+h.ID, func(ctx context.Context) error { return l.Account.DeleteWebhook(ctx, h.ID) })
 	}
 	return steps
 }
 
 // Down removes everything that Up made.
 func (l *Link) Down(ctx context.Context, dry bool) (done []string, err error) {
-	return l.converge(ctx, dry, func(s *State) ([]step, error) {
+	return l.converge(ctx, dry, func(s *State) (converge.Steps, error) {
 		if err := s.foreign(); err != nil {
 			return nil, err
 		}
@@ -510,7 +451,7 @@ func (l *Link) Down(ctx context.Context, dry bool) (done []string, err error) {
 // that failed are sent again. Whatever was cut off is gone on with.
 func (l *Link) Rotate(ctx context.Context, wait, drain time.Duration, dry bool) (done []string, err error) {
 	second := false // whether there was one yet
-	return l.converge(ctx, dry, func(s *State) ([]step, error) {
+	return l.converge(ctx, dry, func(s *State) (converge.Steps, error) {
 		if second = second || len(s.Webhooks) > 1; second && len(s.Webhooks) == 1 {
 			return nil, nil
 		}
@@ -518,8 +459,8 @@ func (l *Link) Rotate(ctx context.Context, wait, drain time.Duration, dry bool) 
 	})
 }
 
-func (l *Link) planRotate(s *State, wait, drain time.Duration, made func()) (steps []step, err error) {
-	add := func(what string, run func(context.Context) error) { steps = append(steps, step{what, run}) }
+func (l *Link) planRotate(s *State, wait, drain time.Duration, made func()) (steps converge.Steps, err error) {
+	add := steps.Add
 	n := len(s.Webhooks)
 	if n == 0 {
 		return nil, errors.New("there is no webhook of this stack: caseroom zendesk up makes one")

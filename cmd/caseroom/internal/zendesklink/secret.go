@@ -140,14 +140,15 @@ func nonNil(list []string) []string {
 	return list
 }
 
-// with returns the list with v in front, once.
-func with(list []string, v string) []string {
+// With returns the list with v in front, once.
+func With(list []string, v string) []string {
 	if slices.Contains(list, v) {
 		return list
 	}
 	return append([]string{v}, list...)
 }
 
-func without(list []string, v string) []string {
+// Without returns the list without v.
+func Without(list []string, v string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(x string) bool { return x == v })
 }

@@ -51,7 +51,7 @@ func (l *Link) Problems(s *State) (list []Problem) {
 	}
 	hook := s.Webhooks[len(s.Webhooks)-1]
 	for _, st := range l.planTriggers(s, &hook) {
-		add(runUp, "left to do: %s", st.what)
+		add(runUp, "left to do: %s", st.What)
 	}
 	return list
 }
