@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zendesklink"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/secrets"
@@ -335,16 +336,16 @@ twice, which does no harm.`,
 
 // linkStatus is what status finds.
 type linkStatus struct {
-	Endpoint   string                `json:"endpoint"`
-	Name       string                `json:"name"`
-	Way        zendesklink.Way       `json:"way"` // "": not connected
-	Webhooks   []webhookView         `json:"webhooks"`
-	Triggers   []string              `json:"triggers"`
-	Others     []webhookView         `json:"others"` // webhooks to this stack that are not up's
-	Deliveries []zendesk.Invocation  `json:"deliveries"`
-	Test       int                   `json:"test,omitempty"` // the answer to the test event
-	Strays     int                   `json:"straySecrets"`
-	Problems   []zendesklink.Problem `json:"problems"`
+	Endpoint   string               `json:"endpoint"`
+	Name       string               `json:"name"`
+	Way        zendesklink.Way      `json:"way"` // "": not connected
+	Webhooks   []webhookView        `json:"webhooks"`
+	Triggers   []string             `json:"triggers"`
+	Others     []webhookView        `json:"others"` // webhooks to this stack that are not up's
+	Deliveries []zendesk.Invocation `json:"deliveries"`
+	Test       int                  `json:"test,omitempty"` // the answer to the test event
+	Strays     int                  `json:"straySecrets"`
+	Problems   []converge.Problem   `json:"problems"`
 }
 
 type webhookView struct {
@@ -409,7 +410,7 @@ stack that is right answers 200 and does nothing.`,
 				st.Test, st.Problems = status, append(st.Problems, problems...)
 			}
 			if st.Problems == nil {
-				st.Problems = []zendesklink.Problem{}
+				st.Problems = []converge.Problem{}
 			}
 			if err := o.out.result(st, st.print); err != nil {
 				return err
@@ -464,7 +465,7 @@ func (st linkStatus) print(w io.Writer) {
 }
 
 // printProblems prints what is wrong, each with what to do.
-func printProblems(w io.Writer, problems []zendesklink.Problem) {
+func printProblems(w io.Writer, problems []converge.Problem) {
 	for _, p := range problems {
 		fmt.Fprintf(w, "\nwrong: %s\n   do: %s\n", p.What, p.Do)
 	}

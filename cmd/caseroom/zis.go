@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/spf13/cobra"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zendesklink"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zislink"
 	"github.com/caseroom/caseroom/shared/zendesk"
@@ -362,14 +363,14 @@ credential may. The registered name stays: Zendesk has no way to give it back.`,
 
 // zisStatus is what status finds.
 type zisStatus struct {
-	Integration string                `json:"integration"`
-	Endpoint    string                `json:"endpoint"`
-	Registered  bool                  `json:"registered"`
-	Uploaded    bool                  `json:"uploaded"` // the registry has this stack's bundle as it is now
-	JobSpecs    []zendesk.JobSpec     `json:"jobSpecs"`
-	Connection  string                `json:"connection"` // "there", "missing", or "hidden" from this credential
-	Token       string                `json:"tokenFingerprint"`
-	Problems    []zendesklink.Problem `json:"problems"`
+	Integration string             `json:"integration"`
+	Endpoint    string             `json:"endpoint"`
+	Registered  bool               `json:"registered"`
+	Uploaded    bool               `json:"uploaded"` // the registry has this stack's bundle as it is now
+	JobSpecs    []zendesk.JobSpec  `json:"jobSpecs"`
+	Connection  string             `json:"connection"` // "there", "missing", or "hidden" from this credential
+	Token       string             `json:"tokenFingerprint"`
+	Problems    []converge.Problem `json:"problems"`
 }
 
 func zisStatusCommand() *cobra.Command {
@@ -405,7 +406,7 @@ alone. Exit code 3 when something is wrong.`,
 				st.JobSpecs = []zendesk.JobSpec{}
 			}
 			if st.Problems == nil {
-				st.Problems = []zendesklink.Problem{}
+				st.Problems = []converge.Problem{}
 			}
 			if err := o.out.result(st, st.print); err != nil {
 				return err

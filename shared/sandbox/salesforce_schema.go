@@ -136,7 +136,7 @@ func sfSchema() map[string]*sfObject {
 		}},
 	}
 	index := map[string]*sfObject{}
-	for _, o := range objects {
+	for _, o := range append(objects, sfSetupSchema()...) {
 		o.fields = append(system(), o.fields...)
 		o.index = map[string]*sfField{}
 		for _, d := range o.fields {

@@ -11,6 +11,12 @@ import (
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
+// Problem is something that is not as it should be, and what to do about it.
+type Problem struct {
+	What string `json:"what"`
+	Do   string `json:"do"`
+}
+
 // Step is one change of what there is.
 type Step struct {
 	What string

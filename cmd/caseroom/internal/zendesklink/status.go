@@ -6,20 +6,17 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
-
-// Problem is something that is not as it should be, and what to do about it.
-type Problem struct {
-	What string `json:"what"`
-	Do   string `json:"do"`
-}
 
 const runUp = "caseroom zendesk up repairs it"
 
 // Problems tells what is wrong with a state.
-func (l *Link) Problems(s *State) (list []Problem) {
-	add := func(do, format string, args ...any) { list = append(list, Problem{fmt.Sprintf(format, args...), do}) }
+func (l *Link) Problems(s *State) (list []converge.Problem) {
+	add := func(do, format string, args ...any) {
+		list = append(list, converge.Problem{What: fmt.Sprintf(format, args...), Do: do})
+	}
 	if len(s.Webhooks) == 0 {
 		add("caseroom zendesk up connects it. With ZIS in place of a webhook, see caseroom zis status", "no webhook tells this stack of changed tickets")
 		return list
@@ -65,13 +62,13 @@ func (l *Link) Recent(ctx context.Context, s *State) ([]zendesk.Invocation, erro
 }
 
 // Judge tells what the last delivery says.
-func Judge(recent []zendesk.Invocation) []Problem {
+func Judge(recent []zendesk.Invocation) []converge.Problem {
 	if len(recent) == 0 || recent[0].StatusCode/100 == 2 {
 		return nil
 	}
-	return []Problem{{
-		fmt.Sprintf("the last delivery, %s, failed with %d", recent[0].CompletedAt.UTC().Format("2006-01-02 15:04:05Z"), recent[0].StatusCode),
-		advice(recent[0].StatusCode),
+	return []converge.Problem{{
+		What: fmt.Sprintf("the last delivery, %s, failed with %d", recent[0].CompletedAt.UTC().Format("2006-01-02 15:04:05Z"), recent[0].StatusCode),
+		Do:   advice(recent[0].StatusCode),
 	}}
 }
 
@@ -96,13 +93,13 @@ func advice(status int) string {
 const probe = `{"type":"zen:event-type:ticket.status_changed","subject":"zen:ticket:1","detail":{"id":"1","external_id":null},"event":{}}`
 
 // Test has Zendesk send a signed event of a ticket that is not ours.
-func (l *Link) Test(ctx context.Context, s *State) (status int, problems []Problem, err error) {
+func (l *Link) Test(ctx context.Context, s *State) (status int, problems []converge.Problem, err error) {
 	if len(s.Webhooks) == 0 {
 		return 0, nil, nil
 	}
 	status, err = l.Account.TestWebhook(ctx, s.Webhooks[len(s.Webhooks)-1], probe)
 	if err == nil && status != http.StatusOK {
-		problems = []Problem{{fmt.Sprintf("a test event that Zendesk sent was answered with %d", status), advice(status)}}
+		problems = []converge.Problem{{What: fmt.Sprintf("a test event that Zendesk sent was answered with %d", status), Do: advice(status)}}
 	}
 	return status, problems, err
 }

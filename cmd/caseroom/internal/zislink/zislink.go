@@ -273,9 +273,9 @@ func (l *Link) Down(ctx context.Context, dry bool) (done []string, left []Left, 
 }
 
 // Problems tells what is wrong with a state.
-func (l *Link) Problems(s *State) (list []zendesklink.Problem) {
+func (l *Link) Problems(s *State) (list []converge.Problem) {
 	add := func(do, format string, args ...any) {
-		list = append(list, zendesklink.Problem{What: fmt.Sprintf(format, args...), Do: do})
+		list = append(list, converge.Problem{What: fmt.Sprintf(format, args...), Do: do})
 	}
 	const runUp = "caseroom zis up installs it"
 	if !s.Registered {
