@@ -211,7 +211,7 @@ func (o *linkOptions) report(d *zendeskDesk, l *zendesklink.Link, steps []string
 		case len(steps) == 0:
 			fmt.Fprintf(w, "%s: %s\n", r.Name, nothing)
 		default:
-			fmt.Fprintf(w, "%s: done, %d steps\n", r.Name, len(steps))
+			fmt.Fprintf(w, "%s: done, %s\n", r.Name, count(len(steps), "step"))
 		}
 	}); perr != nil {
 		return perr
@@ -332,6 +332,14 @@ twice, which does no harm.`,
 	cmd.Flags().DurationVar(&wait, "wait", 6*time.Minute, "how long after the new secret was written its webhook begins to send")
 	cmd.Flags().DurationVar(&drain, "drain", 5*time.Minute, "how long after the old webhook ended its secret stays")
 	return cmd
+}
+
+// count says how many there are of something.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // linkStatus is what status finds.

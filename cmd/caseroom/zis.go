@@ -236,7 +236,7 @@ it installs the job specs, which every upload undoes.`, l.Bundle.Integration),
                   aws secretsmanager get-secret-value --secret-id %s --query SecretString --output text
 Without it no flow starts.`, zis.Connection, l.Host, fingerprint, d.events, d.events),
 			zislink.LeftDisconnect: fmt.Sprintf(`This credential may not delete connections. On the admin page, delete the connection %s of the integration
-%s. Its token is worth nothing any more.`, zis.Connection, l.Bundle.Integration),
+%s, if it is there. Its token is worth nothing any more.`, zis.Connection, l.Bundle.Integration),
 			zislink.LeftBundle: "The bundle stays in the registry. Without an installed job spec it does nothing.",
 		}[w]
 		views = append(views, leftView{w, text})
@@ -272,7 +272,7 @@ func (o *zisOptions) report(d *zendeskDesk, l *zislink.Link, steps []string, lef
 		case len(steps) == 0:
 			fmt.Fprintf(w, "%s: nothing to do here\n", r.Integration)
 		default:
-			fmt.Fprintf(w, "%s: done, %d steps\n", r.Integration, len(steps))
+			fmt.Fprintf(w, "%s: done, %s\n", r.Integration, count(len(steps), "step"))
 		}
 		for _, v := range left {
 			fmt.Fprintf(w, "\nleft for a person: %s\n", v.Do)

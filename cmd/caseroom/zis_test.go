@@ -245,6 +245,9 @@ func TestZISFaults(t *testing.T) {
 				continue // Secrets Manager has no such answer
 			}
 			for _, times := range []int{1, 0} {
+				if times == 0 && f.Kind == sandbox.FaultStatus {
+					continue // a refusal for good is a refusal, and nothing is done
+				}
 				f.Op, f.Times = op, times
 				for _, args := range [][]string{{"up"}, {"down", "--yes"}} {
 					a.fault(f)
