@@ -5,7 +5,7 @@ module.exports = {
   testMatch: ["**/lwc/**/__tests__/**/*.test.js"],
   moduleNameMapper: {
     "^lightning/navigation$": "<rootDir>/jest/lightning/navigation",
-    "^lightning/platformUtilityBarApi$": "<rootDir>/jest/lightning/platformUtilityBarApi"
+    "^lightning/platformUtilityBarApi$": "<rootDir>/jest/lightning/platformUtilityBarApi",
   },
-  modulePathIgnorePatterns: ["<rootDir>/.converted"]
+  modulePathIgnorePatterns: ["<rootDir>/.converted"],
 };

@@ -144,7 +144,7 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
         if (CASE_ID.test(message.groupId)) {
           this[NavigationMixin.Navigate]({
             type: "standard__recordPage",
-            attributes: { recordId: message.groupId, objectApiName: "Case", actionName: "view" }
+            attributes: { recordId: message.groupId, objectApiName: "Case", actionName: "view" },
           });
         }
         break;
@@ -167,7 +167,7 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
         userSig,
         sdkAppId,
         expiresAt,
-        groupId: this.room
+        groupId: this.room,
       });
       this.problem = undefined;
     } catch (error) {
@@ -196,8 +196,8 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
       updateUtility(this.utilityId, {
         label: this.unread ? `${LABEL} (${count})` : LABEL,
         icon: "utility:chat",
-        highlighted: this.unread > 0
-      })
+        highlighted: this.unread > 0,
+      }),
     );
   }
 

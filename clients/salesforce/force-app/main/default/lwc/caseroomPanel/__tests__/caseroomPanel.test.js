@@ -12,7 +12,7 @@ jest.mock(
     const { createApexTestWireAdapter } = require("@salesforce/sfdx-lwc-jest");
     return { default: createApexTestWireAdapter(jest.fn()) };
   },
-  { virtual: true }
+  { virtual: true },
 );
 jest.mock("@salesforce/apex/CaseroomPanel.credentials", () => ({ default: jest.fn() }), { virtual: true });
 jest.mock("@salesforce/user/Id", () => ({ default: "005Hs0000000Ab1IAE" }), { virtual: true });
@@ -25,7 +25,7 @@ const CREDENTIAL = {
   userId: "sf_" + ME,
   userSig: "eJyrVgrx",
   sdkAppId: 1400000000,
-  expiresAt: "2026-11-23T08:00:00Z"
+  expiresAt: "2026-11-23T08:00:00Z",
 };
 
 async function settle() {
@@ -68,7 +68,7 @@ async function record(id, { owner, user }) {
   getRecord.emit({
     id,
     apiName: "Case",
-    fields: { OwnerId: { value: owner, displayValue: null }, Caseroom_User__c: { value: user, displayValue: null } }
+    fields: { OwnerId: { value: owner, displayValue: null }, Caseroom_User__c: { value: user, displayValue: null } },
   });
   await settle();
 }
@@ -93,7 +93,7 @@ describe("credentials", () => {
     await say({ type: "caseroom:ready" });
     expect(credentials).toHaveBeenCalledWith();
     expect(sent).toEqual([
-      { target: ORIGIN, message: { type: "caseroom:credentials", desk: "salesforce", ...CREDENTIAL, groupId: null } }
+      { target: ORIGIN, message: { type: "caseroom:credentials", desk: "salesforce", ...CREDENTIAL, groupId: null } },
     ]);
   });
 
@@ -102,7 +102,7 @@ describe("credentials", () => {
     ["the same host over http", { origin: "http://panel.example.com" }],
     ["another port", { origin: "https://panel.example.com:8443" }],
     ["another window of the right origin", { source: window }],
-    ["no window", { source: null }]
+    ["no window", { source: null }],
   ])("are not given to %s", async (_, from) => {
     await panel();
     await say({ type: "caseroom:ready" }, from);
@@ -143,7 +143,7 @@ describe("credentials", () => {
     await panel();
     await say({ type: "caseroom:ready" });
     expect(sent).toEqual([
-      { target: ORIGIN, message: { type: "caseroom:error", code: "credentials", retryAfterMs: 30000 } }
+      { target: ORIGIN, message: { type: "caseroom:error", code: "credentials", retryAfterMs: 30000 } },
     ]);
     expect(element.shadowRoot.querySelector('[role="alert"]').textContent).toContain("503 unavailable");
   });
@@ -183,31 +183,33 @@ describe("the utility bar", () => {
     expect(updateUtility).toHaveBeenLastCalledWith("utility-1", {
       label: "Customer chat",
       icon: "utility:chat",
-      highlighted: false
+      highlighted: false,
     });
     await say({ type: "caseroom:unread", count: 3 });
     expect(updateUtility).toHaveBeenLastCalledWith(
       "utility-1",
-      expect.objectContaining({ label: "Customer chat (3)", highlighted: true })
+      expect.objectContaining({ label: "Customer chat (3)", highlighted: true }),
     );
     await say({ type: "caseroom:unread", count: 1000 });
     expect(updateUtility).toHaveBeenLastCalledWith(
       "utility-1",
-      expect.objectContaining({ label: "Customer chat (99+)" })
+      expect.objectContaining({ label: "Customer chat (99+)" }),
     );
     await say({ type: "caseroom:unread", count: 0 });
     expect(updateUtility).toHaveBeenLastCalledWith("utility-1", expect.objectContaining({ highlighted: false }));
   });
 
-  it.each([["less than nothing", -1], ["a fraction", 1.5], ["a text", "3"], ["nothing", undefined]])(
-    "does not count %s",
-    async (_, count) => {
-      await panel();
-      updateUtility.mockClear();
-      await say({ type: "caseroom:unread", count });
-      expect(updateUtility).not.toHaveBeenCalled();
-    }
-  );
+  it.each([
+    ["less than nothing", -1],
+    ["a fraction", 1.5],
+    ["a text", "3"],
+    ["nothing", undefined],
+  ])("does not count %s", async (_, count) => {
+    await panel();
+    updateUtility.mockClear();
+    await say({ type: "caseroom:unread", count });
+    expect(updateUtility).not.toHaveBeenCalled();
+  });
 
   it("opens when the page says that a customer was assigned", async () => {
     await panel();
@@ -248,7 +250,7 @@ describe("the page", () => {
     await say({ type: "caseroom:open", groupId: CASE + "/../../setup" });
     await say({ type: "caseroom:open" });
     expect(navigate.mock.calls).toEqual([
-      [{ type: "standard__recordPage", attributes: { recordId: CASE, objectApiName: "Case", actionName: "view" } }]
+      [{ type: "standard__recordPage", attributes: { recordId: CASE, objectApiName: "Case", actionName: "view" } }],
     ]);
   });
 
