@@ -4,15 +4,21 @@ import { getFieldValue, getRecord } from "lightning/uiRecordApi";
 import { EnclosingUtilityId, open, updateUtility } from "lightning/platformUtilityBarApi";
 import USER_ID from "@salesforce/user/Id";
 import OWNER_FIELD from "@salesforce/schema/Case.OwnerId";
+import NAME_FIELD from "@salesforce/schema/Case.SuppliedName";
+import EMAIL_FIELD from "@salesforce/schema/Case.SuppliedEmail";
 import CHAT_USER_FIELD from "@salesforce/schema/Case.Caseroom_User__c";
 import panelUrl from "@salesforce/apex/CaseroomPanel.panelUrl";
 import credentials from "@salesforce/apex/CaseroomPanel.credentials";
+import assigned from "@salesforce/apex/CaseroomPanel.assigned";
 
 const CASE_ID = /^500[A-Za-z0-9]{15}$/;
 const LABEL = "Customer chat";
 // The page asks when its credential ends or is refused. One that asks without end
 // would cost a call of the org each time.
 const RENEW_EVERY_MS = 30000;
+const RETRY_EVERY_MS = 5000;
+// An assignment shows nothing in the console, so the panel looks for itself.
+const LOOK_EVERY_MS = 30000;
 const MAX_BADGE = 99;
 
 /**
@@ -30,9 +36,14 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
   pageReady = false;
   caseId = null;
   room = null;
-  owner = null;
-  unread = 0;
+  customer;
+  credential;
   askedAt = null;
+  asking = false;
+  failed = false;
+  known;
+  looking;
+  unread = 0;
   onMessage = (event) => this.receive(event);
 
   @wire(EnclosingUtilityId)
@@ -59,34 +70,65 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
   wiredPage(page) {
     const id = page?.attributes?.recordId;
     this.caseId = CASE_ID.test(id ?? "") ? id : null;
-    this.owner = null;
     if (!this.caseId) {
       this.setRoom(null);
     }
   }
 
   // Somebody who may not read the chat field gets no room, and no error.
-  @wire(getRecord, { recordId: "$caseId", optionalFields: [OWNER_FIELD, CHAT_USER_FIELD] })
+  @wire(getRecord, {
+    recordId: "$caseId",
+    optionalFields: [OWNER_FIELD, NAME_FIELD, EMAIL_FIELD, CHAT_USER_FIELD],
+  })
   wiredCase({ data }) {
     if (!data || data.id !== this.caseId) {
       return;
     }
-    const owner = getFieldValue(data, OWNER_FIELD);
-    const ours = Boolean(getFieldValue(data, CHAT_USER_FIELD));
-    const assigned = ours && this.owner !== null && this.owner !== USER_ID && owner === USER_ID;
-    this.owner = owner;
-    this.setRoom(ours ? data.id : null);
-    if (assigned) {
-      this.show();
+    if (!getFieldValue(data, CHAT_USER_FIELD)) {
+      this.setRoom(null);
+      return;
+    }
+    // What a web form said: nobody checked it.
+    this.setRoom(data.id, {
+      name: getFieldValue(data, NAME_FIELD) ?? "",
+      email: getFieldValue(data, EMAIL_FIELD) ?? "",
+      unverified: true,
+    });
+    if (getFieldValue(data, OWNER_FIELD) === USER_ID) {
+      this.assign([data.id]);
     }
   }
 
   connectedCallback() {
     window.addEventListener("message", this.onMessage);
+    this.look();
+    // eslint-disable-next-line @lwc/lwc/no-async-operation
+    this.looking = setInterval(() => this.look(), LOOK_EVERY_MS);
   }
 
   disconnectedCallback() {
     window.removeEventListener("message", this.onMessage);
+    clearInterval(this.looking);
+  }
+
+  async look() {
+    try {
+      const ids = await assigned();
+      if (this.known) {
+        this.assign(ids);
+      }
+      this.known = new Set(ids);
+    } catch {
+      // The next look is soon.
+    }
+  }
+
+  /** Opens the panel for cases that were not the agent's when it last looked. */
+  assign(ids) {
+    if (this.known && ids.some((id) => !this.known.has(id))) {
+      ids.forEach((id) => this.known.add(id));
+      this.show();
+    }
   }
 
   setUrl(text) {
@@ -102,12 +144,12 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
     }
   }
 
-  setRoom(room) {
-    if (room !== this.room) {
-      this.room = room;
-      if (this.pageReady) {
-        this.post({ type: "caseroom:room", groupId: room });
-      }
+  setRoom(room, customer) {
+    const moved = room !== this.room;
+    this.room = room;
+    this.customer = customer;
+    if (moved && this.credential) {
+      this.postCredentials();
     }
   }
 
@@ -125,7 +167,6 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
       case "caseroom:ready":
         // The page has loaded, perhaps again: what it was given is gone.
         this.pageReady = true;
-        this.askedAt = null;
         this.sendCredentials();
         break;
       case "caseroom:renew":
@@ -153,27 +194,42 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
   }
 
   async sendCredentials() {
-    const now = Date.now();
-    if (!this.pageReady || (this.askedAt !== null && now - this.askedAt < RENEW_EVERY_MS)) {
+    if (!this.pageReady || this.asking) {
       return;
     }
-    this.askedAt = now;
+    const pause = this.failed ? RETRY_EVERY_MS : RENEW_EVERY_MS;
+    if (this.askedAt !== null && Date.now() - this.askedAt < pause) {
+      this.postCredentials();
+      return;
+    }
+    this.asking = true;
     try {
       const { userId, userSig, sdkAppId, expiresAt } = await credentials();
-      this.post({
-        type: "caseroom:credentials",
-        desk: "salesforce",
-        userId,
-        userSig,
-        sdkAppId,
-        expiresAt,
-        groupId: this.room,
-      });
+      this.credential = { userId, userSig, sdkAppId, expiresAt };
+      this.failed = false;
       this.problem = undefined;
     } catch (error) {
+      this.credential = undefined;
+      this.failed = true;
       this.problem = "Chat could not sign you in: " + reason(error);
-      this.post({ type: "caseroom:error", code: "credentials", retryAfterMs: RENEW_EVERY_MS });
     }
+    this.asking = false;
+    this.askedAt = Date.now();
+    this.postCredentials();
+  }
+
+  postCredentials() {
+    if (!this.credential) {
+      this.post({ type: "caseroom:error", code: "credentials", retryAfterMs: RETRY_EVERY_MS });
+      return;
+    }
+    this.post({
+      type: "caseroom:credentials",
+      desk: "salesforce",
+      ...this.credential,
+      groupId: this.room,
+      ...(this.room && { customer: this.customer }),
+    });
   }
 
   post(message) {

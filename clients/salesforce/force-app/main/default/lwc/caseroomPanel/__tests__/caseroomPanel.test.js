@@ -5,6 +5,7 @@ import { EnclosingUtilityId, open, updateUtility } from "lightning/platformUtili
 import CaseroomPanel from "c/caseroomPanel";
 import panelUrl from "@salesforce/apex/CaseroomPanel.panelUrl";
 import credentials from "@salesforce/apex/CaseroomPanel.credentials";
+import assigned from "@salesforce/apex/CaseroomPanel.assigned";
 
 jest.mock(
   "@salesforce/apex/CaseroomPanel.panelUrl",
@@ -15,6 +16,7 @@ jest.mock(
   { virtual: true },
 );
 jest.mock("@salesforce/apex/CaseroomPanel.credentials", () => ({ default: jest.fn() }), { virtual: true });
+jest.mock("@salesforce/apex/CaseroomPanel.assigned", () => ({ default: jest.fn() }), { virtual: true });
 jest.mock("@salesforce/user/Id", () => ({ default: "005Hs0000000Ab1IAE" }), { virtual: true });
 
 const ME = "005Hs0000000Ab1IAE";
@@ -65,15 +67,23 @@ async function look(id, fields) {
 }
 
 async function record(id, { owner, user }) {
+  const value = (of) => ({ value: of, displayValue: null });
   getRecord.emit({
     id,
     apiName: "Case",
-    fields: { OwnerId: { value: owner, displayValue: null }, Caseroom_User__c: { value: user, displayValue: null } },
+    fields: {
+      OwnerId: value(owner),
+      SuppliedName: value("Dana"),
+      SuppliedEmail: value(null),
+      Caseroom_User__c: value(user),
+    },
   });
   await settle();
 }
 
 beforeEach(() => {
+  jest.useFakeTimers();
+  assigned.mockReset().mockResolvedValue([]);
   credentials.mockReset().mockResolvedValue(CREDENTIAL);
   open.mockReset().mockResolvedValue(true);
   navigate.mockReset();
@@ -81,6 +91,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  jest.useRealTimers();
   while (document.body.firstChild) {
     document.body.removeChild(document.body.firstChild);
   }
@@ -124,28 +135,45 @@ describe("credentials", () => {
   });
 
   it("are renewed, but not without end", async () => {
-    const now = jest.spyOn(Date, "now").mockReturnValue(1000000);
     await panel();
     await say({ type: "caseroom:ready" });
     await say({ type: "caseroom:renew" });
     expect(credentials).toHaveBeenCalledTimes(1);
-    now.mockReturnValue(1000000 + 30000);
+    expect(sent).toHaveLength(2);
+    jest.advanceTimersByTime(30000);
     await say({ type: "caseroom:renew" });
     expect(credentials).toHaveBeenCalledTimes(2);
     // A page that was loaded again has nothing.
     await say({ type: "caseroom:ready" });
-    expect(credentials).toHaveBeenCalledTimes(3);
-    now.mockRestore();
+    expect(credentials).toHaveBeenCalledTimes(2);
+    expect(sent).toHaveLength(4);
   });
 
-  it("that are refused are told to agent and page", async () => {
-    credentials.mockRejectedValue({ body: { message: "503 unavailable: Send it again." } });
+  it("are asked for once at a time", async () => {
+    let answer;
+    credentials.mockReturnValue(new Promise((resolve) => (answer = resolve)));
     await panel();
     await say({ type: "caseroom:ready" });
-    expect(sent).toEqual([
-      { target: ORIGIN, message: { type: "caseroom:error", code: "credentials", retryAfterMs: 30000 } },
-    ]);
+    await say({ type: "caseroom:renew" });
+    answer(CREDENTIAL);
+    await settle();
+    expect(credentials).toHaveBeenCalledTimes(1);
+    expect(sent).toHaveLength(1);
+  });
+
+  it("that are refused are told to agent and page, and asked for again soon", async () => {
+    credentials.mockRejectedValueOnce({ body: { message: "503 unavailable: Send it again." } });
+    await panel();
+    await say({ type: "caseroom:ready" });
+    const refusal = { target: ORIGIN, message: { type: "caseroom:error", code: "credentials", retryAfterMs: 5000 } };
+    expect(sent).toEqual([refusal]);
     expect(element.shadowRoot.querySelector('[role="alert"]').textContent).toContain("503 unavailable");
+    await say({ type: "caseroom:renew" });
+    expect(sent).toEqual([refusal, refusal]);
+    jest.advanceTimersByTime(5000);
+    await say({ type: "caseroom:renew" });
+    expect(sent[2].message.userSig).toBe(CREDENTIAL.userSig);
+    expect(element.shadowRoot.querySelector('[role="alert"]')).toBeNull();
   });
 });
 
@@ -155,8 +183,12 @@ describe("the room", () => {
     await look(CASE, { owner: ME, user: "u_1" });
     await say({ type: "caseroom:ready" });
     expect(sent[0].message.groupId).toBe(CASE);
+    expect(sent[0].message.customer).toEqual({ name: "Dana", email: "", unverified: true });
     await look("500Hs0000004C94IAE", { owner: ME, user: null });
-    expect(sent[1]).toEqual({ target: ORIGIN, message: { type: "caseroom:room", groupId: null } });
+    expect(sent[1]).toEqual({
+      target: ORIGIN,
+      message: { type: "caseroom:credentials", desk: "salesforce", ...CREDENTIAL, groupId: null },
+    });
   });
 
   it("is none on other pages", async () => {
@@ -217,14 +249,40 @@ describe("the utility bar", () => {
     expect(open).toHaveBeenCalledWith("utility-1", { autoFocus: true });
   });
 
-  it("opens when the case on screen becomes mine, not when it was", async () => {
+  it("opens when a case became mine, not for those that were", async () => {
+    assigned.mockResolvedValue([CASE]);
     await panel();
-    await look(CASE, { owner: ME, user: "u_1" });
     expect(open).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(30000);
+    await settle();
+    expect(open).not.toHaveBeenCalled();
+    assigned.mockResolvedValue(["500Hs0000004C94IAE", CASE]);
+    jest.advanceTimersByTime(30000);
+    await settle();
+    expect(open).toHaveBeenCalledTimes(1);
+    jest.advanceTimersByTime(30000);
+    await settle();
+    expect(open).toHaveBeenCalledTimes(1);
+  });
+
+  it("opens at once when the case on screen becomes mine", async () => {
+    await panel();
     await look(CASE, { owner: OTHER, user: "u_1" });
     expect(open).not.toHaveBeenCalled();
     await record(CASE, { owner: ME, user: "u_1" });
     expect(open).toHaveBeenCalledTimes(1);
+    await record(CASE, { owner: ME, user: "u_1" });
+    expect(open).toHaveBeenCalledTimes(1);
+  });
+
+  it("waits for the next look when one fails", async () => {
+    assigned.mockRejectedValueOnce(new Error("offline"));
+    await panel();
+    assigned.mockResolvedValue([CASE]);
+    jest.advanceTimersByTime(30000);
+    await settle();
+    expect(open).not.toHaveBeenCalled();
+    expect(element.shadowRoot.querySelector('[role="alert"]')).toBeNull();
   });
 
   it("that does not answer does not stop the chat", async () => {
@@ -283,6 +341,9 @@ describe("the page", () => {
     await panel();
     document.body.removeChild(element);
     await say({ type: "caseroom:ready" });
+    jest.advanceTimersByTime(60000);
+    await settle();
     expect(credentials).not.toHaveBeenCalled();
+    expect(assigned).toHaveBeenCalledTimes(1);
   });
 });
