@@ -251,7 +251,6 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
     await this.quietly(() =>
       updateUtility(this.utilityId, {
         label: this.unread ? `${LABEL} (${count})` : LABEL,
-        icon: "utility:chat",
         highlighted: this.unread > 0,
       }),
     );

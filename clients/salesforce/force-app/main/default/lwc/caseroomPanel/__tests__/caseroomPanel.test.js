@@ -214,7 +214,6 @@ describe("the utility bar", () => {
     await panel();
     expect(updateUtility).toHaveBeenLastCalledWith("utility-1", {
       label: "Customer chat",
-      icon: "utility:chat",
       highlighted: false,
     });
     await say({ type: "caseroom:unread", count: 3 });
