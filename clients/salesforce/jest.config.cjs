@@ -2,6 +2,8 @@ const { jestConfig } = require("@salesforce/sfdx-lwc-jest/config");
 
 module.exports = {
   ...jestConfig,
+  // A machine that does much else starts slowly.
+  testTimeout: 30000,
   testMatch: ["**/lwc/**/__tests__/**/*.test.js"],
   moduleNameMapper: {
     "^lightning/navigation$": "<rootDir>/jest/lightning/navigation",

@@ -112,7 +112,7 @@ export async function types(root) {
     const args = ["-cp", libraries, checker, "-n", "-d", "errors", "-f", "json", "-w", work];
     let out;
     try {
-      out = (await run("java", args, { maxBuffer: 1 << 24, timeout: 120000 })).stdout;
+      out = (await run("java", args, { maxBuffer: 1 << 24, timeout: 300000 })).stdout;
     } catch (failure) {
       // 4: there are issues. Anything else, and the checker itself is at fault.
       if (failure.code !== 4) {
