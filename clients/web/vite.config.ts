@@ -22,9 +22,11 @@ export default defineConfig({
       },
       preserveEntrySignatures: "exports-only",
       output: {
-        // A site names the widget in its script tag: no hash in that name.
+        // Other pages name these two: no hash in their names.
         entryFileNames: (chunk) =>
-          chunk.name === "widget" ? "widget.js" : "assets/[name]-[hash].js",
+          chunk.name === "widget" || chunk.name === "panel"
+            ? "[name].js"
+            : "assets/[name]-[hash].js",
       },
     },
   },
