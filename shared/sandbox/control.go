@@ -35,10 +35,14 @@ func (s *Sandbox) State() State {
 //	GET    /faults   POST /faults (one Fault)   DELETE /faults
 //	POST   /flush    returns when every notification is delivered, see Flush
 func (s *Sandbox) control() {
-	s.mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) {
+	mux := http.NewServeMux()
+	for _, path := range []string{"/state", "/calls", "/faults", "/flush"} {
+		s.mux.Handle(path, fromLoopback(mux))
+	}
+	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.State())
 	})
-	s.mux.HandleFunc("GET /calls", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, r *http.Request) {
 		var since uint64
 		if v := r.URL.Query().Get("since"); v != "" {
 			var err error
@@ -49,14 +53,14 @@ func (s *Sandbox) control() {
 		}
 		writeJSON(w, http.StatusOK, s.callsSince(since))
 	})
-	s.mux.HandleFunc("DELETE /calls", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("DELETE /calls", func(w http.ResponseWriter, _ *http.Request) {
 		s.ResetCalls()
 		w.WriteHeader(http.StatusNoContent)
 	})
-	s.mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.Faults())
 	})
-	s.mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) {
 		var f Fault
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err == nil {
@@ -72,13 +76,13 @@ func (s *Sandbox) control() {
 		}
 		writeJSON(w, http.StatusCreated, f)
 	})
-	s.mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
 		if err := s.Flush(r.Context()); err != nil {
 			return // the client is gone
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	s.mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.ClearFaults()
 		w.WriteHeader(http.StatusNoContent)
 	})

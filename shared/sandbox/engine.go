@@ -5,6 +5,8 @@
 // and can be told to fail the way vendors fail (see [Fault]).
 //
 //	/zendesk /zopim /salesforce /tencent /aws   the vendors
+//	/chat                                       what Tencent's client SDK does
+//	/desk                                       what people do at the vendors
 //	/state /calls /faults /flush                control
 //
 // The control routes change the sandbox without a credential: bind it to
@@ -25,9 +27,9 @@ import (
 	"time"
 )
 
-// maxRequest bounds a request's body: an SQS batch with its envelope, or a
-// transcript on its way to S3, with room to spare.
-const maxRequest = 8 << 20
+// maxRequest bounds a request's body: a file that a chat client uploads is the
+// largest.
+const maxRequest = maxChatFile + 1<<10
 
 // Options configure a [Sandbox]. The zero value is usable.
 type Options struct {
@@ -114,6 +116,7 @@ func New(o Options) *Sandbox {
 	s.tencent = newTencent(s)
 	s.aws = newAWS(s)
 	s.control()
+	s.deskRoutes()
 	return s
 }
 
@@ -157,6 +160,10 @@ func (s *Sandbox) handle(vendor, op string, h http.HandlerFunc) http.Handler {
 		c := s.begin(vendor, op, r)
 		if err != nil {
 			s.setStatus(c, http.StatusRequestEntityTooLarge)
+			if vendor == "chat" {
+				chatRefuse(w, refuse(80002, "the file is larger than 10 MiB"))
+				return
+			}
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return
 		}

@@ -11,8 +11,9 @@ import (
 // Fault makes calls fail the way vendors fail. Of several that match a call,
 // the one that was added first strikes.
 type Fault struct {
-	// Vendor is "zendesk", "zopim", "salesforce", "tencent" or "aws"; Op is the
-	// operation as /calls names it. Empty means any.
+	// Vendor is "zendesk", "zopim", "salesforce", "tencent", "aws", or "chat" for
+	// the chat clients' own way to Tencent; Op is the operation as /calls names
+	// it. Empty means any.
 	Vendor string `json:"vendor,omitempty"`
 	Op     string `json:"op,omitempty"`
 	// Kind is one of
@@ -32,6 +33,7 @@ type Fault struct {
 	//	lose          never send it
 	//	duplicate     send it twice
 	//	reorder       send it after the next one, at most Delay (1 s if zero) later
+	//	delay         send it Delay (5 s if zero) later
 	Kind string `json:"kind"`
 	// Times is how many calls or notifications it strikes; 0 means until it is
 	// cleared.
@@ -58,15 +60,16 @@ const (
 	FaultLose        = "lose"
 	FaultDuplicate   = "duplicate"
 	FaultReorder     = "reorder"
+	FaultDelay       = "delay"
 )
 
 var (
 	faultKinds = []string{
 		FaultTimeout, FaultResetBefore, FaultResetAfter, FaultStatus, FaultHTML,
-		FaultNull, FaultTruncate, FaultCode, FaultSlow, FaultLose, FaultDuplicate, FaultReorder,
+		FaultNull, FaultTruncate, FaultCode, FaultSlow, FaultLose, FaultDuplicate, FaultReorder, FaultDelay,
 	}
-	eventFaults = []string{FaultLose, FaultDuplicate, FaultReorder}
-	vendors     = []string{"zendesk", "zopim", "salesforce", "tencent", "aws"}
+	eventFaults = []string{FaultLose, FaultDuplicate, FaultReorder, FaultDelay}
+	vendors     = []string{"zendesk", "zopim", "salesforce", "tencent", "aws", "chat"}
 )
 
 type armedFault struct {
@@ -83,6 +86,9 @@ func (s *Sandbox) AddFault(f Fault) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, &armedFault{f, f.Times})
+	if (f.Vendor == "" || f.Vendor == "chat") && (f.Op == "" || f.Op == "events") && !slices.Contains(eventFaults, f.Kind) {
+		s.tencent.chat.cut() // streams that are open break too
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -61,6 +62,9 @@ func (o outcome) ok() bool { return o.status >= 200 && o.status <= 299 }
 
 // holdBack is how long a reordered event waits to be overtaken.
 const holdBack = time.Second
+
+// lateBy is how late a delayed event is.
+const lateBy = 5 * time.Second
 
 func newNotifier(s *Sandbox) *notifier {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -172,6 +176,8 @@ func (n *notifier) notify(x *notice) {
 		n.enqueue(x)
 		n.enqueue(&twin)
 		n.release(x.vendor)
+	case FaultDelay:
+		n.postpone(x, cmp.Or(f.Delay, lateBy))
 	case FaultReorder:
 		if n.held[x.vendor] != nil {
 			n.enqueue(x)

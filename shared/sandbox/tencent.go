@@ -22,6 +22,7 @@ type TencentPlan struct {
 	GroupsPerUser int           // one account may be in; 500 (Trial 50)
 	MaxGroups     int           // of the app; no limit (Trial 100)
 	MaxAccounts   int           // of the app; no limit (Trial 100)
+	WebInstances  int           // browsers in which one account is online; 1, as a new app has it
 	History       time.Duration // how long messages are kept; 7 days
 	// RatePerSecond limits each command, group messages to 40 a second and
 	// group and get_appid_group_list to one a second. 0: nothing is limited.
@@ -43,6 +44,7 @@ type tencent struct {
 	groups   map[string]*imGroup
 	made     uint64 // groups made so far
 	rates    map[string]*imRate
+	chat     *chat
 }
 
 type imAccount struct {
@@ -58,6 +60,7 @@ type imMember struct {
 	joined   time.Time
 	lastSend time.Time
 	seq      uint64 // of the last message when they joined
+	read     uint64 // of the last message they have read
 }
 
 type imGroup struct {
@@ -85,6 +88,8 @@ type imMessage struct {
 	custom   string
 	priority string
 	time     time.Time
+	recalled bool
+	clientID string // by which the sender's client knows it
 }
 
 type imRate struct {
@@ -113,12 +118,14 @@ func newTencent(s *Sandbox) *tencent {
 	plan.MaxMembers = cmp.Or(plan.MaxMembers, 500)
 	plan.GroupsPerUser = cmp.Or(plan.GroupsPerUser, 500)
 	plan.History = cmp.Or(plan.History, 7*24*time.Hour)
+	plan.WebInstances = cmp.Or(plan.WebInstances, 1)
 	t := &tencent{
 		s: s, plan: plan,
 		accounts: map[string]*imAccount{},
 		deleted:  map[string]time.Time{},
 		groups:   map[string]*imGroup{},
 		rates:    map[string]*imRate{},
+		chat:     newChat(),
 	}
 	admin := s.fix.Tencent.AdminUserID
 	t.accounts[admin] = &imAccount{id: admin, admin: true}
@@ -154,6 +161,7 @@ func newTencent(s *Sandbox) *tencent {
 		unknown.ServeHTTP(w, r)
 	})
 	s.mux.Handle("/tencent/", unknown)
+	t.chatRoutes()
 	return t
 }
 
@@ -182,6 +190,7 @@ var commands = map[string]command{
 	"group_open_http_svc/send_group_msg":                 (*tencent).sendMessage,
 	"group_open_http_svc/send_group_system_notification": (*tencent).sendNotice,
 	"group_open_http_svc/group_msg_get_simple":           (*tencent).getMessages,
+	"group_open_http_svc/group_msg_recall":               (*tencent).recallMessages,
 }
 
 // answer writes the envelope. The HTTP status is 200 whatever happened.
@@ -281,11 +290,24 @@ func (t *tencent) authenticate(r *http.Request) *imError {
 	if user == "" || sig == "" {
 		return refuse(60004, "identifier or usersig is missing")
 	}
+	if e := t.verifySig(user, sig); e != nil {
+		return e
+	}
+	if a := t.accounts[user]; a == nil || !a.admin {
+		return refuse(60010, "the caller is not an admin of the app")
+	}
+	return nil
+}
+
+// verifySig refuses a UserSig that does not prove user.
+func (t *tencent) verifySig(user, sig string) *imError {
+	app := t.s.fix.Tencent
 	if len(sig) > 4096 {
 		return refuse(70003, "the UserSig is not one")
 	}
-	switch err := tencentyun.VerifyUserSig(sdkAppID, app.SecretKey, user, sig, t.s.now()); {
+	switch err := tencentyun.VerifyUserSig(uint64(app.SDKAppID), app.SecretKey, user, sig, t.s.now()); {
 	case err == nil:
+		return nil
 	case errors.Is(err, tencentyun.ErrExpired):
 		return refuse(70001, "the UserSig has expired")
 	case errors.Is(err, tencentyun.ErrSigNotMatch):
@@ -297,10 +319,6 @@ func (t *tencent) authenticate(r *http.Request) *imError {
 	default:
 		return refuse(70003, "the UserSig is not one")
 	}
-	if a := t.accounts[user]; a == nil || !a.admin {
-		return refuse(60010, "the caller is not an admin of the app")
-	}
-	return nil
 }
 
 var imUserID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
@@ -366,15 +384,23 @@ func (g *imGroup) lastSeq() uint64 {
 	return 0
 }
 
-// join puts an account into a group. Limits were checked.
-func (t *tencent) join(g *imGroup, id, role string) {
-	g.members = append(g.members, &imMember{id: id, role: role, joined: t.s.now(), seq: g.lastSeq()})
+// join puts an account into a group. Limits were checked. Unless it happens in
+// silence, clients hear of it.
+func (t *tencent) join(g *imGroup, id, role string, silent bool) {
+	m := &imMember{id: id, role: role, joined: t.s.now(), seq: g.lastSeq()}
+	if !g.history {
+		m.read = m.seq
+	}
+	g.members = append(g.members, m)
 	t.accounts[id].groups++
+	if !silent {
+		t.tellJoined(g, id)
+	}
 }
 
 // part takes an account out of a group, and the group away when the vendor
-// drops it with its last member.
-func (t *tencent) part(g *imGroup, id string) {
+// drops it with its last member. Who leaves hears of it in any case.
+func (t *tencent) part(g *imGroup, id string, silent bool) {
 	i := slices.IndexFunc(g.members, func(m *imMember) bool { return m.id == id })
 	if i < 0 {
 		return
@@ -383,6 +409,7 @@ func (t *tencent) part(g *imGroup, id string) {
 	if a := t.accounts[id]; a != nil {
 		a.groups--
 	}
+	t.tellLeft(g, id, silent)
 	work := g.typ == "Work" || g.typ == "Private"
 	if len(g.members) == 0 && (work || t.plan.DropEmptied) {
 		delete(t.groups, g.id)

@@ -137,8 +137,9 @@ func (t *tencent) accountDelete(_ *http.Request, a *args) (reply, *imError) {
 				if g.owner == id {
 					g.owner = ""
 				}
-				t.part(g, id)
+				t.part(g, id, false)
 			}
+			t.chat.end(id, chatEvent{Type: "kicked", Reason: "accountDeleted"})
 			delete(t.accounts, id)
 			t.deleted[id] = t.s.now()
 		}
@@ -159,5 +160,6 @@ func (t *tencent) kick(r *http.Request, a *args) (reply, *imError) {
 		return nil, refuse(70107, "the account does not exist")
 	}
 	acc.kicked = t.s.now().UTC()
+	t.chat.end(id, chatEvent{Type: "kicked", Reason: "restApi"})
 	return nil, nil
 }

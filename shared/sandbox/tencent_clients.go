@@ -101,7 +101,7 @@ func (s *Sandbox) SendAs(user, groupID, text string) error {
 	if err != nil {
 		return err
 	}
-	_, e := t.send(g, user, s.rand.Uint32(), "", body, "", false)
+	_, e := t.send(g, outgoing{from: user, random: s.rand.Uint32(), body: body})
 	return clientError(e)
 }
 
@@ -128,7 +128,7 @@ func (s *Sandbox) JoinAs(user, groupID string) error {
 	if e := t.mayJoin(user); e != nil {
 		return clientError(e)
 	}
-	t.join(g, user, "Member")
+	t.join(g, user, "Member", false)
 	return nil
 }
 
@@ -146,7 +146,7 @@ func (s *Sandbox) QuitAs(user, groupID string) error {
 	if g.owner == user {
 		g.owner = ""
 	}
-	s.tencent.part(g, user)
+	s.tencent.part(g, user, false)
 	return nil
 }
 

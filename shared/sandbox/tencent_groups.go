@@ -125,7 +125,7 @@ func (t *tencent) put(g *imGroup) {
 	}
 	t.groups[g.id] = g
 	if g.owner != "" {
-		t.join(g, g.owner, "Owner")
+		t.join(g, g.owner, "Owner", false)
 	}
 }
 
@@ -172,7 +172,7 @@ func (t *tencent) createGroup(r *http.Request, a *args) (reply, *imError) {
 	}
 	t.put(g)
 	for _, m := range add {
-		t.join(g, m.id, m.role)
+		t.join(g, m.id, m.role, false)
 	}
 	return reply{"GroupId": g.id, "Type": g.typ}, nil
 }
@@ -210,6 +210,7 @@ func (t *tencent) destroy(g *imGroup) {
 	for _, m := range g.members {
 		t.accounts[m.id].groups--
 	}
+	t.tellMembers(g, chatEvent{Type: "group", Change: "dissolved"})
 	delete(t.groups, g.id)
 }
 
@@ -320,8 +321,27 @@ func (t *tencent) modifyGroup(r *http.Request, a *args) (reply, *imError) {
 		return nil, e
 	}
 	n.lastInfo = t.s.now()
+	muted, renamed := n.muteAll, n.name != g.name
+	n.muteAll = g.muteAll
 	*g = n
+	t.setMuted(g, muted)
+	if renamed {
+		t.tellMembers(g, chatEvent{Type: "group", Change: "name"})
+	}
 	return nil, nil
+}
+
+// setMuted silences all ordinary members of a group, or lets them speak.
+func (t *tencent) setMuted(g *imGroup, muted bool) {
+	if g.muteAll == muted {
+		return
+	}
+	g.muteAll = muted
+	change := "unmuted"
+	if muted {
+		change = "muted"
+	}
+	t.tellMembers(g, chatEvent{Type: "group", Change: change})
 }
 
 // changeOwner follows https://trtc.io/document/34966.

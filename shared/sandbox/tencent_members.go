@@ -68,7 +68,7 @@ func (t *tencent) addMember(r *http.Request, a *args) (reply, *imError) {
 		case len(g.members) >= g.maxMembers || t.mayJoin(id) != nil:
 			result = memberOver
 		default:
-			t.join(g, id, "Member")
+			t.join(g, id, "Member", silence == 1)
 		}
 		out = append(out, reply{"Member_Account": id, "Result": result})
 	}
@@ -112,7 +112,7 @@ func (t *tencent) importMember(r *http.Request, a *args) (reply, *imError) {
 		case len(g.members) >= g.maxMembers || t.mayJoin(id) != nil:
 			result = memberFailed
 		default:
-			t.join(g, id, "Member")
+			t.join(g, id, "Member", true)
 		}
 		out = append(out, reply{"Member_Account": id, "Result": result})
 	}
@@ -148,7 +148,7 @@ func (t *tencent) deleteMember(r *http.Request, a *args) (reply, *imError) {
 		note(r, "user", ids[0])
 	}
 	for _, id := range ids {
-		t.part(g, id)
+		t.part(g, id, silence == 1)
 	}
 	return nil, nil
 }
@@ -261,6 +261,13 @@ func (t *tencent) forbidSend(r *http.Request, a *args) (reply, *imError) {
 			g.muted[id] = time.Unix(muteForever, 0)
 		default:
 			g.muted[id] = t.s.now().Add(time.Duration(seconds) * time.Second)
+		}
+		change := "muted"
+		if seconds == 0 {
+			change = "unmuted"
+		}
+		if g.member(id) != nil {
+			t.tell(id, g, chatEvent{Type: "group", Change: change})
 		}
 	}
 	return nil, nil

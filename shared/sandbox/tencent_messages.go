@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -60,34 +61,57 @@ func (t *tencent) sendMessage(r *http.Request, a *args) (reply, *imError) {
 	case a.has("To_Account"):
 		return nil, refuse(10007, "the plan has no messages to some members of a group")
 	}
-	return t.send(g, from, uint32(random), priority, a.fields["MsgBody"], custom, online == 1)
+	return t.send(g, outgoing{
+		from: from, random: uint32(random), priority: priority, body: a.fields["MsgBody"], custom: custom, online: online == 1,
+	})
 }
 
-// send delivers a message to a group. The members of a muted group that may
-// still speak are its owner, its admins and the app's.
-func (t *tencent) send(g *imGroup, from string, random uint32, priority string, raw []byte, custom string, online bool) (reply, *imError) {
+// outgoing is a message on its way to a group.
+type outgoing struct {
+	from     string
+	random   uint32
+	priority string
+	body     []byte // the elements, as JSON
+	custom   string
+	online   bool // for those who are online only
+	clientID string
+	session  *chatSession // that sends it, if one does; it is not told
+}
+
+// maySpeak refuses who is not in the group or muted. The members of a muted
+// group that may still speak are its owner, its admins and the app's.
+func (t *tencent) maySpeak(g *imGroup, from string) *imError {
 	acc := t.accounts[from]
 	if acc == nil {
-		return nil, refuse(10019, "account %q does not exist", from)
+		return refuse(10019, "account %q does not exist", from)
+	}
+	if acc.admin {
+		return nil
 	}
 	m := g.member(from)
-	if !acc.admin {
-		if m == nil {
-			return nil, refuse(10007, "the sender is not in the group")
-		}
-		if until, ok := g.muted[from]; ok && t.s.now().Before(until) {
-			return nil, refuse(10017, "the sender is muted")
-		}
-		if g.muteAll && m.role == "Member" {
-			return nil, refuse(10017, "all members of the group are muted")
-		}
+	if m == nil {
+		return refuse(10007, "the sender is not in the group")
+	}
+	if until, ok := g.muted[from]; ok && t.s.now().Before(until) {
+		return refuse(10017, "the sender is muted")
+	}
+	if g.muteAll && m.role == "Member" {
+		return refuse(10017, "all members of the group are muted")
+	}
+	return nil
+}
+
+// send delivers a message to a group.
+func (t *tencent) send(g *imGroup, o outgoing) (reply, *imError) {
+	if e := t.maySpeak(g, o.from); e != nil {
+		return nil, e
 	}
 	var compact bytes.Buffer
 	var body []any
-	if json.Compact(&compact, raw) != nil || json.Unmarshal(raw, &body) != nil {
+	if json.Compact(&compact, o.body) != nil || json.Unmarshal(o.body, &body) != nil {
 		return nil, refuse(60003, "MsgBody is not JSON")
 	}
-	if compact.Len()+len(custom) > maxMessage {
+	if compact.Len()+len(o.custom) > maxMessage {
 		return nil, refuse(80002, "the message is longer than 12 KB")
 	}
 	now := t.s.now()
@@ -96,27 +120,25 @@ func (t *tencent) send(g *imGroup, from string, random uint32, priority string, 
 		if now.Sub(old.time) > sameMessage {
 			break
 		}
-		if old.random == random && old.from == from && old.content == content {
+		if old.random == o.random && old.from == o.from && old.content == content {
 			return reply{"MsgTime": old.time.Unix(), "MsgSeq": old.seq}, nil
 		}
 	}
 	if t.plan.RatePerSecond > 0 && g.rate.over(now, groupMsgRate) {
 		return nil, refuse(10023, "more than %d messages a second in the group", groupMsgRate)
 	}
-	if priority == "" {
-		priority = "Normal"
-	}
 	msg := &imMessage{
-		seq: g.lastSeq() + 1, random: random, from: from, body: body, content: content,
-		custom: custom, priority: priority, time: now,
+		seq: g.lastSeq() + 1, random: o.random, from: o.from, body: body, content: content,
+		custom: o.custom, priority: cmp.Or(o.priority, "Normal"), time: now, clientID: o.clientID,
 	}
-	if online {
+	if o.online {
 		return reply{"MsgTime": now.Unix(), "MsgSeq": 0}, nil
 	}
 	g.messages = append(g.messages, msg)
-	if m != nil {
-		m.lastSend = now
+	if m := g.member(o.from); m != nil {
+		m.lastSend, m.read = now, msg.seq
 	}
+	t.tellMessage(g, msg, o.session)
 	return reply{"MsgTime": now.Unix(), "MsgSeq": msg.seq}, nil
 }
 
@@ -141,6 +163,11 @@ func (t *tencent) sendNotice(r *http.Request, a *args) (reply, *imError) {
 		return nil, e
 	}
 	g.notices = append(g.notices, TencentNotice{content, to, t.s.now().UTC()})
+	for _, m := range slices.Clone(g.members) {
+		if len(to) == 0 || slices.Contains(to, m.id) {
+			t.tell(m.id, g, chatEvent{Type: "notice", Text: content})
+		}
+	}
 	return nil, nil
 }
 
@@ -153,6 +180,7 @@ func (t *tencent) getMessages(r *http.Request, a *args) (reply, *imError) {
 		return nil, e
 	}
 	number, from := a.number("ReqMsgNumber", 0), a.number("ReqMsgSeq", g.lastSeq())
+	recalled := a.number("WithRecalledMsg", 0)
 	if e := a.bad(); e != nil {
 		return nil, e
 	}
@@ -181,10 +209,64 @@ func (t *tencent) getMessages(r *http.Request, a *args) (reply, *imError) {
 		}
 		if m.time.Before(oldest) {
 			v = reply{"IsPlaceMsg": 1, "MsgSeq": m.seq, "MsgTimeStamp": m.time.Unix()}
+		} else if m.recalled {
+			v = reply{"IsPlaceMsg": 2, "From_Account": m.from, "MsgSeq": m.seq, "MsgTimeStamp": m.time.Unix()}
+			if recalled != 1 {
+				continue
+			}
 		}
 		list = append(list, v)
 	}
 	return reply{"GroupId": g.id, "IsFinished": finished, "RspMsgList": list}, nil
+}
+
+// recallMessages follows https://trtc.io/document/34965: each message has its
+// own result.
+func (t *tencent) recallMessages(r *http.Request, a *args) (reply, *imError) {
+	g, e := t.group(r, a)
+	if e != nil {
+		return nil, e
+	}
+	var seqs []uint64
+	for _, m := range a.objects("MsgSeqList") {
+		seqs = append(seqs, m.number("MsgSeq", 0))
+	}
+	if e := a.bad(); e != nil {
+		return nil, e
+	}
+	if len(seqs) == 0 || len(seqs) > 10 {
+		return nil, refuse(10004, "MsgSeqList must hold 1 to 10 messages")
+	}
+	results := []reply{}
+	for _, seq := range seqs {
+		code := 0
+		if m := g.message(seq); m == nil {
+			code = 10030
+		} else if !t.recall(g, m) {
+			code = 10032
+		}
+		results = append(results, reply{"MsgSeq": seq, "RetCode": code})
+	}
+	return reply{"RecallRetList": results}, nil
+}
+
+func (g *imGroup) message(seq uint64) *imMessage {
+	for _, m := range g.messages {
+		if m.seq == seq {
+			return m
+		}
+	}
+	return nil
+}
+
+// recall takes a message back; it reports whether that was still to do.
+func (t *tencent) recall(g *imGroup, m *imMessage) bool {
+	if m.recalled {
+		return false
+	}
+	m.recalled = true
+	t.tellMembers(g, chatEvent{Type: "recalled", Seq: m.seq, From: m.from})
+	return true
 }
 
 var priorityNumber = map[string]int{"High": 1, "Normal": 2, "Low": 3}

@@ -520,7 +520,7 @@ func TestGroupInfoIsCapped(t *testing.T) {
 		}
 		s.tencent.put(g)
 		for j := range 400 {
-			s.tencent.join(g, fmt.Sprintf("a_rather_long_account_name_%d", j), "Member")
+			s.tencent.join(g, fmt.Sprintf("a_rather_long_account_name_%d", j), "Member", true)
 		}
 		ids = append(ids, `"`+id+`"`)
 	}

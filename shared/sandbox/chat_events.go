@@ -1,0 +1,340 @@
+package sandbox
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxChatEvents is how many events a session keeps for a client that comes
+// back.
+const maxChatEvents = 500
+
+// chatHeartbeat is how often a quiet stream says that it lives.
+const chatHeartbeat = 20 * time.Second
+
+// chatSession is a client that is logged in. The sandbox's mutex guards it.
+type chatSession struct {
+	id, user string
+	made     int // order of logins
+	expires  time.Time
+	events   []json.RawMessage
+	first    uint64 // the number of events[0]; numbers begin at 1
+	over     string // why it ended
+	wake     chan struct{}
+}
+
+// chatEvent is one thing that a client is told.
+type chatEvent struct {
+	// Type is message, recalled, typing, read, group, notice, kicked,
+	// sigExpired, loggedOut or, when events were missed, resync.
+	Type    string       `json:"type"`
+	GroupID string       `json:"groupId,omitempty"`
+	Message *chatMessage `json:"message,omitempty"`
+	Seq     uint64       `json:"seq,omitempty"`
+	From    string       `json:"from,omitempty"`
+	Nick    string       `json:"nick,omitempty"`
+	// Change is joined, left, muted, unmuted, dissolved or name for the one who
+	// is told, members when others came or went.
+	Change string       `json:"change,omitempty"`
+	Joined []chatPerson `json:"joined,omitempty"`
+	Left   []chatPerson `json:"left,omitempty"`
+	Group  *chatGroup   `json:"group,omitempty"`
+	Text   string       `json:"text,omitempty"`
+	Reason string       `json:"reason,omitempty"`
+}
+
+func (c *chat) open(id, user string, expires time.Time) *chatSession {
+	last := 0
+	for _, x := range c.sessions {
+		last = max(last, x.made)
+	}
+	x := &chatSession{id: id, user: user, made: last + 1, expires: expires, first: 1, wake: make(chan struct{})}
+	c.sessions[id] = x
+	return x
+}
+
+// of returns a user's live sessions, oldest first.
+func (c *chat) of(user string) []*chatSession {
+	var list []*chatSession
+	for _, x := range c.sessions {
+		if x.user == user && x.over == "" {
+			list = append(list, x)
+		}
+	}
+	slices.SortFunc(list, func(a, b *chatSession) int { return a.made - b.made })
+	return list
+}
+
+// limit leaves a user the n newest sessions.
+func (c *chat) limit(user string, n int) {
+	list := c.of(user)
+	for _, x := range list[:max(0, len(list)-n)] {
+		x.end(chatEvent{Type: "kicked", Reason: "multipleAccount"})
+	}
+}
+
+// end ends a user's sessions.
+func (c *chat) end(user string, e chatEvent) {
+	for _, x := range c.of(user) {
+		x.end(e)
+	}
+}
+
+// prune forgets sessions that nobody can use any more.
+func (c *chat) prune(now time.Time) {
+	for id, x := range c.sessions {
+		if now.Sub(x.expires) > time.Hour {
+			delete(c.sessions, id)
+		}
+	}
+}
+
+func (x *chatSession) add(e chatEvent) {
+	if x.over != "" {
+		return
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return // strings and numbers always encode
+	}
+	x.events = append(x.events, b)
+	if extra := len(x.events) - maxChatEvents; extra > 0 {
+		x.events = slices.Delete(x.events, 0, extra)
+		x.first += uint64(extra)
+	}
+	close(x.wake)
+	x.wake = make(chan struct{})
+}
+
+// end tells the session a last time.
+func (x *chatSession) end(e chatEvent) {
+	x.add(e)
+	if x.over == "" {
+		x.over = e.Type
+	}
+}
+
+// lapse ends a session whose UserSig has run out.
+func (x *chatSession) lapse(now time.Time) {
+	if x.over == "" && !now.Before(x.expires) {
+		x.end(chatEvent{Type: "sigExpired"})
+	}
+}
+
+// tell tells one member something about a group; s.mu is held, as below.
+func (t *tencent) tell(user string, g *imGroup, e chatEvent) {
+	for _, x := range t.chat.of(user) {
+		x.lapse(t.s.now())
+		e.GroupID = g.id
+		if m := g.member(user); m != nil && e.Type == "group" && e.Change != "dissolved" {
+			v := t.groupFor(g, m)
+			e.Group = &v
+		}
+		x.add(e)
+	}
+}
+
+func (t *tencent) tellMembers(g *imGroup, e chatEvent) { t.tellOthers(g, "", e) }
+
+func (t *tencent) tellOthers(g *imGroup, but string, e chatEvent) {
+	for _, m := range g.members {
+		if m.id != but {
+			t.tell(m.id, g, e)
+		}
+	}
+}
+
+func (t *tencent) tellJoined(g *imGroup, id string) {
+	t.tell(id, g, chatEvent{Type: "group", Change: "joined"})
+	t.tellOthers(g, id, chatEvent{Type: "group", Change: "members", Joined: []chatPerson{t.person(id)}})
+}
+
+func (t *tencent) tellLeft(g *imGroup, id string, silent bool) {
+	t.tell(id, g, chatEvent{Type: "group", Change: "left"})
+	if !silent {
+		t.tellMembers(g, chatEvent{Type: "group", Change: "members", Left: []chatPerson{t.person(id)}})
+	}
+}
+
+// tellMessage tells the members of a message, but not the session it came from.
+func (t *tencent) tellMessage(g *imGroup, msg *imMessage, from *chatSession) {
+	v := t.chatMessage(msg)
+	for _, m := range g.members {
+		for _, x := range t.chat.of(m.id) {
+			if x != from {
+				x.lapse(t.s.now())
+				x.add(chatEvent{Type: "message", GroupID: g.id, Message: &v})
+			}
+		}
+	}
+}
+
+// chatEvents streams a session's events as server-sent events. A client that
+// comes back says which event was its last.
+func (t *tencent) chatEvents(w http.ResponseWriter, r *http.Request) {
+	c := t.s.begin("chat", "events", r)
+	if c.fault != nil {
+		t.s.strike(c, newRecorder(), w, r, func(http.ResponseWriter, *http.Request) {})
+		if c.fault.Kind == FaultStatus || c.fault.Kind == FaultHTML {
+			status := c.fault.Status
+			if status == 0 {
+				status = http.StatusServiceUnavailable
+			}
+			http.Error(w, "forced by a fault", status)
+		}
+		return
+	}
+	next := uint64(1)
+	t.s.mu.Lock()
+	x, e := t.chatSessionOf(r, r.URL.Query().Get("session"))
+	if e != nil {
+		// What ended the session may still be unread.
+		if x = t.chat.sessions[r.URL.Query().Get("session")]; x == nil {
+			t.s.mu.Unlock()
+			t.s.setStatus(c, http.StatusUnauthorized)
+			chatRefuse(w, e)
+			return
+		}
+	}
+	if v := r.Header.Get("Last-Event-ID"); v != "" {
+		last, err := strconv.ParseUint(v, 10, 63)
+		if err != nil || last >= x.first+uint64(len(x.events)) {
+			t.s.mu.Unlock()
+			t.s.setStatus(c, http.StatusBadRequest)
+			chatRefuse(w, refuse(10004, "Last-Event-ID is none of this session's"))
+			return
+		}
+		next = last + 1
+	}
+	if x.over != "" && next >= x.first+uint64(len(x.events)) {
+		t.s.mu.Unlock()
+		t.s.setStatus(c, http.StatusNoContent)
+		w.WriteHeader(http.StatusNoContent) // tells an EventSource to stay away
+		return
+	}
+	c.Status = http.StatusOK
+	t.s.mu.Unlock()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	out := http.NewResponseController(w)
+	if _, err := io.WriteString(w, "retry: 500\n\n"); err != nil || out.Flush() != nil {
+		return
+	}
+	for {
+		text, wake, drop, wait, over := t.chatNews(x, &next)
+		if _, err := w.Write(text); err != nil || out.Flush() != nil || over {
+			return
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-wake:
+		case <-timer.C:
+			if _, err := io.WriteString(w, ": still here\n\n"); err != nil {
+				timer.Stop()
+				return
+			}
+		case <-drop:
+			timer.Stop()
+			return
+		case <-r.Context().Done():
+			timer.Stop()
+			return
+		case <-t.s.notifier.ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// chatNews renders a session's events from next on, and says what ends the wait
+// for more.
+func (t *tencent) chatNews(x *chatSession, next *uint64) (text []byte, wake, drop <-chan struct{}, wait time.Duration, over bool) {
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	now := t.s.now()
+	x.lapse(now)
+	var out bytes.Buffer
+	if *next < x.first {
+		fmt.Fprintf(&out, "id: %d\ndata: {\"type\":\"resync\"}\n\n", x.first-1)
+		*next = x.first
+	}
+	for _, e := range x.events[*next-x.first:] {
+		fmt.Fprintf(&out, "id: %d\ndata: %s\n\n", *next, e)
+		*next++
+	}
+	return out.Bytes(), x.wake, t.chat.drop, min(chatHeartbeat, max(x.expires.Sub(now), time.Millisecond)), x.over != ""
+}
+
+// cut ends every stream, as a network that fails does.
+func (c *chat) cut() {
+	close(c.drop)
+	c.drop = make(chan struct{})
+}
+
+// sigExpiry reads when a verified UserSig runs out.
+func sigExpiry(sig string) (time.Time, bool) {
+	b, err := base64.StdEncoding.DecodeString(strings.NewReplacer("*", "+", "-", "/", "_", "=").Replace(sig))
+	if err != nil {
+		return time.Time{}, false
+	}
+	z, err := zlib.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return time.Time{}, false
+	}
+	defer func() { _ = z.Close() }()
+	text, err := io.ReadAll(io.LimitReader(z, 64<<10))
+	var claims struct {
+		Time   int64 `json:"TLS.time"`
+		Expire int64 `json:"TLS.expire"`
+	}
+	if err != nil || json.Unmarshal(text, &claims) != nil {
+		return time.Time{}, false
+	}
+	return time.Unix(claims.Time+claims.Expire, 0), true
+}
+
+// fromLoopback lets pages of this machine in, whatever their port, and no
+// others: what the sandbox does needs no credential.
+func fromLoopback(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if origin := r.Header.Get("Origin"); origin != "" {
+			if !loopbackOrigin(origin) {
+				http.Error(w, "pages of other machines may not use the sandbox", http.StatusForbidden)
+				return
+			}
+			w.Header().Set("Access-Control-Allow-Origin", origin)
+			w.Header().Add("Vary", "Origin")
+			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+				w.Header().Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
+				w.Header().Set("Access-Control-Allow-Headers", "Content-Type, Last-Event-ID, Cache-Control")
+				w.Header().Set("Access-Control-Max-Age", "600")
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// loopbackOrigin reports whether a page's origin is on this machine.
+func loopbackOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") {
+		return false
+	}
+	host := u.Hostname()
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
+}
