@@ -22,9 +22,10 @@ export default defineConfig({
       },
       preserveEntrySignatures: "exports-only",
       output: {
-        // Other pages name these two: no hash in their names.
+        // Other pages name these three, and they find config.json beside them:
+        // no hash in their names, no folder.
         entryFileNames: (chunk) =>
-          chunk.name === "widget" || chunk.name === "panel"
+          ["widget", "panel", "handover"].includes(chunk.name)
             ? "[name].js"
             : "assets/[name]-[hash].js",
       },
