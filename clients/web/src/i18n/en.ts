@@ -77,6 +77,7 @@ export const en = {
   panelNoTicket: "This ticket has no chat.",
   panelNoCredentials: "Waiting for the desk to sign you in…",
   panelEmbed: "Open this page from your desk: it is not configured to run in {origin}.",
+  panelJoined: "{names} has this ticket",
   panelEnded: "The ticket is solved and the room locked.",
   details: "Customer",
   verified: "Signed in: the identity was verified.",

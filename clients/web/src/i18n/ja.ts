@@ -77,6 +77,7 @@ export const texts: Texts = {
   panelNoTicket: "このチケットにはチャットがありません。",
   panelNoCredentials: "デスクからのログインを待っています…",
   panelEmbed: "デスクからこのページを開いてください。{origin} での表示は設定されていません。",
+  panelJoined: "{names} が担当しています",
   panelEnded: "チケットは解決済みで、ルームはロックされています。",
   details: "お客様",
   verified: "ログイン済み：本人確認されています。",

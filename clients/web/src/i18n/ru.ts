@@ -73,6 +73,7 @@ export const texts: Texts = {
   panelNoTicket: "У этого тикета нет чата.",
   panelNoCredentials: "Ждём входа из рабочего места…",
   panelEmbed: "Откройте эту страницу из рабочего места: она не настроена для {origin}.",
+  panelJoined: "Тикет ведёт {names}",
   panelEnded: "Тикет решён, комната закрыта.",
   details: "Клиент",
   verified: "Вход выполнен: личность подтверждена.",

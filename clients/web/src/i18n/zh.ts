@@ -72,6 +72,7 @@ export const texts: Texts = {
   panelNoTicket: "此工单没有聊天。",
   panelNoCredentials: "正在等待工作台为您登录…",
   panelEmbed: "请从工作台打开此页面：未配置在 {origin} 中运行。",
+  panelJoined: "{names} 正在受理此工单",
   panelEnded: "工单已解决，聊天室已锁定。",
   details: "客户",
   verified: "已登录：身份已验证。",
