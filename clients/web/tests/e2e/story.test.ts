@@ -61,10 +61,9 @@ describe.skipIf(!here)("from the form to the transcript", () => {
     await page.getByText("Alex Agent is with you").waitFor();
 
     await panel.getByRole("button", { name: "Hello! I am looking at your request." }).click();
-    await page
-      .getByText("Alex Agent is typing…")
-      .waitFor({ state: "attached" })
-      .catch(() => {});
+    await panel.getByRole("textbox", { name: "Write a message" }).press("End");
+    await panel.getByRole("textbox", { name: "Write a message" }).pressSequentially(" Dana");
+    await page.getByText("Alex Agent is typing…").waitFor();
     await panel.getByRole("button", { name: "Send" }).click();
     await hears(page, "Hello! I am looking at your request.");
     await page.getByLabel("Attach a file").last().setInputFiles({
