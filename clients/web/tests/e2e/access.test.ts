@@ -115,6 +115,23 @@ describe.skipIf(!here)("for everybody", () => {
     await accessible(page);
   });
 
+  test("the panel speaks the agent's language", async () => {
+    const page = await open("/panel.html", { locale: "ru-RU" });
+    await page.getByText("Откройте эту страницу из рабочего места").waitFor();
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe("ru-RU");
+  });
+
+  test("members only: who is not signed in is told before filling in a form", async () => {
+    const page = await open("/shop/members");
+    await page.getByRole("button", { name: "Chat with us" }).click();
+    await page.getByText("Please sign in first").waitFor();
+    expect(await page.getByLabel("Subject").count()).toBe(0);
+    await page.evaluate((token) => sessionStorage.setItem("login", token), stack.tokens.login);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByLabel("Subject").waitFor();
+    expect(await page.getByLabel("E-mail").count()).toBe(0);
+  });
+
   test("the panel opens in no frame but a configured one", async () => {
     const alone = await open("/panel.html");
     await alone.getByText("Open this page from your desk").waitFor();
