@@ -31,8 +31,16 @@ STATICCHECK := .tools/staticcheck-$(STATICCHECK_VERSION)
 REDOCLY := tools/openapi/node_modules/.bin/redocly
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
+
 SALESFORCE := clients/salesforce
 SALESFORCE_TOOLS := $(SALESFORCE)/node_modules/.package-lock.json
+WEB := clients/web
+WEB_TOOLS := $(WEB)/node_modules/.package-lock.json
+
+# The browser is the system's; CASEROOM_BROWSER names another. Where there is
+# none and no apt-get, the tests in it are skipped, loudly; CI does not skip.
+BROWSER := $(or $(CASEROOM_BROWSER),/usr/bin/chromium)
+
 NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 
 GO_FILES = find . -type d \( -name node_modules -o -name '.?*' \) -prune -o -name '*.go' -print
@@ -71,7 +79,7 @@ deploy: sam-build ## build and deploy (ENV=staging, ARGS=--guided)
 
 # Test. Each stage is a target: make test-unit.
 
-STAGES := tools format vet staticcheck unit template build openapi apex
+STAGES := tools format vet staticcheck unit template build openapi apex web
 
 .PHONY: test
 test: ## everything CI checks, with the time of each stage
@@ -90,7 +98,7 @@ test: ## everything CI checks, with the time of each stage
 	printf '\n== all stages\n%b   total %d s\n' "$$summary" $$(($$(date +%s) - begin))
 
 .PHONY: test-tools
-test-tools: sam $(STATICCHECK) $(REDOCLY) $(SALESFORCE_TOOLS) tests/node/node_modules/.package-lock.json tests/python/.venv/.installed
+test-tools: sam chromium $(STATICCHECK) $(REDOCLY) $(SALESFORCE_TOOLS) $(WEB_TOOLS) tests/node/node_modules/.package-lock.json tests/python/.venv/.installed
 	@go version && node --version && python3 --version && $(SAM) --version
 
 .PHONY: test-format
@@ -140,6 +148,18 @@ test-apex-package: $(SALESFORCE_TOOLS)
 test-apex-checks: $(SALESFORCE_TOOLS)
 	@cd $(SALESFORCE) && out=$$(npm run --silent test:checks 2>&1) || { echo "$$out"; exit 1; }; \
 	echo "$$out" | sed -n 's/^[^a-z]*\(pass [0-9]*\)$$/checks of the checks: \1/p'
+
+.PHONY: test-web
+test-web: web chromium
+	@cd $(WEB) && npm run --silent check && npm run --silent typecheck && npm test --silent && npm run --silent test:browser
+
+.PHONY: web
+web: $(WEB_TOOLS) ## build the web pages: clients/web/dist
+	@cd $(WEB) && npm run --silent build
+
+.PHONY: screenshots
+screenshots: web chromium ## take the guides' pictures again: docs/images
+	@cd $(WEB) && npm run --silent screenshots
 
 .PHONY: bench
 bench: export GOFLAGS := $(SMALL)
@@ -191,6 +211,17 @@ tests/python/.venv/.installed: tests/python/requirements.txt
 	@echo '*' > tests/python/.venv/.gitignore
 	tests/python/.venv/bin/pip install --quiet --disable-pip-version-check --no-input -r $<
 	@touch $@
+
+$(WEB_TOOLS): $(WEB)/package-lock.json
+	cd $(WEB) && $(NPM_CI)
+	@touch $@
+
+.PHONY: chromium
+chromium:
+	@if [ -x $(BROWSER) ]; then exit 0; fi; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "*** There is no browser at $(BROWSER): install chromium, or set CASEROOM_BROWSER."; fi
 
 .PHONY: FORCE
 FORCE:

@@ -28,6 +28,9 @@ func main() {
 		handler.FrameAncestor = base.Scheme + "://" + base.Host
 		handler.Verify = verifier(secrets.For[session.AppSecret](p.Secrets, env.ZendeskApp.Secret), base.Host)
 	}
+	if env.PanelURL != "" {
+		handler.Panel = boot.Value(upstream.ParseBaseURL(env.PanelURL, p.Local))
+	}
 	p.Serve(handler.Routes())
 }
 

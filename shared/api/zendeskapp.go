@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/url"
 	"time"
 
@@ -17,6 +18,9 @@ type ZendeskApp struct {
 	Agents *session.Agents
 	// Verify returns the Zendesk user id in the app's signed URL token.
 	Verify func(ctx context.Context, token string) (userID string, err error)
+	// Panel is the folder where the pages of clients/web are hosted; nil: they
+	// are not, and the page says so.
+	Panel *url.URL
 	// FrameAncestor is the only origin that may embed the panel: Zendesk's.
 	FrameAncestor string
 }
@@ -52,6 +56,14 @@ func (h *ZendeskApp) serve(r *Request) (any, error) {
 	return h.page(token, expires)
 }
 
+// The hosts of Tencent's Web SDK, in every region: its connections, and where
+// images and files of messages are kept.
+const (
+	tencentSockets = "wss://*.im.qcloud.com wss://*.my-imcloud.com wss://*.my-cpaas.com wss://*.im.tencent.cn https://*.im.qcloud.com https://*.my-imcloud.com"
+	tencentFiles   = "https://*.myqcloud.com https://*.my-imcloud.com https://*.im.qcloud.com"
+	zafSDK         = "https://static.zdassets.com"
+)
+
 // page carries the session as JSON text, which no script tag runs. The JSON
 // encoder writes <, > and & as escapes, so it cannot end the element.
 func (h *ZendeskApp) page(token string, expires time.Time) (any, error) {
@@ -59,17 +71,34 @@ func (h *ZendeskApp) page(token string, expires time.Time) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	const html = `<!doctype html>
+	body := "<p>You are signed in to the ticket chat. Its pages are not hosted yet: ask your administrator.</p>"
+	csp := "default-src 'none'; frame-ancestors " + h.FrameAncestor + "; base-uri 'none'; form-action 'none'"
+	if h.Panel != nil {
+		body = `<main id="caseroom-panel"></main>
+<script type="module" crossorigin src="` + html.EscapeString(h.Panel.JoinPath("panel.js").String()) + `"></script>`
+		csp = h.panelPolicy() + "; " + csp
+	}
+	const page = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>caseroom</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>caseroom</title></head>
 <body>
-<p>You are signed in to the ticket chat.</p>
 <script type="application/json" id="caseroom-session">%s</script>
+%s
 </body>
 </html>
 `
-	return Page{
-		HTML: fmt.Appendf(nil, html, data),
-		CSP:  "default-src 'none'; frame-ancestors " + h.FrameAncestor + "; base-uri 'none'; form-action 'none'",
-	}, nil
+	return Page{HTML: fmt.Appendf(nil, page, data, body), CSP: csp}, nil
+}
+
+// panelPolicy lets the page run the panel and nothing else, and lets the panel
+// reach this API and the chat: what somebody writes in a chat makes an agent's
+// browser ask no other host.
+func (h *ZendeskApp) panelPolicy() string {
+	panel := h.Panel.Scheme + "://" + h.Panel.Host
+	sockets, files := tencentSockets, tencentFiles
+	if h.Panel.Scheme == "http" { // on this machine, where the sandbox is the chat
+		sockets, files = "http://127.0.0.1:* http://localhost:*", "http://127.0.0.1:* http://localhost:*"
+	}
+	return "script-src " + panel + " " + zafSDK + "; connect-src 'self' " + panel + " " + sockets +
+		" " + tencentFiles + "; img-src data: blob: " + files
 }
