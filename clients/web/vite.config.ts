@@ -22,9 +22,12 @@ export default defineConfig({
       },
       preserveEntrySignatures: "exports-only",
       output: {
-        // A site names the widget in its script tag: no hash in that name.
+        // Other pages name these three, and they find config.json beside them:
+        // no hash in their names, no folder.
         entryFileNames: (chunk) =>
-          chunk.name === "widget" ? "widget.js" : "assets/[name]-[hash].js",
+          ["widget", "panel", "handover"].includes(chunk.name)
+            ? "[name].js"
+            : "assets/[name]-[hash].js",
       },
     },
   },

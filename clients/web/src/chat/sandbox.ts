@@ -64,11 +64,9 @@ export class SandboxChat extends Emitter implements Chat {
       userId: credentials.userId,
       userSig: credentials.userSig,
     });
-    const old = this.#session;
     this.#session = session;
     this.#userId = credentials.userId;
     this.#listen();
-    if (old) this.#quietly("/chat/logout", { session: old });
   }
 
   async rooms(): Promise<Room[]> {

@@ -1,0 +1,45 @@
+import type { Credentials } from "../chat/chat";
+
+/** A customer as the desk shows them. */
+export interface Customer {
+  name?: string;
+  email?: string;
+  /** The desk's own sign that nobody checked the address. */
+  unverified?: boolean;
+}
+
+export type DeskState =
+  /** Nobody has said yet who the agent is and which ticket is open. */
+  | { phase: "waiting" }
+  /** The page runs where it is not meant to. */
+  | { phase: "stranger"; origin: string }
+  | { phase: "noTicket" }
+  | { phase: "ticket"; groupId: string; ticketId: string; customer?: Customer };
+
+/** The desk around the panel: who the agent is, and which ticket they look at. */
+export interface Desk {
+  readonly state: DeskState;
+  subscribe(listener: () => void): () => void;
+  /** A credential of the agent. */
+  renew(): Promise<Credentials>;
+  /** Hears of credentials that come unasked. */
+  onCredentials(listener: (c: Credentials) => void): void;
+  /** How many messages of others the agent has not seen. */
+  unread(count: number): void;
+}
+
+/** What the desks have in common. */
+export abstract class BaseDesk {
+  state: DeskState = { phase: "waiting" };
+  readonly #listeners = new Set<() => void>();
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  protected set(state: DeskState): void {
+    this.state = state;
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,54 @@
+import { render } from "preact";
+import { Api } from "../api/api";
+import { loadLocale, pageLanguages } from "../i18n/i18n";
+import { adopt } from "../ui/adopt";
+import { adoptChatStyles } from "../ui/conversation";
+import theme from "../ui/theme.css?inline";
+import { Panel } from "./app";
+import { loadPageConfig, readJson } from "./config";
+import { FramedDesk } from "./framed";
+import panel from "./panel.css?inline";
+import { type AppSession, loadZaf, ZendeskDesk } from "./zendesk";
+
+const root = document.getElementById("caseroom-panel") ?? document.body;
+root.classList.add("cr-root");
+adopt(document, theme);
+adoptChatStyles(document);
+adopt(document, panel);
+
+const locale = await loadLocale(pageLanguages(), {}, undefined);
+document.documentElement.lang = locale.lang;
+document.documentElement.dir = locale.dir;
+document.title = locale.t("panelTitle");
+
+async function start(): Promise<void> {
+  const config = await loadPageConfig(import.meta.env.DEV ? document.baseURI : import.meta.url);
+  const session = readJson("caseroom-session") as AppSession | undefined;
+  const desk = session
+    ? new ZendeskDesk(session, new Api(config.api ?? location.origin), await loadZaf(config.zaf))
+    : new FramedDesk(config.parents);
+  render(
+    <Panel
+      desk={desk}
+      chat={config.chat}
+      locale={locale}
+      {...(config.quickReplies ? { quickReplies: config.quickReplies } : {})}
+    />,
+    root,
+  );
+}
+
+start().catch((err: unknown) => {
+  console.error(err);
+  root.replaceChildren();
+  const p = document.createElement("p");
+  p.className = "cr-notice";
+  p.setAttribute("role", "alert");
+  p.textContent = locale.t("blocked");
+  const again = document.createElement("button");
+  again.type = "button";
+  again.className = "cr-button";
+  again.textContent = locale.t("retry");
+  again.onclick = () => location.reload();
+  root.append(p, again);
+});

@@ -1,0 +1,90 @@
+import { type Api, asChatError } from "../api/api";
+import { ChatError, type Credentials } from "../chat/chat";
+import { BaseDesk, type Desk } from "./desk";
+
+/** The parts of Zendesk's app framework that are used. */
+export interface ZafClient {
+  get(paths: string[]): Promise<Record<string, unknown>>;
+  on(event: string, handler: () => void): void;
+  invoke(what: string, ...args: unknown[]): Promise<unknown>;
+}
+
+/** The session that the page of POST /zendesk/app carries. */
+export interface AppSession {
+  sessionToken: string;
+  expiresAt: string;
+}
+
+const paths = ["ticket.id", "ticket.externalId", "ticket.tags", "ticket.requester"];
+
+/** The desk is Zendesk's agent workspace: the panel runs in a ticket's sidebar. */
+export class ZendeskDesk extends BaseDesk implements Desk {
+  readonly #session: AppSession;
+  readonly #api: Api;
+
+  constructor(session: AppSession, api: Api, client: ZafClient) {
+    super();
+    this.#session = session;
+    this.#api = api;
+    const look = () => void this.#look(client);
+    for (const event of ["app.activated", "ticket.tags.changed", "ticket.requester.id.changed"]) {
+      client.on(event, look);
+    }
+    void client.invoke("resize", { width: "100%", height: "560px" }).catch(() => {});
+    look();
+  }
+
+  async renew(): Promise<Credentials> {
+    if (Date.parse(this.#session.expiresAt) <= Date.now()) throw new ChatError("refused");
+    try {
+      return await this.#api.userSig({ bearer: this.#session.sessionToken });
+    } catch (err) {
+      throw asChatError(err);
+    }
+  }
+
+  onCredentials(): void {}
+
+  unread(): void {}
+
+  async #look(client: ZafClient): Promise<void> {
+    const got = await client.get(paths).catch(() => ({}) as Record<string, unknown>);
+    const id = got["ticket.id"];
+    const external = got["ticket.externalId"];
+    // Tickets of other channels have no room.
+    const ours = typeof external !== "string" || external.startsWith("caseroom:");
+    if (!id || !ours) {
+      this.set({ phase: "noTicket" });
+      return;
+    }
+    const tags = got["ticket.tags"];
+    const requester = got["ticket.requester"] as { name?: string; email?: string } | undefined;
+    this.set({
+      phase: "ticket",
+      groupId: `ZENDESK#${id}`,
+      ticketId: String(id),
+      customer: {
+        ...(requester?.name ? { name: requester.name } : {}),
+        ...(requester?.email ? { email: requester.email } : {}),
+        ...(Array.isArray(tags) && tags.includes("caseroom_unverified")
+          ? { unverified: true }
+          : {}),
+      },
+    });
+  }
+}
+
+/** Loads Zendesk's script; its client exists only inside Zendesk. */
+export async function loadZaf(src: string): Promise<ZafClient> {
+  await new Promise<void>((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = src;
+    script.onload = () => resolve();
+    script.onerror = () => reject(new ChatError("blocked"));
+    document.head.append(script);
+  });
+  const zaf = (globalThis as { ZAFClient?: { init(): ZafClient | false } }).ZAFClient;
+  const client = zaf?.init();
+  if (!client) throw new ChatError("refused");
+  return client;
+}

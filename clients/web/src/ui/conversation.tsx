@@ -1,0 +1,154 @@
+import chatscope from "@chatscope/chat-ui-kit-styles/dist/default/styles.min.css?inline";
+import { useEffect, useState } from "preact/hooks";
+import type { ChatErrorCode } from "../chat/chat";
+import { type RoomState, RoomStore } from "../chat/room";
+import type { Session } from "../chat/session";
+import type { Locale, Texts } from "../i18n/i18n";
+import { adopt } from "./adopt";
+import chat from "./chat.css?inline";
+import { ChatView } from "./chatview";
+import { useStore } from "./store";
+
+export { loadChat } from "../chat/load";
+export { Session } from "../chat/session";
+
+/** Gives a document or shadow root the styles of {@link Conversation}. */
+export function adoptChatStyles(root: Document | ShadowRoot): void {
+  adopt(root, chatscope);
+  adopt(root, chat);
+}
+
+export interface ConversationProps {
+  session: Session;
+  groupId: string;
+  locale: Locale;
+  viewer: "customer" | "agent";
+  quickReplies?: string[];
+  /** Hears of every change of the room. */
+  onRoom?: (state: RoomState, store: RoomStore) => void;
+  /** What to show when this person is not in the room. */
+  left: preact.ComponentChildren;
+}
+
+const errorTexts: Partial<Record<ChatErrorCode, keyof Texts>> = {
+  offline: "offlineChat",
+  blocked: "blocked",
+  refused: "refused",
+  expired: "refused",
+  busy: "busy",
+};
+
+/** A conversation with everything that can be between a person and their room. */
+export function Conversation(props: ConversationProps) {
+  const { session, groupId, locale, onRoom } = props;
+  const { t } = locale;
+  const state = useStore(session);
+  const chat = state.phase === "open" ? state.chat : undefined;
+  const [store, setStore] = useState<RoomStore>();
+
+  useEffect(() => {
+    if (!chat) return;
+    const room = new RoomStore(chat, groupId, session.userId);
+    const tell = () => onRoom?.(room.state, room);
+    const off = room.subscribe(tell);
+    setStore(room);
+    void room.open();
+    return () => {
+      off();
+      room.close();
+    };
+  }, [chat, groupId, session, onRoom]);
+
+  if (state.phase === "starting") return <Center>{t("connecting")}</Center>;
+  if (state.phase === "failed") {
+    return (
+      <Center alert>
+        <p>{t(errorTexts[state.error.code] ?? "unknown")}</p>
+        <Again at={state.retryAt} locale={locale} retry={() => void session.retry()} />
+      </Center>
+    );
+  }
+  if (state.connection === "kicked") {
+    return (
+      <Center alert>
+        <p>{t("kicked")}</p>
+        <button type="button" class="cr-button cr-primary" onClick={() => void session.retry()}>
+          {t("useHere")}
+        </button>
+      </Center>
+    );
+  }
+  return (
+    <div class="cr-chat">
+      {state.connection !== "online" && (
+        <p class="cr-notice" role="status">
+          {t(state.connection === "offline" ? "offline" : "connecting")}
+        </p>
+      )}
+      {store && store.groupId === groupId && <InRoom {...props} store={store} />}
+    </div>
+  );
+}
+
+function InRoom({
+  store,
+  locale,
+  viewer,
+  quickReplies,
+  left,
+}: ConversationProps & { store: RoomStore }) {
+  const s = useStore(store);
+  if (s.phase === "left") return <Center>{left}</Center>;
+  if (s.phase === "failed") {
+    return (
+      <Center alert>
+        <p>{locale.t(errorTexts[s.error?.code ?? "unknown"] ?? "unknown")}</p>
+        <button type="button" class="cr-button" onClick={() => void store.open()}>
+          {locale.t("retry")}
+        </button>
+      </Center>
+    );
+  }
+  return (
+    <ChatView
+      store={store}
+      locale={locale}
+      viewer={viewer}
+      {...(quickReplies ? { quickReplies } : {})}
+    />
+  );
+}
+
+export function Center({
+  children,
+  alert,
+}: {
+  children: preact.ComponentChildren;
+  alert?: boolean;
+}) {
+  return (
+    <div class="cr-center" role={alert ? "alert" : "status"}>
+      {children}
+    </div>
+  );
+}
+
+/** Says when it tries again, and lets nobody wait who does not want to. */
+export function Again({ at, locale, retry }: { at: number; locale: Locale; retry: () => void }) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    setNow(Date.now());
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, [at]);
+  const seconds = Math.max(0, Math.ceil((at - now) / 1000));
+  return (
+    <>
+      {/* A count-down that is read aloud every second helps nobody. */}
+      <p aria-live="off">{seconds > 0 ? locale.t("retryIn", { seconds }) : ""}</p>
+      <button type="button" class="cr-button" onClick={retry}>
+        {locale.t("retry")}
+      </button>
+    </>
+  );
+}

@@ -1,0 +1,78 @@
+import type { CaseInfo } from "../api/api";
+
+/** The request that is open, as the browser remembers it. It holds no UserSig. */
+export interface OpenTicket {
+  groupId: string;
+  ticketId: string;
+  userId: string;
+}
+
+/** What the browser remembers between pages and tabs. */
+export interface Memory {
+  ticket?: OpenTicket;
+  /** A request that has not been answered yet, with the key of all its tries. */
+  pending?: { key: string; caseInfo: CaseInfo };
+  /** Proves that a later visit is the same guest. */
+  guestToken?: string;
+  /** Whether the chat was open. */
+  open?: boolean;
+}
+
+/** The browser's memory for one API. Without storage it lasts as long as the page. */
+export class Remembered {
+  readonly #key: string;
+  readonly #storage: Storage | undefined;
+  #here: Memory = {};
+
+  constructor(api: string, storage: Storage | undefined = available()) {
+    this.#key = `caseroom:${api}`;
+    this.#storage = storage;
+    this.#here = this.#read();
+  }
+
+  get(): Memory {
+    if (this.#storage) this.#here = this.#read();
+    return this.#here;
+  }
+
+  set(change: { [K in keyof Memory]?: Memory[K] | undefined }): void {
+    const next = { ...this.get(), ...change };
+    for (const k of Object.keys(next) as (keyof Memory)[]) {
+      if (next[k] === undefined) delete next[k];
+    }
+    this.#here = next as Memory;
+    try {
+      this.#storage?.setItem(this.#key, JSON.stringify(next));
+    } catch {
+      // Full or forbidden: then it lasts as long as the page.
+    }
+  }
+
+  /** Hears of what another tab remembers. */
+  onOther(listener: () => void): () => void {
+    const heard = (e: StorageEvent) => {
+      if (e.key === this.#key || e.key === null) listener();
+    };
+    globalThis.addEventListener?.("storage", heard);
+    return () => globalThis.removeEventListener?.("storage", heard);
+  }
+
+  #read(): Memory {
+    try {
+      const text = this.#storage?.getItem(this.#key);
+      if (!text) return {};
+      const m = JSON.parse(text) as Memory;
+      return m && typeof m === "object" ? m : {};
+    } catch {
+      return {};
+    }
+  }
+}
+
+function available(): Storage | undefined {
+  try {
+    return globalThis.localStorage;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,210 @@
+import { type Api, ApiError, asChatError, type CaseInfo, type Proof } from "../api/api";
+import { ChatError, type Credentials } from "../chat/chat";
+import { uuidv7 } from "../chat/ids";
+import type { OpenTicket, Remembered } from "./memory";
+
+export interface ModelOptions {
+  api: Api;
+  memory: Remembered;
+  desk?: "zendesk" | "salesforce";
+  /** The login token of who is signed in; empty or undefined when nobody is. */
+  getToken?: () => string | undefined | Promise<string | undefined>;
+  /** The API reads the login's cookie. */
+  cookie?: boolean;
+  /** Whether somebody who is not signed in may ask. */
+  guests: boolean;
+  newKey?: () => string;
+  now?: () => number;
+}
+
+export type WidgetState =
+  | { view: "form"; problem?: Problem; draft?: CaseInfo }
+  /** The request is on its way; `retryAt` when it waits for its next try. */
+  | { view: "creating"; problem?: Problem; retryAt?: number }
+  | { view: "chat"; ticket: OpenTicket; credentials?: Credentials };
+
+export type Problem =
+  | { kind: "signIn" }
+  | { kind: "offline" }
+  | { kind: "busy" }
+  | { kind: "room"; ticketId: string }
+  | { kind: "invalid"; detail: string }
+  | { kind: "failed" };
+
+const waits = [1, 2, 5, 10, 30, 60];
+
+/**
+ * WidgetModel takes a customer from a request to its room. A request keeps one
+ * idempotency key from its first try until it has an answer, over reloads and
+ * lost connections, so it never becomes two tickets.
+ */
+export class WidgetModel {
+  state: WidgetState = { view: "form" };
+  readonly #o: ModelOptions;
+  readonly #now: () => number;
+  readonly #listeners = new Set<() => void>();
+  readonly #off: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #tries = 0;
+  #busy = false;
+
+  constructor(o: ModelOptions) {
+    this.#o = o;
+    this.#now = o.now ?? Date.now;
+    this.#off = o.memory.onOther(() => this.#resume());
+    globalThis.addEventListener?.("online", this.#nudge);
+    this.#resume();
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Opens a ticket. */
+  async submit(caseInfo: CaseInfo): Promise<void> {
+    const key = (this.#o.newKey ?? uuidv7)();
+    this.#o.memory.set({ pending: { key, caseInfo } });
+    this.#tries = 0;
+    await this.retry();
+  }
+
+  /** Tries again now what waits. */
+  async retry(): Promise<void> {
+    const pending = this.#o.memory.get().pending;
+    if (!pending || this.#busy) return;
+    clearTimeout(this.#timer);
+    this.#busy = true;
+    this.#set({ view: "creating" });
+    try {
+      await this.#create(pending.key, pending.caseInfo);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** A credential for the chat, for as long as it is needed. */
+  renew = async (): Promise<Credentials> => {
+    try {
+      const proof = await this.#proof();
+      if ("nobody" in proof) throw new ChatError("refused");
+      const credentials = await this.#o.api.userSig(proof);
+      const ticket = this.#o.memory.get().ticket;
+      if (ticket && ticket.userId !== credentials.userId) {
+        // Somebody else is signed in now: this ticket is not theirs.
+        this.another();
+        throw new ChatError("not_member");
+      }
+      return credentials;
+    } catch (err) {
+      throw asChatError(err);
+    }
+  };
+
+  /** Leaves the ticket for a new request. */
+  another(): void {
+    clearTimeout(this.#timer);
+    this.#o.memory.set({ ticket: undefined, pending: undefined });
+    this.#set({ view: "form" });
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#off();
+    globalThis.removeEventListener?.("online", this.#nudge);
+  }
+
+  #resume(): void {
+    const { ticket, pending } = this.#o.memory.get();
+    if (ticket) {
+      if (this.state.view === "chat" && this.state.ticket.groupId === ticket.groupId) return;
+      clearTimeout(this.#timer);
+      this.#set({ view: "chat", ticket });
+    } else if (pending) {
+      if (this.state.view !== "creating") void this.retry();
+    } else if (this.state.view === "chat") {
+      this.#set({ view: "form" });
+    }
+  }
+
+  async #create(key: string, caseInfo: CaseInfo): Promise<void> {
+    try {
+      const proof = await this.#proof();
+      const guest = !("cookie" in proof) && !this.#login(proof);
+      if (guest && !this.#o.guests) {
+        this.#set({ view: "form", problem: { kind: "signIn" }, draft: caseInfo });
+        this.#o.memory.set({ pending: undefined });
+        return;
+      }
+      const desk = this.#o.desk;
+      const t = await this.#o.api.createTicket(
+        { guest, proof, key, ...(desk ? { desk } : {}) },
+        caseInfo,
+      );
+      const ticket = { groupId: t.groupId, ticketId: t.ticketId, userId: t.userId };
+      this.#o.memory.set({
+        ticket,
+        pending: undefined,
+        ...(t.guestToken ? { guestToken: t.guestToken } : {}),
+      });
+      const { userId, userSig, sdkAppId, expiresAt } = t;
+      this.#set({ view: "chat", ticket, credentials: { userId, userSig, sdkAppId, expiresAt } });
+    } catch (err) {
+      this.#failed(err instanceof ApiError ? err : new ApiError(500, "internal", "", 0), caseInfo);
+    }
+  }
+
+  #failed(err: ApiError, caseInfo: CaseInfo): void {
+    const { guestToken } = this.#o.memory.get();
+    if (err.status === 401 && guestToken) {
+      // It ran out, or guests were switched off and on: a new guest, then.
+      this.#o.memory.set({ guestToken: undefined });
+      this.#wait({ kind: "busy" }, 0);
+      return;
+    }
+    if (err.temporary) {
+      const problem: Problem = err.ticketId
+        ? { kind: "room", ticketId: err.ticketId }
+        : { kind: err.status === 0 ? "offline" : "busy" };
+      const wait = waits[Math.min(this.#tries++, waits.length - 1)] as number;
+      this.#wait(problem, Math.min(Math.max(err.retryAfter, wait), 300));
+      return;
+    }
+    this.#o.memory.set({ pending: undefined });
+    const problem: Problem =
+      err.status === 401 || err.status === 403
+        ? { kind: "signIn" }
+        : err.status === 404 || err.status === 409
+          ? { kind: "failed" }
+          : { kind: "invalid", detail: err.detail };
+    this.#set({ view: "form", problem, draft: caseInfo });
+  }
+
+  #wait(problem: Problem, seconds: number): void {
+    this.#set({ view: "creating", problem, retryAt: this.#now() + seconds * 1000 });
+    this.#timer = setTimeout(() => void this.retry(), seconds * 1000);
+  }
+
+  #token = "";
+
+  async #proof(): Promise<Proof> {
+    if (this.#o.cookie) return { cookie: true };
+    this.#token = (await this.#o.getToken?.()) ?? "";
+    if (this.#token) return { bearer: this.#token };
+    const { guestToken } = this.#o.memory.get();
+    return guestToken ? { bearer: guestToken } : { nobody: true };
+  }
+
+  #login(proof: Proof): boolean {
+    return "bearer" in proof && proof.bearer === this.#token;
+  }
+
+  #nudge = (): void => {
+    if (this.state.view === "creating") void this.retry();
+  };
+
+  #set(state: WidgetState): void {
+    this.state = state;
+    for (const listener of this.#listeners) listener();
+  }
+}
