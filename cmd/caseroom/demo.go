@@ -63,6 +63,7 @@ type demoPerson struct {
 
 type demoDesk struct {
 	Agents []demoPerson `json:"agents"`
+	Own    string       `json:"own"`    // caseroom's own user
 	Key    string       `json:"key"`    // the desk's bearer key
 	Events string       `json:"events"` // the bearer that says that a ticket changed
 }
@@ -122,7 +123,7 @@ func (d *demo) learn(r readiness, f sandbox.Fixtures, now time.Time) error {
 	}
 	names := [2]string{"Alex Agent", "Billie Agent"}
 	if r.Rooms.Zendesk != "" {
-		k.Zendesk = &demoDesk{Key: f.DeskKeyZendesk, Events: f.Zendesk.EventsBearer}
+		k.Zendesk = &demoDesk{Own: strconv.FormatInt(f.Zendesk.OwnUserID, 10), Key: f.DeskKeyZendesk, Events: f.Zendesk.EventsBearer}
 		for i, id := range f.Zendesk.AgentIDs {
 			agent := strconv.FormatInt(id, 10)
 			token, err := appToken(f, d.sandbox, agent, now)
@@ -133,7 +134,7 @@ func (d *demo) learn(r readiness, f sandbox.Fixtures, now time.Time) error {
 		}
 	}
 	if r.Rooms.Salesforce != "" {
-		k.Salesforce = &demoDesk{Key: f.DeskKeySalesforce, Events: f.DeskKeySalesforce}
+		k.Salesforce = &demoDesk{Own: f.Salesforce.OwnUserID, Key: f.DeskKeySalesforce, Events: f.DeskKeySalesforce}
 		for i, id := range f.Salesforce.AgentIDs {
 			k.Salesforce.Agents = append(k.Salesforce.Agents, demoPerson{ID: id, Name: names[i]})
 		}
@@ -169,7 +170,11 @@ func (d *demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			d.knowledge(w, r)
 			return
 		case r.URL.Path == "/config.json":
-			writeJSON(w, map[string]any{"api": "", "chat": map[string]string{"kind": "sandbox", "url": d.sandbox}})
+			writeJSON(w, map[string]any{
+				"chat":    map[string]string{"kind": "sandbox", "url": d.sandbox},
+				"parents": []string{"http://" + r.Host},
+				"zaf":     d.sandbox + "/zendesk/zaf_sdk.min.js",
+			})
 			return
 		case strings.HasPrefix(r.URL.Path, "/demo/"):
 			d.page(w, r, d.files, strings.TrimPrefix(r.URL.Path, "/demo/"))

@@ -284,6 +284,7 @@ func localParameters(sandboxURL, gatewayURL string, given []string) (map[string]
 		"LoginIssuer":       loginIssuer,
 		"LoginAudience":     loginAudience,
 		"Guests":            "on",
+		"PanelUrl":          gatewayURL,
 		// Pages of the usual development servers may call the API.
 		"AllowedOrigins": gatewayURL + ",http://localhost:3000,http://localhost:5173,http://localhost:8080",
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/url"
 	"time"
 
@@ -17,8 +18,10 @@ type ZendeskApp struct {
 	Agents *session.Agents
 	// Verify returns the Zendesk user id in the app's signed URL token.
 	Verify func(ctx context.Context, token string) (userID string, err error)
-	// FrameAncestor is the only origin that may embed the panel: Zendesk's.
-	FrameAncestor string
+	// Zendesk is the desk's base URL; only its pages may embed the panel.
+	Zendesk *url.URL
+	// Panel is where the built pages are; nil if they are not hosted.
+	Panel *url.URL
 }
 
 // Routes returns the function's routes.
@@ -52,24 +55,49 @@ func (h *ZendeskApp) serve(r *Request) (any, error) {
 	return h.page(token, expires)
 }
 
+// zafOrigin is where Zendesk's app framework script comes from.
+const zafOrigin = "https://static.zdassets.com"
+
+// chatHosts are what Tencent's Web SDK connects to, in every region, and where
+// its files are.
+const chatHosts = "https://*.im.qcloud.com wss://*.im.qcloud.com https://*.my-imcloud.com wss://*.my-imcloud.com " +
+	"https://*.tim.qq.com wss://*.tim.qq.com https://*.imrich.qcloud.com https://*.myqcloud.com"
+
 // page carries the session as JSON text, which no script tag runs. The JSON
-// encoder writes <, > and & as escapes, so it cannot end the element.
+// encoder writes <, > and & as escapes, so it cannot end the element. The
+// panel's script is the hosted one.
 func (h *ZendeskApp) page(token string, expires time.Time) (any, error) {
 	data, err := json.Marshal(map[string]any{"sessionToken": token, "expiresAt": expires.UTC().Truncate(time.Second)})
 	if err != nil {
 		return nil, err
 	}
-	const html = `<!doctype html>
+	const page = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>caseroom</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>caseroom</title></head>
 <body>
-<p>You are signed in to the ticket chat.</p>
+%s
 <script type="application/json" id="caseroom-session">%s</script>
 </body>
 </html>
 `
-	return Page{
-		HTML: fmt.Appendf(nil, html, data),
-		CSP:  "default-src 'none'; frame-ancestors " + h.FrameAncestor + "; base-uri 'none'; form-action 'none'",
-	}, nil
+	desk := origin(h.Zendesk)
+	zaf, ancestors, hosts := zafOrigin, desk, chatHosts
+	if h.Zendesk.Scheme == "http" {
+		// A desk on this machine: its pages, the chat and the app framework are
+		// on this machine too, each on a port of its own.
+		local := "http://" + h.Zendesk.Hostname() + ":*"
+		zaf, ancestors, hosts = desk, local, local
+	}
+	csp := "default-src 'none'; frame-ancestors " + ancestors + "; base-uri 'none'; form-action 'none'"
+	if h.Panel == nil {
+		return Page{HTML: fmt.Appendf(nil, page, "<p>You are signed in to the ticket chat.</p>", data), CSP: csp}, nil
+	}
+	panel := origin(h.Panel)
+	script := html.EscapeString(h.Panel.JoinPath("panel.js").String())
+	body := `<main id="caseroom-panel"></main>` + "\n" + `<script type="module" src="` + script + `"></script>`
+	csp += "; script-src " + panel + " " + zaf + "; style-src " + panel + " 'unsafe-inline'; font-src " + panel + " data:" +
+		"; img-src " + panel + " data: blob: https: " + hosts + "; connect-src 'self' " + panel + " " + hosts
+	return Page{HTML: fmt.Appendf(nil, page, body, data), CSP: csp}, nil
 }
+
+func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }

@@ -48,6 +48,9 @@ type ZendeskAdmin struct {
 // ZendeskApp is the sidebar app: its public key and its sessions' secrets.
 type ZendeskApp struct {
 	Secret string `env:"ZENDESK_APP_SECRET" envDefault:"caseroom/zendesk-app" check:"secret"`
+	// PanelURL is where the built pages are, the panel among them; "" if they
+	// are not hosted.
+	PanelURL string `env:"PANEL_URL" check:"url"`
 }
 
 // ZendeskEvents is what proves that an event comes from Zendesk.

@@ -1,22 +1,11 @@
 // The page at the local run's root: everybody who has a part in a ticket, side
 // by side, over the sandbox. It acts through the same doors as the desks, the
 // customers and the tests do; what it shows is read back from the sandbox.
+import { h } from "./element.js";
 import { plainCustomer, plainAgent } from "./plain.js";
 import { ZafHost } from "./zafhost.js";
 
 const $ = (id) => document.getElementById(id);
-
-/** Makes an element: h("button", {type: "button", onclick}, "Text"). */
-export function h(tag, props = {}, ...children) {
-  const el = document.createElement(tag);
-  for (const [k, v] of Object.entries(props)) {
-    if (k.startsWith("on")) el.addEventListener(k.slice(2), v);
-    else if (v === true) el.setAttribute(k, "");
-    else if (v !== false && v !== undefined) el.setAttribute(k, v);
-  }
-  el.append(...children.filter((c) => c !== undefined && c !== null && c !== false));
-  return el;
-}
 
 let toastTimer;
 function complain(text) {
@@ -129,6 +118,8 @@ function tickets(desk) {
           closed: t.status === "closed",
           merged: t.merged_into ? `#${t.merged_into}` : "",
           tags: t.tags,
+          externalId: t.external_id ?? null,
+          requester: state.zendesk.users.find((u) => u.id === t.requester_id),
           notes: t.comments.map((c) => ({ text: c.body, public: c.public })),
         }))
       : state.salesforce.cases.map((c) => ({
@@ -493,19 +484,23 @@ function openInZendesk(pane, agent, ticket) {
 
 /** Does what the component in Salesforce's utility bar does around the panel. */
 function openInSalesforce(pane, agent, ticket) {
-  const frame = h("iframe", { src: "/panel.html?host=salesforce", title: "The agent's panel in Salesforce" });
-  pane.replaceChildren(frame);
-  const sign = () =>
-    call("POST", "/salesforce/usersig", { userId: agent.id }, { Authorization: `Bearer ${config.salesforce.key}` });
-  const hear = async (e) => {
-    if (e.source !== frame.contentWindow || e.origin !== location.origin) return;
-    void answerPanel(e.data, (m) => frame.contentWindow?.postMessage(m, location.origin), { sign, ticket, agent });
+  const frame = h("iframe", { src: "/panel.html", title: "The agent's panel in Salesforce" });
+  const hear = async ({ source, origin, data }) => {
+    if (source !== frame.contentWindow || origin !== location.origin) return;
+    if (data?.type !== "caseroom:ready" && data?.type !== "caseroom:renew") return;
+    try {
+      const credentials = await call("POST", "/salesforce/usersig", { userId: agent.id }, { Authorization: `Bearer ${config.salesforce.key}` });
+      const row = state.salesforce.cases.find((c) => c.id === ticket);
+      const customer = { name: row?.suppliedName, email: row?.suppliedEmail, unverified: true };
+      source.postMessage({ type: "caseroom:credentials", ...credentials, groupId: ticket, ticketId: row?.caseNumber, customer }, origin);
+    } catch (err) {
+      complain(err.message);
+    }
   };
   addEventListener("message", hear);
   zaf = { close: () => removeEventListener("message", hear) };
+  pane.replaceChildren(frame);
 }
-
-async function answerPanel() {}
 
 // What is chosen.
 
