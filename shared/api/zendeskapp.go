@@ -18,10 +18,11 @@ type ZendeskApp struct {
 	Agents *session.Agents
 	// Verify returns the Zendesk user id in the app's signed URL token.
 	Verify func(ctx context.Context, token string) (userID string, err error)
-	// Zendesk is the desk's base URL; only its pages may embed the panel.
-	Zendesk *url.URL
-	// Panel is where the built pages are; nil if they are not hosted.
+	// Panel is the folder where the pages of clients/web are hosted; nil: they
+	// are not, and the page says so.
 	Panel *url.URL
+	// Zendesk is the desk's base URL: only its pages may embed the panel.
+	Zendesk *url.URL
 }
 
 // Routes returns the function's routes.
@@ -55,49 +56,61 @@ func (h *ZendeskApp) serve(r *Request) (any, error) {
 	return h.page(token, expires)
 }
 
-// zafOrigin is where Zendesk's app framework script comes from.
-const zafOrigin = "https://static.zdassets.com"
-
-// chatHosts are what Tencent's Web SDK connects to, in every region, and where
-// its files are.
-const chatHosts = "https://*.im.qcloud.com wss://*.im.qcloud.com https://*.my-imcloud.com wss://*.my-imcloud.com " +
-	"https://*.tim.qq.com wss://*.tim.qq.com https://*.imrich.qcloud.com https://*.myqcloud.com"
+// The hosts of Tencent's Web SDK, in every region: its connections, and where
+// images and files of messages are kept.
+const (
+	tencentSockets = "wss://*.im.qcloud.com wss://*.my-imcloud.com wss://*.my-cpaas.com wss://*.im.tencent.cn https://*.im.qcloud.com https://*.my-imcloud.com"
+	tencentFiles   = "https://*.myqcloud.com https://*.my-imcloud.com https://*.im.qcloud.com"
+	zafSDK         = "https://static.zdassets.com"
+	thisMachine    = "http://127.0.0.1:* http://localhost:*"
+)
 
 // page carries the session as JSON text, which no script tag runs. The JSON
-// encoder writes <, > and & as escapes, so it cannot end the element. The
-// panel's script is the hosted one.
+// encoder writes <, > and & as escapes, so it cannot end the element.
 func (h *ZendeskApp) page(token string, expires time.Time) (any, error) {
 	data, err := json.Marshal(map[string]any{"sessionToken": token, "expiresAt": expires.UTC().Truncate(time.Second)})
 	if err != nil {
 		return nil, err
 	}
+	body := "<p>You are signed in to the ticket chat. Its pages are not hosted yet: ask your administrator.</p>"
+	ancestors := h.Zendesk.Scheme + "://" + h.Zendesk.Host
+	if h.local() {
+		ancestors = thisMachine
+	}
+	csp := "default-src 'none'; frame-ancestors " + ancestors + "; base-uri 'none'; form-action 'none'"
+	if h.Panel != nil {
+		body = `<main id="caseroom-panel"></main>
+<script type="module" crossorigin src="` + html.EscapeString(h.Panel.JoinPath("panel.js").String()) + `"></script>`
+		csp = h.panelPolicy() + "; " + csp
+	}
 	const page = `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>caseroom</title></head>
 <body>
-%s
 <script type="application/json" id="caseroom-session">%s</script>
+%s
 </body>
 </html>
 `
-	desk := origin(h.Zendesk)
-	zaf, ancestors, hosts := zafOrigin, desk, chatHosts
-	if h.Zendesk.Scheme == "http" {
-		// A desk on this machine: its pages, the chat and the app framework are
-		// on this machine too, each on a port of its own.
-		local := "http://" + h.Zendesk.Hostname() + ":*"
-		zaf, ancestors, hosts = desk, local, local
-	}
-	csp := "default-src 'none'; frame-ancestors " + ancestors + "; base-uri 'none'; form-action 'none'"
-	if h.Panel == nil {
-		return Page{HTML: fmt.Appendf(nil, page, "<p>You are signed in to the ticket chat.</p>", data), CSP: csp}, nil
-	}
-	panel := origin(h.Panel)
-	script := html.EscapeString(h.Panel.JoinPath("panel.js").String())
-	body := `<main id="caseroom-panel"></main>` + "\n" + `<script type="module" src="` + script + `"></script>`
-	csp += "; script-src " + panel + " " + zaf + "; style-src " + panel + " 'unsafe-inline'; font-src " + panel + " data:" +
-		"; img-src " + panel + " data: blob: https: " + hosts + "; connect-src 'self' " + panel + " " + hosts
-	return Page{HTML: fmt.Appendf(nil, page, body, data), CSP: csp}, nil
+	return Page{HTML: fmt.Appendf(nil, page, data, body), CSP: csp}, nil
 }
 
-func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
+// local reports whether the desk is a stand-in on this machine. Its pages, and
+// its app framework, are then on this machine too, on whatever port.
+func (h *ZendeskApp) local() bool { return h.Zendesk.Scheme == "http" }
+
+// panelPolicy lets the page run the panel and nothing else, and lets the panel
+// reach this API and the chat: what somebody writes in a chat makes an agent's
+// browser ask no other host.
+func (h *ZendeskApp) panelPolicy() string {
+	panel := h.Panel.Scheme + "://" + h.Panel.Host
+	sockets, files, zaf := tencentSockets, tencentFiles, zafSDK
+	if h.Panel.Scheme == "http" { // on this machine, where the sandbox is the chat
+		sockets, files = thisMachine, thisMachine
+	}
+	if h.local() {
+		zaf += " " + h.Zendesk.Scheme + "://" + h.Zendesk.Host
+	}
+	return "script-src " + panel + " " + zaf + "; connect-src 'self' " + panel + " " + sockets +
+		" " + tencentFiles + "; img-src data: blob: " + files
+}

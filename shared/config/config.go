@@ -45,12 +45,11 @@ type ZendeskAdmin struct {
 	Secret string `env:"ZENDESK_ADMIN_SECRET" check:"secret"`
 }
 
-// ZendeskApp is the sidebar app: its public key and its sessions' secrets.
+// ZendeskApp is the sidebar app: where its pages are hosted, its public key and
+// its sessions' secrets. PanelURL is "" when the pages are not hosted.
 type ZendeskApp struct {
-	Secret string `env:"ZENDESK_APP_SECRET" envDefault:"caseroom/zendesk-app" check:"secret"`
-	// PanelURL is where the built pages are, the panel among them; "" if they
-	// are not hosted.
 	PanelURL string `env:"PANEL_URL" check:"url"`
+	Secret   string `env:"ZENDESK_APP_SECRET" envDefault:"caseroom/zendesk-app" check:"secret"`
 }
 
 // ZendeskEvents is what proves that an event comes from Zendesk.

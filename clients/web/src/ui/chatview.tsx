@@ -1,13 +1,8 @@
-import {
-  Message,
-  MessageList,
-  MessageSeparator,
-  TypingIndicator,
-} from "@chatscope/chat-ui-kit-react";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ChatError, type Message as ChatMessage, type Member } from "../chat/chat";
 import { isAgent, type RoomState, type RoomStore } from "../chat/room";
 import type { Locale } from "../i18n/i18n";
+import { Message, MessageList, MessageSeparator, TypingIndicator } from "./chatkit";
 import { useStore } from "./store";
 import { fileSize, Linked, safeUrl } from "./text";
 
