@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -15,21 +14,29 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := command().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "caseroom: "+err.Error())
-		os.Exit(1)
-	}
+	os.Exit(execute(ctx, command(), os.Stderr))
 }
 
 // command is the whole command line.
 func command() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "caseroom",
-		Short:         "A chat room for every support ticket",
+		Use:   "caseroom",
+		Short: "A chat room for every support ticket",
+		Long: `caseroom runs the stack on this machine, connects it to its desks, and looks
+after it.
+
+A command works on the stack that --local (the one of "caseroom run") or --stack
+names, else on the one that the environment describes with the functions' own
+variables. AWS credentials are found as the AWS CLI finds them.
+
+Exit codes: 0 done and all is well; 1 it failed; 2 the command line is wrong;
+3 it worked and found something wrong; 4 it stopped half-way and can be run again;
+130 interrupted.`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
 	root.AddCommand(runCommand())
 	return root
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -32,6 +33,19 @@ type readiness struct {
 	Tokens   tokens    `json:"tokens"`
 	Rooms    rooms     `json:"rooms"`
 	Requests []example `json:"requests"`
+	// Env is what the operator's commands read with --local: the variables of
+	// all functions in one, and how the AWS stand-ins are reached.
+	Env map[string]string `json:"env"`
+}
+
+// operatorEnv joins the functions' variables with the host's own.
+func operatorEnv(stack *lambdahost.Stack, host map[string]string) map[string]string {
+	env := map[string]string{"AWS_REGION": stack.Region}
+	for _, f := range stack.Functions {
+		maps.Copy(env, f.Env)
+	}
+	maps.Copy(env, host)
+	return env
 }
 
 // tokens are credentials of people and desks that the sandbox knows.
@@ -304,6 +318,9 @@ func (r readiness) print(out io.Writer, o runOptions) {
 func (r readiness) write(path string) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
 	return writeFile(path, text)

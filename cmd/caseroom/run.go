@@ -74,7 +74,7 @@ sandbox's address. They hold no real credential and check none of yours.`,
 	f.BoolVar(&o.docker, "docker", false, "let SAM's containers reach the stand-ins, and write the file for sam local --env-vars")
 	f.StringVar(&o.envFile, "env-file", "", "the file that --docker writes (default env.json beside the template)")
 	f.BoolVar(&o.noBuild, "no-build", false, "use the bootstraps that are in bin/")
-	f.StringVar(&o.readyFile, "ready-file", "", "write addresses, tokens and requests to this file as JSON once everything is up")
+	f.StringVar(&o.readyFile, "ready-file", "", "where addresses, settings, tokens and requests are written as JSON once everything is up (default "+localFile+" beside the template)")
 	f.BoolVar(&o.logs, "logs", false, "print all of the functions' own log lines, not only warnings and errors")
 	f.StringVar(&o.web, "web", "", "the built clients, for the page at the gateway's root (default clients/web/dist beside the template)")
 	f.IntVar(&o.concurrency, "concurrency", 10, "how many processes a function may have")
@@ -138,15 +138,16 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	defer box.Close()
 	fixtures := box.Fixtures()
 	log := &quietLog{out: out, all: o.logs}
+	environment := map[string]string{
+		"AWS_ENDPOINT_URL":      sandboxURL + "/aws",
+		"AWS_ACCESS_KEY_ID":     fixtures.AWS.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY": fixtures.AWS.SecretAccessKey,
+	}
 	host, err := lambdahost.New(lambdahost.Options{
 		Template: template, Region: fixtures.AWS.Region, AccountID: fixtures.AWS.AccountID,
 		Parameters: parameters,
-		Env: map[string]string{
-			"AWS_ENDPOINT_URL":      sandboxURL + "/aws",
-			"AWS_ACCESS_KEY_ID":     fixtures.AWS.AccessKeyID,
-			"AWS_SECRET_ACCESS_KEY": fixtures.AWS.SecretAccessKey,
-		},
-		Bin: binary, Concurrency: o.concurrency, Log: log,
+		Env:        environment,
+		Bin:        binary, Concurrency: o.concurrency, Log: log,
 	})
 	if err != nil {
 		return err
@@ -201,12 +202,14 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	}
 	ready.print(out, o)
 	log.ready.Store(true)
-	if o.readyFile != "" {
-		if err := ready.write(o.readyFile); err != nil {
-			return err
-		}
-		defer func() { _ = os.Remove(o.readyFile) }()
+	if o.readyFile == "" {
+		o.readyFile = filepath.Join(root, localFile)
 	}
+	ready.Env = operatorEnv(host.Stack(), environment)
+	if err := ready.write(o.readyFile); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(o.readyFile) }()
 	<-ctx.Done()
 	return ctx.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"reflect"
@@ -20,7 +21,19 @@ import (
 // the environment. Its error names every variable that is wrong and what it may
 // be, and never what it is: a value may be a secret put in the wrong place.
 func Load(groups ...any) error {
-	environment := environ()
+	environment := make(map[string]string)
+	for _, kv := range os.Environ() {
+		if k, v, ok := strings.Cut(kv, "="); ok {
+			environment[k] = v
+		}
+	}
+	return LoadFrom(environment, groups...)
+}
+
+// LoadFrom is [Load] from variables that are not the process's own: those of a
+// deployed function.
+func LoadFrom(variables map[string]string, groups ...any) error {
+	environment := withDefaults(variables)
 	local := environment["AWS_SAM_LOCAL"] == "on"
 	var wrong []string
 	for _, g := range groups {
@@ -50,14 +63,11 @@ var unsetDefaults = map[string]string{
 	"SALESFORCE_USER_FIELD": "Caseroom_User__c",
 }
 
-// environ returns the process's environment with the defaults that tags cannot
-// express.
-func environ() map[string]string {
-	m := make(map[string]string)
-	for _, kv := range os.Environ() {
-		if k, v, ok := strings.Cut(kv, "="); ok {
-			m[k] = v
-		}
+// withDefaults adds the defaults that tags cannot express.
+func withDefaults(variables map[string]string) map[string]string {
+	m := maps.Clone(variables)
+	if m == nil {
+		m = map[string]string{}
 	}
 	for k, v := range unsetDefaults {
 		if _, ok := m[k]; !ok {

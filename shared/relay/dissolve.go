@@ -39,6 +39,9 @@ func (d *Dissolve) file(ctx context.Context, ref RoomRef) error {
 		return err
 	}
 	room := rooms[group]
+	if room.Err != nil {
+		return room.Err
+	}
 	switch room.Whose {
 	case NoRoom, SquattedRoom:
 		return nil

@@ -86,11 +86,11 @@ func (a announcement) key() string {
 // that finds the notice in the last page of the history: the vendor's own
 // memory of it lasts five minutes only.
 func (w *work) announce(ctx context.Context, a announcement) error {
-	if w.room.Mark.Said == a.hash() {
+	if w.told(a) {
 		return nil
 	}
 	if w.item.Redelivered {
-		if err := w.recall(ctx); err != nil || w.room.Mark.Said == a.hash() {
+		if err := w.recall(ctx); err != nil || w.told(a) {
 			return err
 		}
 	}

@@ -105,8 +105,11 @@ type Queue interface {
 type Hint struct {
 	Desk   DeskName `json:"desk"`
 	Ticket string   `json:"ticket"`
-	Hint   string   `json:"hint"` // "", "deleted" or "merged:<ticket id>"
+	Hint   string   `json:"hint"` // "", "deleted", "merged:<ticket id>" or HintFile
 }
+
+// HintFile asks for the transcript so far: the chat is about to forget some of it.
+const HintFile = "file"
 
 // Meter counts what an operator wants to see. Dims are name, value pairs of low
 // cardinality; never an id.

@@ -21,7 +21,7 @@ var (
 	zendeskGroup   = regexp.MustCompile(`^ZENDESK#([1-9][0-9]{0,19})$`)
 	errNotOurGroup = errors.New("relay: not a caseroom group id")
 	errMark        = errors.New("relay: not a caseroom mark")
-	markPattern    = regexp.MustCompile(`^cr1;([a-z2-7]{8});n([0-9]{1,9})(?:,f([0-9]{1,19}))?(?:,l([0-9]{1,12}))?(?:,a([a-z2-7]{8}))?$`)
+	markPattern    = regexp.MustCompile(`^cr1;([a-z2-7]{8});n([0-9]{1,9})(?:,f([0-9]{1,19}))?(?:,l([0-9]{1,12}))?(?:,a([a-z2-7]{8}))?(?:,d([0-9]{1,12}))?$`)
 )
 
 // GroupID returns the room's Tencent group id: "ZENDESK#<ticket id>", or the
@@ -56,13 +56,14 @@ func ParseGroupID(id string) (RoomRef, error) {
 // Mark is what caseroom writes into a room's Introduction: whose room it is
 // and what must be remembered about it.
 //
-//	cr1;<8 characters of the hash of the desk's host>;n<state>[,f<sequence>][,l<unix seconds>][,a<8 characters>]
+//	cr1;<8 characters of the hash of the desk's host>;n<state>[,f<sequence>][,l<unix seconds>][,a<8 characters>][,d<unix seconds>]
 type Mark struct {
 	Desk      string    // hash of the desk's configured host, port included
 	Announced int       // n: how many notices the room has had
 	Filed     uint64    // f: the transcript is filed up to this message sequence
 	Locked    time.Time // l: locked since; zero if it is not
 	Said      string    // a: hash of what the last notice announced; "" before the first
+	Deleted   time.Time // d: the ticket is known to be deleted since; zero if it is not
 }
 
 // DeskHash returns the eight characters that stand for a desk's host in a mark.
@@ -80,6 +81,9 @@ func (m Mark) String() string {
 	}
 	if m.Said != "" {
 		s += ",a" + m.Said
+	}
+	if !m.Deleted.IsZero() {
+		s += ",d" + strconv.FormatInt(m.Deleted.Unix(), 10)
 	}
 	return s
 }
@@ -100,13 +104,20 @@ func ParseMark(s string) (Mark, error) {
 			return Mark{}, errMark
 		}
 	}
-	if p[4] != "" {
-		sec, err := strconv.ParseInt(p[4], 10, 64)
-		if err != nil {
-			return Mark{}, errMark
-		}
-		m.Locked = time.Unix(sec, 0).UTC()
+	if m.Locked, err = markTime(p[4]); err != nil {
+		return Mark{}, errMark
 	}
 	m.Said = p[5]
+	if m.Deleted, err = markTime(p[6]); err != nil {
+		return Mark{}, errMark
+	}
 	return m, nil
+}
+
+func markTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	sec, err := strconv.ParseInt(s, 10, 64)
+	return time.Unix(sec, 0).UTC(), err
 }

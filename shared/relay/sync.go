@@ -107,6 +107,9 @@ const (
 
 // Room is a room as the chat shows it. Unless it is ours only Whose is set.
 type Room struct {
+	// Err is why this room, unlike others of the same read, could not be made
+	// out. Nothing else is set then.
+	Err        error
 	Whose      Whose
 	Mark       Mark
 	Name       string
@@ -134,6 +137,8 @@ var (
 	ErrRefusedText = errors.New("relay: moderation refused the text")
 	// ErrMoved means that a ticket changed since it was read.
 	ErrMoved = errors.New("relay: the ticket changed meanwhile")
+	// ErrCursor means that a list can no longer be gone on with where it was left.
+	ErrCursor = errors.New("relay: the cursor is no longer known")
 	// ErrCannotTake means that a ticket takes no part of a transcript any more.
 	ErrCannotTake = errors.New("relay: the ticket takes no transcript")
 )
@@ -171,6 +176,14 @@ type SyncItem struct {
 	Redelivered bool
 	// Since is when the first message about the change was sent; zero if unknown.
 	Since time.Time
+}
+
+// table is the table of states as this Sync follows it.
+func (s *Sync) table() Table {
+	return Table{
+		Rules: s.Rules, Calls: s.Calls, SolvedOpen: s.SolvedOpen,
+		Archive: s.Transcripts.Archive != nil, fit: s.Rooms.FitName,
+	}
 }
 
 // parallel is how many tickets of a batch are worked on at once.
@@ -222,10 +235,10 @@ func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, i
 			if errs[i] = gate.closed(); errs[i] != nil {
 				return
 			}
-			w := &work{
-				Sync: s, desk: desk, item: it, ref: RoomRef{it.Desk, it.Ticket},
-				room: rooms[RoomRef{it.Desk, it.Ticket}.GroupID()],
-			}
+			ref := RoomRef{it.Desk, it.Ticket}
+			w := &work{Sync: s, desk: desk, item: it, view: view{
+				Table: s.table(), ref: ref, room: rooms[ref.GroupID()], gone: slices.Contains(it.Hints, "deleted"),
+			}}
 			w.ticket, w.seen = tickets[it.Ticket]
 			errs[i] = s.guarded(ctx, w)
 			gate.note(errs[i])

@@ -3,43 +3,39 @@ package relay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/caseroom/caseroom/shared/identity"
 )
 
-// work is one ticket's Sync.
+// work is one ticket's Sync: it makes the room what the view of it says.
 type work struct {
 	*Sync
-	desk   TicketDesk
-	item   SyncItem
-	ref    RoomRef
-	ticket Ticket
-	seen   bool // the desk showed the ticket
-	room   Room
+	view
+	desk TicketDesk
+	item SyncItem
 
 	said   uint64 // sequence number of a notice sent just now, 0 if none
 	change *RoomChange
 }
 
-// run decides which row of the table the ticket is in.
+// run does what the ticket's row of the table says.
 func (w *work) run(ctx context.Context) error {
-	if w.room.Whose == ForeignRoom && (!w.seen || w.ticket.Ours) {
-		return ErrForeignRoom
+	if w.room.Err != nil {
+		return w.room.Err
 	}
-	switch {
-	case !w.seen && !slices.Contains(w.item.Hints, "deleted"):
+	switch w.row() {
+	case rowForeign:
+		return ErrForeignRoom
+	case rowUntouched:
+		return nil
+	case rowHidden:
 		return w.unreadable(ctx)
-	case !w.seen || (w.ticket.Deleted && !w.ticket.Merged):
-		// One sign of a deletion is there, the row's or the signed event's. The
-		// ticket read alone must agree before a room is closed over it.
-		if w.seen && !w.ticket.Ours {
-			return nil
-		}
+	case rowDeleted:
+		// One sign of a deletion is there: the row's, the signed event's, or the
+		// mark's of an earlier time. The ticket read alone must agree before a room
+		// is closed over it.
 		gone, err := w.desk.Gone(ctx, w.ref.TicketID)
 		if err != nil {
 			return err
@@ -48,8 +44,6 @@ func (w *work) run(ctx context.Context) error {
 			return w.unreadable(ctx)
 		}
 		return w.deleted(ctx)
-	case !w.ticket.Ours:
-		return nil
 	}
 	if w.ticket.Status == Closed && slices.ContainsFunc(w.item.Hints, func(h string) bool { return strings.HasPrefix(h, "merged:") }) {
 		w.ticket.Merged = true
@@ -64,7 +58,7 @@ func (w *work) run(ctx context.Context) error {
 			w.ticket.Status = Solved
 		}
 	}
-	if w.locks() {
+	if w.row() == rowLocked {
 		return w.lock(ctx)
 	}
 	return w.open(ctx)
@@ -72,18 +66,6 @@ func (w *work) run(ctx context.Context) error {
 
 // starting reports whether this is the room's first Sync.
 func (w *work) starting() bool { return w.room.Whose != OurRoom || w.room.Mark.Announced == 0 }
-
-// locks reports whether the ticket's room is one to read only.
-func (w *work) locks() bool {
-	switch w.ticket.Status {
-	case Closed:
-		return true
-	case Solved:
-		return !w.SolvedOpen
-	default:
-		return false
-	}
-}
 
 // unreadable leaves everything as it is, to be looked at again. A day of it
 // means that a permission or an address is wrong.
@@ -119,7 +101,11 @@ func (w *work) own(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.room = rooms[w.ref.GroupID()]; w.room.Whose != OurRoom {
+	w.room = rooms[w.ref.GroupID()]
+	switch {
+	case w.room.Err != nil:
+		return w.room.Err
+	case w.room.Whose != OurRoom:
 		return ErrNoRoom
 	}
 	return nil
@@ -136,37 +122,23 @@ func (w *work) open(ctx context.Context) error {
 	if err := w.own(ctx); err != nil {
 		return err
 	}
-	if w.room.Muted || !w.room.Mark.Locked.IsZero() {
+	if !w.writable() {
 		// At once: whoever has to write should not wait for what follows.
 		w.mute(false)
-		w.room.Mark.Locked = time.Time{}
+		w.room.Mark.Locked, w.room.Mark.Deleted = time.Time{}, time.Time{}
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
 	}
-	agents, err := w.agents()
+	wanted, agents, err := w.wanted()
 	if err != nil {
 		return err
 	}
-	wanted := []Account{w.ticket.Customer}
-	if !w.Calls {
-		wanted = append(wanted, agents...)
-	}
 	joinErr := w.join(ctx, wanted)
-
-	present := w.present(agents)
-	switch {
-	case w.ticket.Status == Solved:
-		err = w.announce(ctx, endedOpen)
-	case len(present) > 0:
-		err = w.announce(ctx, joined(present))
-	default:
-		err = w.announce(ctx, waiting)
-	}
-	if err != nil {
+	if err := w.announce(ctx, w.news(agents)); err != nil {
 		return errors.Join(err, w.flush(ctx))
 	}
-	if w.ticket.Status == Solved {
+	if w.ticket.Status == Solved || slices.Contains(w.item.Hints, HintFile) {
 		if err := w.file(ctx, false); err != nil {
 			return errors.Join(err, w.flush(ctx))
 		}
@@ -193,23 +165,26 @@ func (w *work) lock(ctx context.Context) error {
 	if err := w.own(ctx); err != nil {
 		return err
 	}
-	if err := w.silence(ctx); err != nil {
+	if err := w.silence(ctx, time.Time{}); err != nil {
 		return err
 	}
-	customer := w.ticket.Customer
-	joinErr := w.join(ctx, []Account{customer})
+	wanted, _, err := w.wanted()
+	if err != nil {
+		return err
+	}
+	joinErr := w.join(ctx, wanted)
 	n, err := w.farewell(ctx)
 	if err == nil {
 		err = w.announce(ctx, n)
 	}
 	if err == nil {
-		err = w.file(ctx, w.ticket.Final || w.ticket.Deleted)
+		err = w.file(ctx, w.archiveOnly())
 	}
 	w.repair()
 	if flushErr := w.flush(ctx); err != nil || flushErr != nil {
 		return errors.Join(err, flushErr)
 	}
-	if err := w.leave(ctx, []Account{customer}); err != nil {
+	if err := w.leave(ctx, wanted); err != nil {
 		return err
 	}
 	return joinErr
@@ -225,7 +200,11 @@ func (w *work) deleted(ctx context.Context) error {
 		w.squatted(ctx)
 		return w.Rooms.Destroy(ctx, w.ref.GroupID())
 	}
-	if err := w.silence(ctx); err != nil {
+	since := w.room.Mark.Deleted
+	if since.IsZero() {
+		since = w.Now().UTC().Truncate(time.Second)
+	}
+	if err := w.silence(ctx, since); err != nil {
 		return err
 	}
 	err := w.announce(ctx, gone)
@@ -235,25 +214,21 @@ func (w *work) deleted(ctx context.Context) error {
 	if flushErr := w.flush(ctx); err != nil || flushErr != nil {
 		return errors.Join(err, flushErr)
 	}
-	var out []string
-	for _, id := range w.room.Members {
-		if w.isAgent(id) && !w.Calls {
-			out = append(out, id)
-		}
-	}
-	return w.remove(ctx, out)
+	return w.leave(ctx, nil)
 }
 
-// silence mutes the room and remembers since when. Nothing else may be said
-// before the transcript is read to its end.
-func (w *work) silence(ctx context.Context) error {
-	if w.room.Muted && !w.room.Mark.Locked.IsZero() {
+// silence mutes the room and remembers since when, and since when its ticket is
+// deleted, if it is. Nothing else may be said before the transcript is read to
+// its end.
+func (w *work) silence(ctx context.Context, deleted time.Time) error {
+	if w.silenced() && w.room.Mark.Deleted.Equal(deleted) {
 		return nil
 	}
 	w.mute(true)
 	if w.room.Mark.Locked.IsZero() {
 		w.room.Mark.Locked = w.Now().UTC().Truncate(time.Second)
 	}
+	w.room.Mark.Deleted = deleted
 	return w.flush(ctx)
 }
 
@@ -267,12 +242,10 @@ func (w *work) touch() *RoomChange {
 	return w.change
 }
 
-// repair renames a room whose name is neither its ticket's nor the neutral one,
-// which it has where moderation minds the subject, and shuts invitations.
+// repair renames a room that is misnamed and shuts invitations.
 func (w *work) repair() {
-	name := w.Rooms.FitName(w.ticket.Subject, w.ref.NeutralName())
-	if w.room.Name != name && w.room.Name != w.Rooms.FitName(w.ref.NeutralName(), "") {
-		w.touch().Name = name
+	if w.misnamed() {
+		w.touch().Name = w.Rooms.FitName(w.ticket.Subject, w.ref.NeutralName())
 	}
 	if !w.room.InvitesOff {
 		w.touch()
@@ -300,57 +273,6 @@ func (w *work) flush(ctx context.Context) error {
 	return nil
 }
 
-// agents returns the accounts of the ticket's agents.
-func (w *work) agents() ([]Account, error) {
-	var list []Account
-	for _, a := range w.ticket.Agents {
-		id, err := w.agentID(a.ID)
-		if err != nil {
-			return nil, fmt.Errorf("relay: %w: the desk names an agent whose id is none", errPermanent)
-		}
-		list = append(list, Account{UserID: id, Nick: a.Name})
-	}
-	return list, nil
-}
-
-func (w *work) agentID(deskID string) (string, error) {
-	var id identity.Identity
-	var err error
-	if w.ref.Desk == Zendesk {
-		id, err = w.Rules.ZendeskAgent(deskID)
-	} else {
-		id, err = w.Rules.SalesforceAgent(deskID)
-	}
-	return id.ID(), err
-}
-
-// isAgent reports whether a member has the form of one of the desk's agents,
-// prefixed or bare. No customer's id has either.
-func (w *work) isAgent(userID string) bool {
-	_, err := w.agentID(userID)
-	return err == nil && userID != w.ticket.Customer.UserID
-}
-
-// present returns the agents who are in the room, the ticket's first.
-func (w *work) present(assigned []Account) []Account {
-	var list []Account
-	for _, a := range assigned {
-		if slices.Contains(w.room.Members, a.UserID) {
-			list = append(list, a)
-		}
-	}
-	if !w.Calls {
-		return list
-	}
-	for _, id := range w.room.Members {
-		known := slices.ContainsFunc(list, func(a Account) bool { return a.UserID == id })
-		if !known && w.isAgent(id) {
-			list = append(list, Account{UserID: id})
-		}
-	}
-	return list
-}
-
 // importAll makes accounts known to the chat under their present names.
 func (w *work) importAll(ctx context.Context, accounts ...Account) error {
 	fresh := w.imported.fresh(accounts)
@@ -366,12 +288,7 @@ func (w *work) importAll(ctx context.Context, accounts ...Account) error {
 
 // join adds who is missing. One who cannot be added does not keep the others out.
 func (w *work) join(ctx context.Context, wanted []Account) error {
-	var missing []Account
-	for _, a := range wanted {
-		if !slices.Contains(w.room.Members, a.UserID) {
-			missing = append(missing, a)
-		}
-	}
+	missing := w.missing(wanted)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -390,30 +307,18 @@ func (w *work) join(ctx context.Context, wanted []Account) error {
 	return failed
 }
 
-// leave takes everybody out who is not wanted. Where calls decide about agents,
-// agents are nobody to take out.
+// leave takes out who is not wanted.
 func (w *work) leave(ctx context.Context, wanted []Account) error {
-	var out []string
-	for _, id := range w.room.Members {
-		keep := slices.ContainsFunc(wanted, func(a Account) bool { return a.UserID == id })
-		if !keep && !(w.Calls && w.isAgent(id)) {
-			out = append(out, id)
-		}
-	}
-	return w.remove(ctx, out)
-}
-
-func (w *work) remove(ctx context.Context, userIDs []string) error {
-	if len(userIDs) == 0 {
+	out := w.surplus(wanted)
+	if len(out) == 0 {
 		return nil
 	}
-	return w.Rooms.Remove(ctx, w.ref.GroupID(), userIDs...)
+	return w.Rooms.Remove(ctx, w.ref.GroupID(), out...)
 }
 
 // file files what has been said since the last time.
 func (w *work) file(ctx context.Context, archiveOnly bool) error {
-	upTo := max(w.room.LastSeq, w.said)
-	if w.room.Mark.Filed >= upTo && w.said == 0 {
+	if !w.unfiled() && w.said == 0 {
 		return nil
 	}
 	filed, err := w.Transcripts.File(ctx, Filing{
@@ -433,7 +338,7 @@ func (w *work) farewell(ctx context.Context) (announcement, error) {
 	if !w.ticket.Merged {
 		return ended, nil
 	}
-	if said := mergedInto("any"); w.room.Mark.Said == said.hash() {
+	if said := mergedInto("any"); w.told(said) {
 		return said, nil // no need to look where
 	}
 	into := w.ticket.Into

@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -43,6 +44,9 @@ type knownUser struct {
 	until time.Time
 }
 
+// idsAtOnce is how many ids one query lists: a URI has 16 KB at most.
+const idsAtOnce = 200
+
 // userTTL is how long a user's name and activity are remembered: a few agents
 // own most cases.
 const userTTL = 5 * time.Minute
@@ -70,6 +74,11 @@ var (
 	requestKey = regexp.MustCompile(`^[a-z2-7]{26}$`)
 )
 
+// ours reports whether caseroom wrote both fields.
+func (row CaseRow) ours() bool {
+	return customerID.MatchString(row.UserID) && requestKey.MatchString(row.Key)
+}
+
 // Tickets reads cases in one query; their owners are remembered for a while. A
 // case is ours when both fields of our package are set as caseroom sets them.
 func (d *SyncDesk) Tickets(ctx context.Context, ids ...string) (map[string]relay.Ticket, error) {
@@ -79,22 +88,31 @@ func (d *SyncDesk) Tickets(ctx context.Context, ids ...string) (map[string]relay
 			checked = append(checked, full)
 		}
 	}
-	tickets := map[string]relay.Ticket{}
 	if len(checked) == 0 {
-		return tickets, nil
-	}
-	own, err := d.Client.OwnUser(ctx)
-	if err != nil {
-		return nil, err
+		return map[string]relay.Ticket{}, nil
 	}
 	rows, err := d.Client.Cases(ctx, checked...)
 	if err != nil {
 		return nil, err
 	}
+	return d.ticketsOf(ctx, rows)
+}
+
+// ticketsOf asks for the people of cases, and says whose the cases are.
+func (d *SyncDesk) ticketsOf(ctx context.Context, rows map[string]CaseRow) (map[string]relay.Ticket, error) {
+	own, err := d.Client.OwnUser(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tickets := map[string]relay.Ticket{}
 	agents := map[string][]string{}
-	if d.Omni {
-		if agents, err = d.Client.OpenedWork(ctx, checked...); err != nil {
-			return nil, err
+	if d.Omni && len(rows) > 0 {
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(rows)), idsAtOnce) {
+			work, err := d.Client.OpenedWork(ctx, ids...)
+			if err != nil {
+				return nil, err
+			}
+			maps.Copy(agents, work)
 		}
 	}
 	for id, row := range rows {
@@ -111,7 +129,7 @@ func (d *SyncDesk) Tickets(ctx context.Context, ids ...string) (map[string]relay
 	for id, row := range rows {
 		t := relay.Ticket{
 			ID: id, Subject: row.Subject, Key: row.Key,
-			Ours:     customerID.MatchString(row.UserID) && requestKey.MatchString(row.Key),
+			Ours:     row.ours(),
 			Customer: relay.Account{UserID: row.UserID, Nick: row.SuppliedName},
 			Deleted:  row.IsDeleted, Merged: row.IsDeleted && row.MasterRecordID != "", Into: row.MasterRecordID,
 		}
@@ -148,9 +166,13 @@ func (d *SyncDesk) people(ctx context.Context, agents map[string][]string) (map[
 		return people, nil
 	}
 	slices.Sort(missing)
-	rows, err := d.Client.Users(ctx, missing...)
-	if err != nil {
-		return nil, err
+	rows := map[string]UserRow{}
+	for ids := range slices.Chunk(missing, idsAtOnce) {
+		some, err := d.Client.Users(ctx, ids...)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(rows, some)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

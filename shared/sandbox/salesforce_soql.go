@@ -539,7 +539,7 @@ func (f *salesforce) test(o *sfObject, t soqlTest) (func(*sfRow) bool, *sfError)
 	kind := sfText
 	exact := false
 	if p.field != nil {
-		kind, exact = p.field.kind, p.field.exact
+		kind, exact = p.field.kind, p.field.exact || p.field.id()
 	}
 	values := make([]any, len(t.values))
 	for i, v := range t.values {
@@ -584,6 +584,9 @@ func (f *salesforce) test(o *sfObject, t soqlTest) (func(*sfRow) bool, *sfError)
 		return map[string]bool{"<": c < 0, "<=": c <= 0, ">": c > 0, ">=": c >= 0}[t.op]
 	}, nil
 }
+
+// id reports whether a field holds ids, whose case counts.
+func (d *sfField) id() bool { return d.kind == sfID || d.kind == sfReference }
 
 // soqlTyped converts a literal to its field's type. A datetime in quotes and
 // text without them are INVALID_FIELD, a bad id INVALID_QUERY_FILTER_OPERATOR.
@@ -689,7 +692,8 @@ func (f *salesforce) run(q *soqlQuery, all bool) ([]map[string]any, int, *sfErro
 		if err != nil {
 			return nil, 0, err
 		}
-		slices.SortStableFunc(rows, func(a, b *sfRow) int { return soqlSort(f.read1(a, p), f.read1(b, p), by) })
+		exact := p.field != nil && p.field.id()
+		slices.SortStableFunc(rows, func(a, b *sfRow) int { return soqlSort(f.read1(a, p), f.read1(b, p), by, exact) })
 	}
 	rows = rows[min(q.offset, len(rows)):]
 	if q.limit >= 0 {
@@ -705,7 +709,7 @@ func (f *salesforce) run(q *soqlQuery, all bool) ([]map[string]any, int, *sfErro
 	return out, len(out), nil
 }
 
-func soqlSort(a, b any, by soqlOrder) int {
+func soqlSort(a, b any, by soqlOrder, exact bool) int {
 	if a == nil || b == nil {
 		c := 0
 		switch {
@@ -719,7 +723,7 @@ func soqlSort(a, b any, by soqlOrder) int {
 		}
 		return c
 	}
-	c, _ := sfCompare(a, b, false)
+	c, _ := sfCompare(a, b, exact)
 	if by.desc {
 		c = -c
 	}

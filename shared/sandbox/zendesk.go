@@ -41,11 +41,12 @@ type zendesk struct {
 	nextTicket  int64
 	seq         int64 // order of changes inside one second
 
-	limits  ZendeskLimits
-	windows map[string]*rateWindow
-	hold    chan struct{} // closed when held creations may commit
-	origin  string        // where the last caller reached the account
-	via     int           // how the change under way is made: viaAPI, or 0 for the agent interface
+	limits    ZendeskLimits
+	searchLag time.Duration
+	windows   map[string]*rateWindow
+	hold      chan struct{} // closed when held creations may commit
+	origin    string        // where the last caller reached the account
+	via       int           // how the change under way is made: viaAPI, or 0 for the agent interface
 
 	onChange func(ZendeskEvent)
 }
@@ -58,6 +59,7 @@ type ZendeskLimits struct {
 	Account      int // every authenticated request
 	Incremental  int // incremental exports: 10 on every plan
 	UpdateTicket int // updates of one ticket by one user, per ten minutes: 30
+	SearchExport int // 100 on every plan
 }
 
 // ZendeskEvent is one change of a ticket, in the words of Zendesk's ticket
@@ -174,6 +176,8 @@ func (z *zendesk) register() {
 	route("GET", "/api/v2/deleted_tickets", "deleted_tickets_list", z.auth("tickets:read", z.listDeleted))
 	route("PUT", "/api/v2/deleted_tickets/{id}/restore", "deleted_tickets_restore", z.auth("tickets:write", z.restoreTicket))
 	route("GET", "/api/v2/incremental/tickets/cursor", "incremental_tickets_cursor", z.auth("tickets:read", z.incrementalTickets))
+
+	route("GET", "/api/v2/search/export", "search_export", z.auth("search:read", z.searchExport))
 
 	route("POST", "/api/v2/users/create_or_update", "users_create_or_update", z.auth("users:write", z.createOrUpdateUser))
 	route("GET", "/api/v2/users/me", "users_me", z.me)

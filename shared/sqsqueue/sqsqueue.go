@@ -141,7 +141,7 @@ func check(h relay.Hint) error {
 		if !isTicket(h.Desk, survivor) {
 			return errHint
 		}
-	} else if h.Hint != "" && h.Hint != "deleted" {
+	} else if h.Hint != "" && h.Hint != "deleted" && h.Hint != relay.HintFile {
 		return errHint
 	}
 	return nil

@@ -14,7 +14,8 @@ import (
 var _ relay.SyncRooms = Rooms{}
 
 // Read returns the rooms as they are, one call for up to 50. A room that does
-// not exist is [relay.NoRoom].
+// not exist is [relay.NoRoom]; one that the answer leaves unclear, or with an
+// error of its own, has it in Err.
 func (r Rooms) Read(ctx context.Context, desk string, groupIDs ...string) (map[string]relay.Room, error) {
 	states, err := r.Client.GetGroupStates(ctx, groupIDs...)
 	if err != nil {
@@ -24,7 +25,7 @@ func (r Rooms) Read(ctx context.Context, desk string, groupIDs ...string) (map[s
 	for id, g := range states {
 		room, err := r.room(ctx, g, desk)
 		if err != nil {
-			return nil, err
+			room = relay.Room{Err: err}
 		}
 		rooms[id] = room
 	}

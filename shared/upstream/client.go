@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// maxBody bounds every vendor answer that is read into memory.
+// maxBody bounds a vendor's answer that is read into memory, unless the call
+// says otherwise.
 const maxBody = 4 << 20
 
 // Options configure a [Client]. Vendor and BaseURL are required.
@@ -147,6 +148,8 @@ type Call struct {
 	// Repeatable lets the transport send the request again when a kept-alive
 	// connection turns out to be dead, as it often is after a freeze.
 	Repeatable bool
+	// MaxBody is how many bytes the answer may have; 4 MiB if zero.
+	MaxBody int64
 	// BaseURL replaces the client's base for this call: Salesforce's
 	// instance_url. It must have passed [ParseBaseURL].
 	BaseURL *url.URL
@@ -178,11 +181,15 @@ func (c *Client) Do(ctx context.Context, call Call) (*Response, error) {
 		return nil, c.transportError(ctx, call.Op, err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	limit := call.MaxBody
+	if limit == 0 {
+		limit = maxBody
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	if err != nil {
 		return nil, c.transportError(ctx, call.Op, err)
 	}
-	if len(body) > maxBody {
+	if int64(len(body)) > limit {
 		e := c.fail(call.Op, StatusClass(res.StatusCode), errors.New("answer too large"))
 		e.Status = res.StatusCode
 		return nil, e

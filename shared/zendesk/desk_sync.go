@@ -27,6 +27,7 @@ const maxNote = 60000
 // SyncDesk makes a Zendesk account a relay.TicketDesk.
 type SyncDesk struct {
 	Client *Client
+	Admin  *Client          // of a user who may export tickets; nil: Client
 	Now    func() time.Time // time.Now if nil
 	// Wait pauses until a stamp has aged; upstream.Sleep if nil.
 	Wait func(context.Context, time.Duration) error

@@ -22,6 +22,9 @@ type TicketRow struct {
 	RequesterID int64     `json:"requester_id"`
 	Tags        []string  `json:"tags"`
 	UpdatedAt   time.Time `json:"updated_at"` // whole seconds; the stamp of a safe update
+	// Generated is when it last changed in any way, Unix seconds: system changes
+	// move it and leave UpdatedAt.
+	Generated int64 `json:"generated_timestamp"`
 }
 
 // Person is a user as caseroom reads one.

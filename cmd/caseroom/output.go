@@ -1,0 +1,59 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// printer is how a command tells what it did: to people, or with --json to
+// programs. Results go to standard output, progress to standard error.
+type printer struct {
+	json bool
+	cmd  *cobra.Command
+}
+
+// flags adds --json.
+func (p *printer) flags(cmd *cobra.Command) {
+	p.cmd = cmd
+	cmd.Flags().BoolVar(&p.json, "json", false, "print the result as JSON")
+}
+
+// result prints a command's one result: v as JSON, or what text writes.
+func (p *printer) result(v any, text func(w io.Writer)) error {
+	if !p.json {
+		text(p.cmd.OutOrStdout())
+		return nil
+	}
+	enc := json.NewEncoder(p.cmd.OutOrStdout())
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// note tells people, never programs, what goes on.
+func (p *printer) note(format string, args ...any) {
+	if !p.json {
+		fmt.Fprintf(p.cmd.ErrOrStderr(), format+"\n", args...)
+	}
+}
+
+// progress is a bar on a terminal and nothing elsewhere. A total of -1 is
+// unknown. Its Finish must be called.
+func (p *printer) progress(total int64, what string) *progressbar.ProgressBar {
+	f, ok := p.cmd.ErrOrStderr().(*os.File)
+	if p.json || !ok || !term.IsTerminal(int(f.Fd())) {
+		return progressbar.DefaultSilent(total, what)
+	}
+	return progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth(),
+	)
+}

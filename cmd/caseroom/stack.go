@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	mathrand "math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/spf13/cobra"
+
+	"github.com/caseroom/caseroom/shared/config"
+	"github.com/caseroom/caseroom/shared/secrets"
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// localFile is where "caseroom run" leaves what the other commands need to know
+// of it, below the folder of its template.
+var localFile = filepath.Join(".caseroom", "local.json")
+
+// place says which stack a command works on.
+type place struct {
+	local   bool
+	name    string
+	region  string
+	profile string
+	envFile string
+	file    string // of the local run
+}
+
+// flags adds --local, --stack and their company.
+func (p *place) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&p.local, "local", false, `the stack that "caseroom run" runs here`)
+	f.StringVar(&p.file, "local-file", localFile, "what the local run wrote; for a run of another folder")
+	f.StringVar(&p.name, "stack", "", "name of the deployed CloudFormation stack")
+	f.StringVar(&p.region, "region", "", "AWS region of the stack")
+	f.StringVar(&p.profile, "profile", "", "AWS profile of the shared configuration")
+	f.StringVar(&p.envFile, "env-file", "", "file of NAME=value lines that describe the stack, over the environment")
+	cmd.MarkFlagsMutuallyExclusive("local", "stack", "env-file")
+}
+
+// stack is the stack that a command works on.
+type stack struct {
+	// Env holds the variables of the stack's functions, all in one.
+	Env map[string]string
+	// API is where the HTTP API is, "" if that is not known.
+	API string
+	// Sandbox is where the stand-ins are, "" for a real stack.
+	Sandbox string
+	AWS     aws.Config
+}
+
+// open finds the stack and what it is told by.
+func (p *place) open(ctx context.Context) (*stack, error) {
+	switch {
+	case p.local:
+		return p.openLocal()
+	case p.name != "":
+		return p.openDeployed(ctx)
+	}
+	env := map[string]string{}
+	for _, kv := range os.Environ() {
+		if k, v, ok := strings.Cut(kv, "="); ok {
+			env[k] = v
+		}
+	}
+	if p.envFile != "" {
+		file, err := readEnv(p.envFile)
+		if err != nil {
+			return nil, usage("--env-file: %w", err)
+		}
+		maps.Copy(env, file)
+	}
+	if env["ZENDESK_BASE_URL"] == "" && env["SALESFORCE_BASE_URL"] == "" {
+		return nil, usage(`which stack? Say --local for the one of "caseroom run", --stack NAME for a deployed one, or set the functions' variables, ZENDESK_BASE_URL or SALESFORCE_BASE_URL first`)
+	}
+	cfg, err := p.aws(ctx, env["AWS_ENDPOINT_URL"])
+	return &stack{Env: env, API: env["CASEROOM_API_URL"], AWS: cfg}, err
+}
+
+// aws is the AWS configuration as the AWS CLI finds it.
+func (p *place) aws(ctx context.Context, endpoint string) (aws.Config, error) {
+	var options []func(*awsconfig.LoadOptions) error
+	if p.region != "" {
+		options = append(options, awsconfig.WithRegion(p.region))
+	}
+	if p.profile != "" {
+		options = append(options, awsconfig.WithSharedConfigProfile(p.profile))
+	}
+	if endpoint != "" {
+		if _, err := upstream.ParseBaseURL(endpoint, false); err != nil {
+			return aws.Config{}, usage("AWS_ENDPOINT_URL: %w", err)
+		}
+		options = append(options, awsconfig.WithBaseEndpoint(endpoint))
+	}
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return cfg, fmt.Errorf("the AWS configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		return cfg, usage("in which AWS region? Say --region, or set AWS_REGION")
+	}
+	return cfg, nil
+}
+
+// localStack is what "caseroom run" writes about itself.
+type localStack struct {
+	API     string            `json:"gateway"`
+	Sandbox string            `json:"sandbox"`
+	Env     map[string]string `json:"env"`
+}
+
+func (p *place) openLocal() (*stack, error) {
+	text, err := os.ReadFile(p.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not there: start the stack with make run, and work in its folder or say --local-file", p.file)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var l localStack
+	if err := json.Unmarshal(text, &l); err != nil || l.Env["AWS_ENDPOINT_URL"] == "" {
+		return nil, fmt.Errorf("%s was not written by this version's caseroom run", p.file)
+	}
+	if _, err := upstream.ParseBaseURL(l.Env["AWS_ENDPOINT_URL"], false); err != nil {
+		return nil, fmt.Errorf("%s: AWS_ENDPOINT_URL: %w", p.file, err)
+	}
+	return &stack{Env: l.Env, API: l.API, Sandbox: l.Sandbox, AWS: aws.Config{
+		Region:       l.Env["AWS_REGION"],
+		BaseEndpoint: aws.String(l.Env["AWS_ENDPOINT_URL"]),
+		Credentials:  credentials.NewStaticCredentialsProvider(l.Env["AWS_ACCESS_KEY_ID"], l.Env["AWS_SECRET_ACCESS_KEY"], ""),
+	}}, nil
+}
+
+// openDeployed reads the stack's functions from CloudFormation and their
+// variables from Lambda.
+func (p *place) openDeployed(ctx context.Context) (*stack, error) {
+	cfg, err := p.aws(ctx, os.Getenv("AWS_ENDPOINT_URL"))
+	if err != nil {
+		return nil, err
+	}
+	s := &stack{Env: map[string]string{}, AWS: cfg}
+	cf, functions := cloudformation.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
+	described, err := cf.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &p.name})
+	if err != nil {
+		return nil, fmt.Errorf("stack %s in %s: %w", p.name, cfg.Region, err)
+	}
+	for _, st := range described.Stacks {
+		for _, o := range st.Outputs {
+			if aws.ToString(o.OutputKey) == "ApiUrl" {
+				s.API = aws.ToString(o.OutputValue)
+			}
+		}
+	}
+	pages := cloudformation.NewListStackResourcesPaginator(cf, &cloudformation.ListStackResourcesInput{StackName: &p.name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("the resources of stack %s: %w", p.name, err)
+		}
+		for _, r := range page.StackResourceSummaries {
+			if aws.ToString(r.ResourceType) != "AWS::Lambda::Function" || r.ResourceStatus == cftypes.ResourceStatusDeleteComplete {
+				continue
+			}
+			f, err := functions.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: r.PhysicalResourceId})
+			if err != nil {
+				return nil, fmt.Errorf("function %s: %w", aws.ToString(r.LogicalResourceId), err)
+			}
+			if f.Environment != nil {
+				maps.Copy(s.Env, f.Environment.Variables)
+			}
+		}
+	}
+	if s.Env["ZENDESK_BASE_URL"] == "" && s.Env["SALESFORCE_BASE_URL"] == "" {
+		return nil, fmt.Errorf("stack %s has no function with a desk's address: is it caseroom's?", p.name)
+	}
+	return s, nil
+}
+
+// readEnv reads lines of NAME=value; empty lines and lines of # are skipped.
+func readEnv(path string) (map[string]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	env := map[string]string{}
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		k, v, ok := strings.Cut(line, "=")
+		if !ok || k == "" {
+			return nil, fmt.Errorf("%s:%d is not NAME=value", path, n)
+		}
+		env[k] = v
+	}
+	return env, lines.Err()
+}
+
+// load fills groups of settings from the stack's variables.
+func (s *stack) load(groups ...any) error { return config.LoadFrom(s.Env, groups...) }
+
+// secrets reads the stack's secrets with the operator's credentials.
+func (s *stack) secrets() *secrets.Store {
+	return secrets.New(secretsmanager.NewFromConfig(s.AWS), time.Now, mathrand.Float64, slog.Default())
+}

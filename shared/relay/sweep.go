@@ -1,0 +1,467 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// SweepDesk is a ticketing system as [Sweep] needs it.
+type SweepDesk interface {
+	Name() DeskName
+	// Host is the configured host, port included; a room's mark names it.
+	Host() string
+	// Tickets and Gone are those of [TicketDesk].
+	Tickets(ctx context.Context, ids ...string) (map[string]Ticket, error)
+	Gone(ctx context.Context, id string) (bool, error)
+	// OpenTickets returns one page of the ids of our tickets that have not ended,
+	// solved ones among them if asked for, and the cursor of the next page, "" at
+	// the end. What an index has not seen yet may be missing.
+	OpenTickets(ctx context.Context, solved bool, cursor string) (ids []string, next string, err error)
+	// UndeleteWindow is how long a deleted ticket may come back.
+	UndeleteWindow() time.Duration
+}
+
+// SweepRooms is the chat side as [Sweep] needs it.
+type SweepRooms interface {
+	RoomReader
+	// List returns one page of the ids of all groups that may be rooms, those of
+	// strangers among them, and the cursor of the next page, "" at the end.
+	List(ctx context.Context, cursor string, limit int) (ids []string, next string, err error)
+	// History and Destroy are those of [SyncRooms].
+	History(ctx context.Context, groupID string, from uint64) ([]Message, error)
+	Destroy(ctx context.Context, groupID string) error
+}
+
+// Sweep is the outermost ring: it looks at all rooms from their side, and at all
+// open tickets from theirs, page by page. It queues what differs and what is
+// about to age out of the chat's history, and destroys the rooms whose time has
+// come. Its pages do not depend on each other and may be repeated.
+type Sweep struct {
+	Desks map[DeskName]SweepDesk
+	Rooms SweepRooms
+	Queue HintQueue
+	Table Table
+	Meter Meter
+	Now   Clock
+	// DissolveAfter is how long a locked room stays.
+	DissolveAfter time.Duration
+	// HistoryDays is how long the chat keeps messages.
+	HistoryDays int
+	// Each, if set, is told of every room or ticket that something is done about.
+	Each func(Swept)
+}
+
+// AllRooms is the list of the chat's rooms. The other lists are the desks'.
+const AllRooms = "rooms"
+
+// SweepPage is one page of one list.
+type SweepPage struct {
+	// List is [AllRooms], or the name of a desk, whose open tickets it is then.
+	List   string
+	Cursor string // "" for the first page
+	// DryRun looks and reports, queues and destroys nothing.
+	DryRun bool
+}
+
+// SweepAction is what is done about a room.
+type SweepAction string
+
+// The actions.
+const (
+	SweepQueued    SweepAction = "queue"    // Sync has to look at it
+	SweepFiled     SweepAction = "file"     // Sync has to file its transcript so far
+	SweepDissolved SweepAction = "dissolve" // it is destroyed
+	SweepFailed    SweepAction = "failed"   // it could not be looked at or destroyed
+)
+
+// Swept is a room that something is done about.
+type Swept struct {
+	Ref    RoomRef
+	Action SweepAction
+	Why    []Difference // of SweepQueued
+	Err    error        // of SweepFailed
+}
+
+// SweepReport is what a page held and what was done about it.
+type SweepReport struct {
+	Rooms     int // rooms of ours on the page
+	Tickets   int // open tickets on the page
+	Foreign   int // rooms of other stacks, left alone
+	Queued    int // of them differing
+	Filed     int // of them queued for their history's sake
+	Dissolved int
+	Failed    int
+	// Next is the page that follows, nil after the last.
+	Next *SweepPage
+}
+
+// Start returns the first page of every list.
+func (s *Sweep) Start(dryRun bool) []SweepPage {
+	pages := []SweepPage{{List: AllRooms, DryRun: dryRun}}
+	for _, desk := range []DeskName{Zendesk, Salesforce} {
+		if _, ok := s.Desks[desk]; ok {
+			pages = append(pages, SweepPage{List: string(desk), DryRun: dryRun})
+		}
+	}
+	return pages
+}
+
+// sweepRooms is how many rooms a page has: ten reads of rooms and five of
+// tickets.
+const sweepRooms = 500
+
+// Run works off one page. An error that no other try mends says so by
+// [Permanent]. A room that cannot be read, or destroyed, is reported
+// and left for the next day; what concerns the whole page is an error, and the
+// page may then be run again.
+func (s *Sweep) Run(ctx context.Context, page SweepPage) (SweepReport, error) {
+	run := &sweeping{Sweep: s, page: page, table: s.Table}
+	run.table.fit = s.Rooms.FitName
+	var next string
+	var err error
+	switch desk := s.Desks[DeskName(page.List)]; {
+	case page.List == AllRooms:
+		next, err = run.rooms(ctx)
+	case desk == nil:
+		return run.report, fmt.Errorf("relay: %w: no list %q", errPermanent, page.List)
+	default:
+		next, err = run.tickets(ctx, desk)
+	}
+	if err != nil {
+		return run.report, &batchError{err}
+	}
+	if next != "" {
+		run.report.Next = &SweepPage{List: page.List, Cursor: next, DryRun: page.DryRun}
+	}
+	return run.report, nil
+}
+
+// sweeping is the work on one page.
+type sweeping struct {
+	*Sweep
+	page   SweepPage
+	table  Table
+	report SweepReport
+	hints  []Hint
+}
+
+func (w *sweeping) rooms(ctx context.Context) (next string, err error) {
+	type page struct {
+		ids  []string
+		next string
+	}
+	list, err := upstream.Retry(ctx, func(ctx context.Context) (page, error) {
+		ids, next, err := w.Rooms.List(ctx, w.page.Cursor, sweepRooms)
+		return page{ids, next}, err
+	})
+	if err != nil {
+		return "", err
+	}
+	byDesk := map[DeskName][]RoomRef{}
+	for _, id := range list.ids {
+		ref, err := ParseGroupID(id)
+		if err == nil && ref.GroupID() == id && w.Desks[ref.Desk] != nil {
+			byDesk[ref.Desk] = append(byDesk[ref.Desk], ref)
+		}
+	}
+	for name, refs := range byDesk {
+		if err := w.deskRooms(ctx, w.Desks[name], refs); err != nil {
+			return "", err
+		}
+	}
+	return list.next, w.send(ctx)
+}
+
+// deskRooms looks at a page's rooms of one desk.
+func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []RoomRef) error {
+	views, err := w.read(ctx, desk, refs)
+	if err != nil {
+		return err
+	}
+	var due []RoomRef
+	for _, v := range views {
+		switch v.room.Whose {
+		case ForeignRoom:
+			w.report.Foreign++
+			continue
+		case OurRoom:
+			w.report.Rooms++
+		}
+		why := v.differences()
+		if w.due(desk, v, why) {
+			due = append(due, v.ref)
+			continue
+		}
+		if len(why) > 0 {
+			w.queue(ctx, v, why)
+			continue
+		}
+		ageing, err := w.ageing(ctx, v)
+		if err != nil {
+			if err := w.failed(ctx, v.ref, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if ageing {
+			w.report.Filed++
+			w.tell(Swept{Ref: v.ref, Action: SweepFiled})
+			w.hints = append(w.hints, Hint{Desk: v.ref.Desk, Ticket: v.ref.TicketID, Hint: HintFile})
+		}
+	}
+	return w.dissolve(ctx, desk, due)
+}
+
+// ticketsAtOnce is how many tickets are read together.
+const ticketsAtOnce = 100
+
+// read puts rooms and their tickets beside each other.
+func (w *sweeping) read(ctx context.Context, desk SweepDesk, refs []RoomRef) ([]*view, error) {
+	groups := make([]string, len(refs))
+	for i, ref := range refs {
+		groups[i] = ref.GroupID()
+	}
+	rooms, err := w.Rooms.Read(ctx, DeskHash(desk.Host()), groups...)
+	if err != nil {
+		return nil, err
+	}
+	var views []*view
+	for i, ref := range refs {
+		room := rooms[groups[i]]
+		if room.Err != nil {
+			unread(ctx, w.Meter, ref, room.Err)
+			if err := w.failed(ctx, ref, room.Err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if room.Whose != NoRoom {
+			views = append(views, &view{Table: w.table, ref: ref, room: room})
+		}
+	}
+	for some := range slices.Chunk(views, ticketsAtOnce) {
+		ids := make([]string, len(some))
+		for i, v := range some {
+			ids[i] = v.ref.TicketID
+		}
+		tickets, err := upstream.Retry(ctx, func(ctx context.Context) (map[string]Ticket, error) {
+			return desk.Tickets(ctx, ids...)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range some {
+			v.ticket, v.seen = tickets[v.ref.TicketID]
+		}
+	}
+	return views, nil
+}
+
+// queue hands a room to Sync. A ticket that a desk does not show is counted as
+// Sync counts it.
+func (w *sweeping) queue(ctx context.Context, v *view, why []Difference) {
+	w.report.Queued++
+	w.tell(Swept{Ref: v.ref, Action: SweepQueued, Why: why})
+	w.hints = append(w.hints, Hint{
+		Desk: v.ref.Desk, Ticket: v.ref.TicketID, Hint: hintOf(v.ticket, v.row() == rowDeleted && !v.seen),
+	})
+}
+
+func (w *sweeping) tell(s Swept) {
+	if w.Each != nil {
+		w.Each(s)
+	}
+}
+
+// failed reports a room that is left for the next day, unless err says that the
+// others would fare no better now.
+func (w *sweeping) failed(ctx context.Context, ref RoomRef, err error) error {
+	var up *upstream.Error
+	if errors.As(err, &up) && (up.Class == upstream.RateLimited || up.Class == upstream.Unavailable || up.Credentials) || ctx.Err() != nil {
+		return err
+	}
+	w.report.Failed++
+	w.tell(Swept{Ref: ref, Action: SweepFailed, Err: err})
+	w.Meter.Count(ctx, "SweepFailed", 1, "desk", string(ref.Desk))
+	slog.WarnContext(ctx, "room not swept", "desk", ref.Desk, "ticket", ref.TicketID, "err", err)
+	return nil
+}
+
+func (w *sweeping) send(ctx context.Context) error {
+	if w.page.DryRun {
+		return nil
+	}
+	if err := sendAll(ctx, w.Queue, w.hints); err != nil {
+		return err
+	}
+	w.Meter.Count(ctx, "SweepQueued", len(w.hints), "list", w.page.List)
+	return nil
+}
+
+// ageSlack is how long before its end the chat's history is filed: what would
+// not be there any more when the sweep after the next one comes.
+const ageSlack = 36 * time.Hour
+
+// ageing reports whether an open room's oldest message that is not filed is
+// about to leave the chat's history.
+func (w *sweeping) ageing(ctx context.Context, v *view) (bool, error) {
+	horizon := w.Now().Add(-max(0, time.Duration(w.HistoryDays)*24*time.Hour-ageSlack))
+	if w.HistoryDays == 0 || v.row() != rowOpen || v.room.Whose != OurRoom || !v.unfiled() || time.Unix(v.room.Created, 0).After(horizon) {
+		return false, nil
+	}
+	first := v.room.Mark.Filed + 1
+	end := min(first+pageSize-1, v.room.LastSeq)
+	page, err := w.Rooms.History(ctx, v.ref.GroupID(), end)
+	if errors.Is(err, ErrNoRoom) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, m := range slices.Backward(page) { // the oldest first
+		if m.Seq >= first {
+			return !m.Time.After(horizon), nil
+		}
+	}
+	// Those are gone already. What is behind them may be next.
+	return end < v.room.LastSeq, nil
+}
+
+// due reports whether a room's time has come, as far as a bulk read shows: it is
+// right, and has been for DissolveAfter; a deleted ticket's also until the
+// ticket can come back no more. That its transcript is complete is looked at
+// when it is destroyed: what the chat does not keep, nobody can file.
+func (w *sweeping) due(desk SweepDesk, v *view, why []Difference) bool {
+	row := v.row()
+	if v.room.Whose != OurRoom || (row != rowLocked && row != rowDeleted) || !v.silenced() {
+		return false
+	}
+	if slices.ContainsFunc(why, func(d Difference) bool { return d != NotFiled && d != MergeUnknown }) {
+		return false
+	}
+	end := v.room.Mark.Locked.Add(w.DissolveAfter)
+	switch {
+	case row == rowDeleted:
+		if last := v.room.Mark.Deleted.Add(desk.UndeleteWindow()); last.After(end) {
+			end = last
+		}
+	case v.ticket.Deleted: // by a merge, at a time that nobody wrote down
+		end = end.Add(desk.UndeleteWindow())
+	}
+	return !w.Now().Before(end)
+}
+
+// dissolve destroys rooms whose time has come, after one more read of them and
+// their tickets.
+func (w *sweeping) dissolve(ctx context.Context, desk SweepDesk, refs []RoomRef) error {
+	if len(refs) == 0 {
+		return nil
+	}
+	views, err := w.read(ctx, desk, refs)
+	if err != nil {
+		return err
+	}
+	for _, v := range views {
+		done, err := w.destroy(ctx, desk, v)
+		switch {
+		case err != nil:
+			if err := w.failed(ctx, v.ref, err); err != nil {
+				return err
+			}
+		case done:
+			w.report.Dissolved++
+			w.tell(Swept{Ref: v.ref, Action: SweepDissolved})
+		}
+	}
+	return nil
+}
+
+func (w *sweeping) destroy(ctx context.Context, desk SweepDesk, v *view) (bool, error) {
+	why := v.differences()
+	if !w.due(desk, v, why) {
+		return false, nil // it changed just now, and is looked at again
+	}
+	if v.row() == rowDeleted {
+		gone, err := desk.Gone(ctx, v.ref.TicketID)
+		if err != nil || !gone {
+			return false, err
+		}
+	}
+	newest, err := w.Rooms.History(ctx, v.ref.GroupID(), 0)
+	if errors.Is(err, ErrNoRoom) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if len(newest) > 0 && newest[0].Seq > v.room.Mark.Filed {
+		w.queue(ctx, v, []Difference{NotFiled})
+		return false, nil
+	}
+	if w.page.DryRun {
+		return true, nil
+	}
+	if err := w.Rooms.Destroy(ctx, v.ref.GroupID()); err != nil {
+		return false, err
+	}
+	w.Meter.Count(ctx, "RoomDissolved", 1, "desk", string(v.ref.Desk))
+	slog.InfoContext(ctx, "room dissolved", "desk", v.ref.Desk, "ticket", v.ref.TicketID)
+	return true, nil
+}
+
+// tickets looks at a page of a desk's open tickets for rooms that are gone.
+func (w *sweeping) tickets(ctx context.Context, desk SweepDesk) (next string, err error) {
+	name := desk.Name()
+	type page struct {
+		ids  []string
+		next string
+	}
+	list, err := upstream.Retry(ctx, func(ctx context.Context) (page, error) {
+		ids, next, err := desk.OpenTickets(ctx, w.table.SolvedOpen, w.page.Cursor)
+		return page{ids, next}, err
+	})
+	if errors.Is(err, ErrCursor) {
+		// The page waited too long. The rest of the list is the next sweep's.
+		w.Meter.Count(ctx, "SweepFailed", 1, "desk", string(name))
+		slog.WarnContext(ctx, "list of open tickets not gone on with", "desk", name, "err", err)
+		w.report.Failed++
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var groups []string
+	for _, id := range list.ids {
+		groups = append(groups, RoomRef{name, id}.GroupID())
+	}
+	w.report.Tickets = len(groups)
+	if len(groups) == 0 {
+		return list.next, nil
+	}
+	rooms, err := w.Rooms.Read(ctx, DeskHash(desk.Host()), groups...)
+	if err != nil {
+		return "", err
+	}
+	for _, group := range groups {
+		ref, err := ParseGroupID(group)
+		if err != nil {
+			continue
+		}
+		// Whatever else differs, the rooms' own pages show. The list may be of
+		// some minutes ago, so Sync has to look at the ticket in any case.
+		switch v := (&view{Table: w.table, ref: ref, room: rooms[group]}); {
+		case v.room.Err != nil:
+		case v.room.Whose == NoRoom:
+			w.queue(ctx, v, []Difference{NoSuchRoom})
+		case v.room.Whose == SquattedRoom:
+			w.queue(ctx, v, []Difference{Squat})
+		}
+	}
+	return list.next, w.send(ctx)
+}

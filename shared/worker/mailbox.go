@@ -1,0 +1,197 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/caseroom/caseroom/shared/awsenv"
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// Mailbox is a FIFO queue as its worker settles its messages: done, tried again
+// later, or dead. All fields are required but Wait.
+type Mailbox struct {
+	Queue API
+	// QueueURL and DeadLetterURL name the queue and its dead-letter queue.
+	QueueURL, DeadLetterURL string
+	Meter                   relay.Meter
+	// Random returns numbers in [0,1), for jitter.
+	Random func() float64
+	// Wait pauses inside the invocation; upstream.Sleep if nil.
+	Wait func(context.Context, time.Duration) error
+}
+
+// reserve is kept of an invocation's time to settle its messages.
+const reserve = 5 * time.Second
+
+// panics is how often a message may meet a bug of ours before it is dead.
+const panics = 5
+
+// within leaves time to settle the messages: what is not settled is delivered
+// again, and what was done for it is found done.
+func within(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	left := time.Until(deadline)
+	return context.WithTimeout(ctx, left-min(reserve, left/4))
+}
+
+// receives is how often a message was delivered, this time included.
+func receives(m events.SQSMessage) int {
+	n, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
+	if err != nil || n < 1 {
+		return 1
+	}
+	return n
+}
+
+// dead reports whether what a message asked for is past help. A bug of ours may
+// be met by an answer that comes once, so a panic gets a few tries.
+func dead(m events.SQSMessage, err error) bool {
+	var malformed *deadError
+	switch {
+	case errors.As(err, &malformed):
+		return true
+	case errors.Is(err, relay.ErrPanic):
+		return receives(m) >= panics
+	}
+	return relay.Permanent(err)
+}
+
+// maxReason is how much of an error a dead letter carries.
+const maxReason = 512
+
+// bury sends a message to the dead-letter queue with its reason, so that it can
+// be acknowledged. It reports whether that worked.
+//
+// The message keeps its group. Its deduplication id is its own id, so that a
+// try that was cut off here does not bury it twice.
+func (w *Mailbox) bury(ctx context.Context, m events.SQSMessage, reason error) bool {
+	groupID := m.Attributes["MessageGroupId"]
+	if groupID == "" {
+		groupID = "unknown"
+	}
+	text := reason.Error()
+	if len(text) > maxReason {
+		text = text[:maxReason]
+	}
+	_, err := w.Queue.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: &w.DeadLetterURL, MessageBody: &m.Body,
+		MessageGroupId: &groupID, MessageDeduplicationId: &m.MessageId,
+		MessageAttributes: map[string]types.MessageAttributeValue{
+			"reason": {DataType: aws.String("String"), StringValue: aws.String(printable(text))},
+		},
+	})
+	if err != nil {
+		slog.ErrorContext(ctx, "dead letter not sent", "message", m.MessageId, "code", awsenv.ErrorCode(err))
+		return false
+	}
+	w.Meter.Count(ctx, "DeadLetter", 1)
+	slog.ErrorContext(ctx, "message is dead", "message", m.MessageId, "group", groupID, "err", reason)
+	return true
+}
+
+// printable keeps to the characters that SQS takes.
+func printable(s string) string {
+	out := []rune(s)[:0]
+	for _, r := range s {
+		if r >= ' ' && r != 0x7f && r != 0xfffd && r < 0xfffe {
+			out = append(out, r)
+		}
+	}
+	if len(out) == 0 {
+		return "unknown"
+	}
+	return string(out)
+}
+
+// postpone hides a message until it is worth another try. When that fails, the
+// queue's own visibility does.
+func (w *Mailbox) postpone(ctx context.Context, m events.SQSMessage, err error) {
+	wait := w.backoff(receives(m), retryAfter(err))
+	_, cerr := w.Queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: &w.QueueURL, ReceiptHandle: &m.ReceiptHandle, VisibilityTimeout: int32(wait / time.Second),
+	})
+	if cerr != nil {
+		slog.WarnContext(ctx, "visibility not changed", "message", m.MessageId, "code", awsenv.ErrorCode(cerr))
+	}
+}
+
+// The bounds of a wait. SQS hides a message for twelve hours at most.
+const (
+	firstWait = 5 * time.Second
+	maxWait   = 15 * time.Minute
+	maxHidden = 10 * time.Hour // with jitter still below
+)
+
+// backoff is what the vendor asked for, else 5 s doubled with every receive up
+// to a quarter of an hour; and up to a fifth more, so that what failed together
+// does not come back together.
+func (w *Mailbox) backoff(receives int, asked time.Duration) time.Duration {
+	wait := asked
+	if wait == 0 {
+		wait = min(maxWait, firstWait<<min(receives-1, 10))
+	}
+	wait = min(wait, maxHidden)
+	wait += time.Duration(w.Random() * float64(wait) / 5)
+	return max(wait.Round(time.Second), time.Second)
+}
+
+func retryAfter(err error) time.Duration {
+	var up *upstream.Error
+	if !errors.As(err, &up) {
+		return 0
+	}
+	return up.RetryAfter
+}
+
+// pause waits inside the invocation after a vendor said "too fast": returning
+// would only bring the next batch at once.
+func (w *Mailbox) pause(ctx context.Context, d time.Duration) {
+	if d == 0 {
+		return
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		d = min(d, time.Until(deadline)-reserve)
+	}
+	wait := w.Wait
+	if wait == nil {
+		wait = upstream.Sleep
+	}
+	if d > 0 {
+		_ = wait(ctx, d)
+	}
+}
+
+// count counts what an operator has to see of a failure.
+func (w *Mailbox) count(ctx context.Context, err error) {
+	var up *upstream.Error
+	if errors.As(err, &up) && up.Quota {
+		w.Meter.Count(ctx, "QuotaExceeded", 1, "vendor", up.Vendor)
+	}
+	if up != nil && up.Credentials {
+		w.Meter.Count(ctx, "CredentialsRefused", 1, "vendor", up.Vendor)
+	}
+}
+
+// settle buries or postpones a message that failed, and reports whether it is
+// to be delivered again.
+func (w *Mailbox) settle(ctx context.Context, m events.SQSMessage, err error) (again bool) {
+	w.count(ctx, err)
+	if dead(m, err) && w.bury(ctx, m, err) {
+		return false
+	}
+	w.postpone(ctx, m, err)
+	return true
+}

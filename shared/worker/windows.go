@@ -1,0 +1,150 @@
+package worker
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/caseroom/caseroom/shared/awsenv"
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// Reconciler is relay's Reconcile.
+type Reconciler interface {
+	Run(ctx context.Context, w relay.Window) (relay.ReconcileReport, error)
+}
+
+// Windows works off a FIFO queue of windows, one group per desk, so that the
+// windows of a desk run one after another and one that fails waits for its turn.
+type Windows struct {
+	Mailbox
+	Reconcile Reconciler
+}
+
+// windowMessage is a window in a queue. A schedule sends the desk and its own
+// time; a window that is gone on with says where.
+//
+//	{"desk":"zendesk","until":"2026-11-02T10:05:00Z"}
+//	{"desk":"zendesk","from":"2026-11-02T09:44:00Z","until":"2026-11-02T10:04:00Z","cursor":"…"}
+type windowMessage struct {
+	Desk   relay.DeskName `json:"desk"`
+	From   time.Time      `json:"from,omitzero"`
+	Until  time.Time      `json:"until"`
+	Cursor string         `json:"cursor,omitempty"`
+}
+
+var errWindow = errors.New("worker: the body is no window")
+
+// DecodeWindow reads a queue message's body.
+func DecodeWindow(body string) (relay.Window, error) {
+	var m windowMessage
+	if json.Unmarshal([]byte(body), &m) != nil || m.Until.IsZero() {
+		return relay.Window{}, errWindow
+	}
+	switch {
+	case m.Desk != relay.Zendesk && m.Desk != relay.Salesforce:
+		return relay.Window{}, errWindow
+	case m.From.IsZero() && m.Cursor == "":
+		return relay.Scheduled(m.Desk, m.Until), nil
+	case !m.From.Before(m.Until):
+		return relay.Window{}, errWindow
+	}
+	return relay.Window{Desk: m.Desk, From: m.From, Until: m.Until, Cursor: m.Cursor}, nil
+}
+
+// Lambda handles a batch, as the runtime calls it.
+func (w *Windows) Lambda(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
+	return w.each(ctx, e, w.window)
+}
+
+func (w *Windows) window(ctx context.Context, m events.SQSMessage) error {
+	window, err := DecodeWindow(m.Body)
+	if err != nil {
+		return &deadError{err}
+	}
+	report, err := w.Reconcile.Run(ctx, window)
+	slog.InfoContext(ctx, "reconciled", "desk", window.Desk, "from", window.From, "until", window.Until,
+		"listed", report.Listed, "ours", report.Ours, "differing", report.Differing, "queued", report.Queued,
+		"repaired", report.Repaired, "unfinished", report.Next != "", "err", err)
+	if err != nil {
+		w.Meter.Count(ctx, "ReconcileFailed", 1, "desk", string(window.Desk))
+	}
+	if report.Next == "" || report.Next == window.Cursor {
+		return err
+	}
+	// What is done stays done: the rest is another message.
+	if err != nil && relay.Permanent(err) {
+		return err
+	}
+	return w.goOn(ctx, string(window.Desk), windowMessage{window.Desk, window.From, window.Until, report.Next})
+}
+
+// goOn sends a message that follows to the worker's own queue. A try that was
+// cut off behind it sends it again, and the queue drops the second.
+func (w *Mailbox) goOn(ctx context.Context, group string, message any) error {
+	body, err := json.Marshal(message)
+	if err != nil {
+		return &deadError{err}
+	}
+	sum := sha256.Sum256(body)
+	text, id := string(body), hex.EncodeToString(sum[:])
+	_, err = w.Queue.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: &w.QueueURL, MessageBody: &text, MessageGroupId: &group, MessageDeduplicationId: &id,
+	})
+	if err != nil {
+		return &upstream.Error{Vendor: "sqs", Op: "SendMessage", Class: upstream.Unknown, Code: awsenv.ErrorCode(err), Err: errors.New("not gone on with")}
+	}
+	return nil
+}
+
+// deadError is what no other try mends.
+type deadError struct{ err error }
+
+func (e *deadError) Error() string { return e.err.Error() }
+func (e *deadError) Unwrap() error { return e.err }
+
+// each handles the messages of a batch one after another. Behind one that is to
+// be delivered again the others of its group wait too: nothing overtakes.
+func (w *Mailbox) each(ctx context.Context, e events.SQSEvent, handle func(context.Context, events.SQSMessage) error) (events.SQSEventResponse, error) {
+	var res events.SQSEventResponse
+	waiting := map[string]bool{}
+	var pause time.Duration
+	for _, m := range e.Records {
+		group := m.Attributes["MessageGroupId"]
+		if !waiting[group] {
+			err := guarded(ctx, m, handle)
+			if upstream.ClassOf(err) == upstream.RateLimited {
+				pause = max(pause, retryAfter(err), time.Second)
+			}
+			if err == nil || !w.settle(ctx, m, err) {
+				continue
+			}
+		}
+		waiting[group] = true
+		res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
+	}
+	w.pause(ctx, pause)
+	return res, nil
+}
+
+// guarded gives one message its time. A panic is a bug of ours.
+func guarded(ctx context.Context, m events.SQSMessage, handle func(context.Context, events.SQSMessage) error) (err error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			slog.ErrorContext(ctx, "panic", "panic", p, "stack", string(debug.Stack()), "message", m.MessageId)
+			err = relay.ErrPanic
+		}
+	}()
+	return handle(ctx, m)
+}
