@@ -260,7 +260,7 @@ function drawTicket(desk, t, list) {
     ),
     ...actions(desk, t, others),
     h("h3", {}, "On the ticket"),
-    h("ol", { class: "comments" }, ...t.notes.map((n) => h("li", {}, h("pre", {}, n.text)))),
+    h("ol", { class: "comments", tabindex: "0", "aria-label": "Comments" }, ...t.notes.map((n) => h("li", {}, h("pre", {}, n.text)))),
   ]);
 }
 
@@ -532,7 +532,7 @@ $("expire-customer").addEventListener(
   does(() => {
     const t = tickets(chosen.desk).find((x) => x.id === chosen.ticket[chosen.desk]);
     const user = chosen.customer === "guest" ? t?.customer : chosen.customer;
-    if (!user) throw new Error("The guest has no login yet.");
+    if (!user) throw new Error("This customer has no login yet.");
     return click("tencent/expire", { userId: user });
   }),
 );
