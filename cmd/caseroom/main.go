@@ -37,7 +37,7 @@ Exit codes: 0 done and all is well; 1 it failed; 2 the command line is wrong;
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
-	root.AddCommand(runCommand())
+	root.AddCommand(runCommand(), pagesCommand(), zendeskAppCommand())
 	return root
 }
 
