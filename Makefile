@@ -69,7 +69,7 @@ deploy: sam-build ## build and deploy (ENV=staging, ARGS=--guided)
 
 # Test. Each stage is a target: make test-unit.
 
-STAGES := tools format vet staticcheck unit template build openapi
+STAGES := tools format vet staticcheck unit template build openapi web
 
 .PHONY: test
 test: ## everything CI checks, with the time of each stage
@@ -88,7 +88,7 @@ test: ## everything CI checks, with the time of each stage
 	printf '\n== all stages\n%b   total %d s\n' "$$summary" $$(($$(date +%s) - begin))
 
 .PHONY: test-tools
-test-tools: sam $(STATICCHECK) $(REDOCLY) tests/node/node_modules/.package-lock.json tests/python/.venv/.installed
+test-tools: sam chromium $(STATICCHECK) $(REDOCLY) $(WEB)/node_modules/.package-lock.json tests/node/node_modules/.package-lock.json tests/python/.venv/.installed
 	@go version && node --version && python3 --version && $(SAM) --version
 
 .PHONY: test-format
@@ -122,6 +122,23 @@ test-build: sam-build
 .PHONY: test-openapi
 test-openapi: $(REDOCLY)
 	@$(REDOCLY) lint --config tools/openapi/redocly.yaml docs/openapi.yaml
+
+# The browser is the system's; CASEROOM_BROWSER names another. Where there is
+# none and no apt-get, the tests in it are skipped, loudly; CI does not skip.
+WEB := clients/web
+BROWSER := $(or $(CASEROOM_BROWSER),/usr/bin/chromium)
+
+.PHONY: test-web
+test-web: web chromium
+	@cd $(WEB) && npm run --silent check && npm run --silent typecheck && npm test --silent && npm run --silent test:browser
+
+.PHONY: web
+web: $(WEB)/node_modules/.package-lock.json ## build the web pages: clients/web/dist
+	@cd $(WEB) && npm run --silent build
+
+.PHONY: screenshots
+screenshots: web chromium ## take the guides' pictures again: docs/images
+	@cd $(WEB) && npm run --silent screenshots
 
 .PHONY: bench
 bench: export GOFLAGS := $(SMALL)
@@ -169,6 +186,17 @@ tests/python/.venv/.installed: tests/python/requirements.txt
 	@echo '*' > tests/python/.venv/.gitignore
 	tests/python/.venv/bin/pip install --quiet --disable-pip-version-check --no-input -r $<
 	@touch $@
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	cd $(WEB) && $(NPM_CI)
+	@touch $@
+
+.PHONY: chromium
+chromium:
+	@if [ -x $(BROWSER) ]; then exit 0; fi; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "*** There is no browser at $(BROWSER): install chromium, or set CASEROOM_BROWSER."; fi
 
 .PHONY: FORCE
 FORCE:

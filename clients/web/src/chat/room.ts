@@ -61,6 +61,7 @@ export class RoomStore {
   #agents: Member[] = [];
   #before: Member[] = [];
   #seen = 0;
+  #hasRead = false;
   #opening = false;
   #again = false;
   #lastTyping = 0;
@@ -129,7 +130,8 @@ export class RoomStore {
       this.#set({ phase: "left" });
       return;
     }
-    const newest = this.#newest();
+    // Messages that only came by themselves say nothing of those before them.
+    const newest = this.#hasRead ? this.#newest() : 0;
     const [members, first] = await Promise.all([
       this.chat.members(this.groupId),
       this.chat.history(this.groupId),
@@ -142,6 +144,7 @@ export class RoomStore {
       page = await this.chat.history(this.groupId, oldest);
       read.unshift(...page.messages);
     }
+    this.#hasRead = true;
     this.#met(members);
     this.#set({
       phase: "ready",

@@ -50,6 +50,16 @@ export function ChatView({ store, locale, viewer, quickReplies = [] }: ChatViewP
       <p class="cr-standing" role="status" data-kind={s.standing.kind}>
         {standingText(s, locale, viewer)}
       </p>
+      {!s.complete && (
+        <button
+          type="button"
+          class="cr-older"
+          disabled={s.loadingMore}
+          onClick={() => void store.older()}
+        >
+          {t("earlier")}
+        </button>
+      )}
       <div
         class="cr-log"
         ref={log}
@@ -68,18 +78,6 @@ export function ChatView({ store, locale, viewer, quickReplies = [] }: ChatViewP
               }
             : {})}
         >
-          {!s.complete && (
-            <MessageList.Content key="older">
-              <button
-                type="button"
-                class="cr-link"
-                disabled={s.loadingMore}
-                onClick={() => void store.older()}
-              >
-                {t("earlier")}
-              </button>
-            </MessageList.Content>
-          )}
           {s.messages.flatMap((m, i) => entry(m, s.messages[i - 1], s, store, locale, viewer))}
         </MessageList>
       </div>
@@ -231,7 +229,9 @@ export function standingText(s: RoomState, locale: Locale, viewer: "customer" | 
       const who = names(st.agents, locale, viewer);
       const text = st.before.length
         ? t("changed", { names: who, before: names(st.before, locale, viewer) })
-        : t(st.agents.length > 1 ? "joinedMany" : "joined", { names: who });
+        : viewer === "agent"
+          ? t("panelJoined", { names: who })
+          : t(st.agents.length > 1 ? "joinedMany" : "joined", { names: who });
       return st.reopened ? `${t("reopened")} ${text}` : text;
     }
   }

@@ -21,7 +21,7 @@ export interface Memory {
 /** The browser's memory for one API. Without storage it lasts as long as the page. */
 export class Remembered {
   readonly #key: string;
-  readonly #storage: Storage | undefined;
+  #storage: Storage | undefined;
   #here: Memory = {};
 
   constructor(api: string, storage: Storage | undefined = available()) {
@@ -45,6 +45,7 @@ export class Remembered {
       this.#storage?.setItem(this.#key, JSON.stringify(next));
     } catch {
       // Full or forbidden: then it lasts as long as the page.
+      this.#storage = undefined;
     }
   }
 
@@ -58,13 +59,18 @@ export class Remembered {
   }
 
   #read(): Memory {
+    let text: string | null | undefined;
     try {
-      const text = this.#storage?.getItem(this.#key);
-      if (!text) return {};
-      const m = JSON.parse(text) as Memory;
+      text = this.#storage?.getItem(this.#key);
+    } catch {
+      this.#storage = undefined;
+      return this.#here;
+    }
+    try {
+      const m = JSON.parse(text ?? "{}") as Memory;
       return m && typeof m === "object" ? m : {};
     } catch {
-      return {};
+      return {}; // Somebody else's, or half of it.
     }
   }
 }

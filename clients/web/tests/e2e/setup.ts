@@ -102,6 +102,7 @@ function pages(hosted: Site, around: Site, unknown: Site, a: Addresses): void {
      <script type="module" src="/widget.js" data-caseroom-api="${a.gateway}" data-caseroom-sandbox="${a.sandbox}" ${more}${lang ? ` data-caseroom-lang="${lang}"` : ""}></script>`;
   // A shop's policy that says nothing of styles but forbids inline ones.
   const csp = `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ${a.gateway} ${a.sandbox}; img-src ${a.sandbox}`;
+  hosted.html("/plain", "<h1>Empty</h1>");
   hosted.html("/shop", widget(), csp);
   hosted.html("/shop/salesforce", widget('data-caseroom-desk="salesforce"'), csp);
   for (const lang of ["ja", "zh", "ru"]) hosted.html(`/shop/${lang}`, widget("", lang), csp);

@@ -1,28 +1,186 @@
 import { describe, expect, test } from "vitest";
-import { accessible, ask, here, sandbox, say, stack, ticketOf, visitor } from "./world";
+import {
+  accessible,
+  alex,
+  api,
+  ask,
+  billie,
+  console_,
+  hears,
+  here,
+  salesforceAgent,
+  sandbox,
+  say,
+  stack,
+  ticketOf,
+  visitor,
+  zendeskPanel,
+} from "./world";
 
 interface State {
-  zendesk: { tickets: { id: number; comments: { body: string }[] }[] };
+  zendesk: { tickets: { id: number; subject: string; comments: { body: string }[] }[] };
+  salesforce: {
+    cases: { Id: string; Subject: string }[];
+    comments: { ParentId: string; CommentBody: string }[];
+    transcripts?: unknown[];
+  };
 }
 
-describe.skipIf(!here)("a guest's ticket at Zendesk", () => {
-  test("smoke", async () => {
-    const context = await visitor();
-    const page = await context.newPage();
+const png = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+
+describe.skipIf(!here)("from the form to the transcript", () => {
+  test("at Zendesk, as a guest", async () => {
+    const page = await (await visitor()).newPage();
     await page.goto(`${stack.site}/shop`);
-    await ask(page, "The lamp is dark");
-    await page.getByText("Waiting for an agent").waitFor();
-    await page.screenshot({ path: "/tmp/w1.png" });
-    const ticket = Number(await ticketOf(page));
-    expect(ticket).toBeGreaterThan(1000);
-    const agents = await sandbox<unknown>("GET", "/desk/zendesk/agents");
-    console.log(
-      JSON.stringify(agents),
-      JSON.stringify((await sandbox<State>("GET", "/state")).zendesk.tickets[0]),
-    );
-    await say(page, "Hello?");
-    await page.getByRole("article").filter({ hasText: "Hello?" }).waitFor();
-    await page.screenshot({ path: "/tmp/w2.png" });
+    await page.getByRole("button", { name: "Chat with us" }).click();
+    await page.getByRole("button", { name: "Start chat" }).click();
+    await page.getByText("Please fill this in.").first().waitFor();
+    await page.getByLabel("E-mail").fill("nobody");
+    await page.getByRole("button", { name: "Start chat" }).click();
+    await page.getByText("This does not look like an e-mail address.").waitFor();
     await accessible(page);
+    await page.getByLabel("E-mail").fill("dana@customer.example");
+    await page.getByLabel("Your name").fill("Dana Customer");
+    await page.getByLabel("Subject").fill("The lamp is dark");
+    await page.getByLabel("How can we help?").fill("It does not light.");
+    await page.getByRole("button", { name: "Start chat" }).click();
+    await page.getByText("Waiting for an agent").waitFor();
+    const ticket = await ticketOf(page);
+    await say(page, "Is anybody there?");
+
+    const panel = await zendeskPanel(ticket, ["caseroom", "caseroom_unverified"]);
+    await panel.getByText("You are not in this ticket's room.").waitFor();
+    await sandbox("POST", "/desk/zendesk/assign", { ticket: Number(ticket), agent: alex });
+    // The panel opens by itself once the agent is in.
+    await hears(panel, "Is anybody there?");
+    await panel.getByText("Guest: nobody verified who this is.").waitFor();
+    await panel.getByText("Dana Customer · dana@customer.example").waitFor();
+    await page.getByText("Alex Agent is with you").waitFor();
+
+    await panel.getByRole("button", { name: "Hello! I am looking at your request." }).click();
+    await panel.getByRole("textbox", { name: "Write a message" }).press("End");
+    await panel.getByRole("textbox", { name: "Write a message" }).pressSequentially(" Dana");
+    await page.getByText("Alex Agent is typing…").waitFor();
+    await panel.getByRole("button", { name: "Send" }).click();
+    await hears(page, "Hello! I am looking at your request.");
+    await page.getByLabel("Attach a file").last().setInputFiles({
+      name: "lamp.png",
+      mimeType: "image/png",
+      buffer: png,
+    });
+    await panel.getByRole("img").waitFor();
+    await say(page, "See https://shop.example/lamp <b>now</b>");
+    const link = panel.getByRole("link", { name: "https://shop.example/lamp" });
+    await link.waitFor();
+    expect(await link.getAttribute("rel")).toContain("noopener");
+    expect(await panel.locator("article b").count()).toBe(0);
+    await panel.getByText("Transcript preview").click();
+    await panel
+      .getByRole("region", { name: "Transcript preview" })
+      .getByText(/customer guest_\w+: Is anybody there\?/)
+      .waitFor();
+    await accessible(page);
+    await accessible(panel);
+
+    await sandbox("POST", "/desk/zendesk/assign", { ticket: Number(ticket), agent: billie });
+    await page.getByText("Billie Agent has taken over from Alex Agent").waitFor();
+    await panel.getByText("You are not in this ticket's room.").waitFor();
+
+    await sandbox("POST", "/desk/zendesk/status", { ticket: Number(ticket), status: "solved" });
+    await page.getByText("Solved. This conversation is closed").waitFor();
+    await page.getByText("This conversation is locked.").waitFor();
+    await expect
+      .poll(async () => {
+        const { zendesk } = await sandbox<State>("GET", "/state");
+        const found = zendesk.tickets.find((t) => String(t.id) === ticket);
+        return found?.comments.some((c) => c.body.includes("Is anybody there?"));
+      })
+      .toBe(true);
+
+    await sandbox("POST", "/desk/zendesk/status", { ticket: Number(ticket), status: "open" });
+    await page.getByText("Open again.").waitFor();
+    await say(page, "It went dark again.");
+    await sandbox("POST", "/desk/zendesk/assign", { ticket: Number(ticket), agent: alex });
+    await hears(panel, "It went dark again.");
+    await sandbox("POST", "/desk/zendesk/status", { ticket: Number(ticket), status: "solved" });
+    await page.getByRole("button", { name: "New request" }).click();
+    await page.getByLabel("Subject").waitFor();
+  });
+
+  test("at Salesforce, as somebody who is signed in", async () => {
+    const context = await visitor();
+    await context.addInitScript((token) => {
+      if (location.protocol.startsWith("http")) sessionStorage.setItem("login", token);
+    }, stack.tokens.login);
+    const page = await context.newPage();
+    await page.goto(`${stack.site}/shop/account`);
+    await ask(page, "My second lamp");
+    await page.getByText("Waiting for an agent").waitFor();
+    // The same person's case, at the other desk.
+    const made = await api<{ GroupId: string; ticketId: string }>(
+      "/salesforce/createticket",
+      stack.tokens.login,
+      { caseInfo: { subject: "My third lamp", desc: "Dark too." } },
+    );
+    await page.evaluate(
+      ([key, ticket]) => {
+        const memory = JSON.parse(localStorage.getItem(key as string) as string);
+        memory.ticket = { ...memory.ticket, ...JSON.parse(ticket as string) };
+        localStorage.setItem(key as string, JSON.stringify(memory));
+      },
+      [
+        `caseroom:${stack.gateway}`,
+        JSON.stringify({ groupId: made.GroupId, ticketId: made.ticketId }),
+      ],
+    );
+    await page.reload();
+    await page.getByText("Waiting for an agent").waitFor();
+    expect(await ticketOf(page)).toBe(made.ticketId);
+
+    const agents = await sandbox<{ id: string; name: string }[]>("GET", "/desk/salesforce/agents");
+    const [one, two] = agents as [{ id: string; name: string }, { id: string; name: string }];
+    await sandbox("POST", "/desk/salesforce/owner", { case: made.ticketId, owner: one.id });
+    await page.getByText(`${one.name} is with you`).waitFor();
+
+    let asked = 0;
+    const desk = await console_(made.GroupId, () => {
+      asked++;
+      return salesforceAgent(one.id);
+    });
+    const panel = desk.page.frameLocator("iframe");
+    await panel.getByText("Signed in: the identity was verified.").waitFor();
+    await say(panel, "Good evening");
+    await hears(page, "Good evening");
+    // While the agent looks elsewhere, the page around is told what is unread.
+    await desk.page.bringToFront();
+    await desk.page.locator("h1").click();
+    await say(page, "Good evening to you");
+    await hears(panel, "Good evening to you");
+    await accessible(desk.page);
+
+    // The UserSig ends: the panel asks the page around for another one.
+    const before = asked;
+    await sandbox("POST", "/desk/tencent/expire", { userId: `sf_${one.id}` });
+    await expect.poll(() => asked).toBeGreaterThan(before);
+    await say(panel, "Still here");
+    await hears(page, "Still here");
+
+    await sandbox("POST", "/desk/salesforce/owner", { case: made.ticketId, owner: two.id });
+    await page.getByText(`${two.name} has taken over from ${one.name}`).waitFor();
+    await panel.getByText("You are not in this ticket's room.").waitFor();
+    const second = await console_(made.GroupId, () => salesforceAgent(two.id));
+    await hears(second.page.frameLocator("iframe"), "Still here");
+
+    await sandbox("POST", "/desk/salesforce/close", { case: made.ticketId });
+    await page.getByText("Solved. This conversation is closed").waitFor();
+    await expect
+      .poll(async () => JSON.stringify((await sandbox<State>("GET", "/state")).salesforce))
+      .toContain("Good evening to you");
+    const types = (await desk.heard()).map((m) => m.type);
+    expect(types[0]).toBe("caseroom:ready");
+    expect(types).toContain("caseroom:unread");
   });
 });

@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { en } from "../../src/i18n/en";
+import { loadLocale } from "../../src/i18n/i18n";
+
+const names = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+
+test.each(["ja", "zh", "ru"])("%s says everything, with the same values", async (lang) => {
+  const { texts } = (await import(`../../src/i18n/${lang}.ts`)) as { texts: typeof en };
+  expect(Object.keys(texts).sort()).toEqual(Object.keys(en).sort());
+  for (const key of Object.keys(en) as (keyof typeof en)[]) {
+    expect(names(texts[key]), key).toEqual(names(en[key]));
+    expect(texts[key], key).not.toBe(en[key]);
+  }
+});
+
+test("the first language that there is, else English", async () => {
+  expect((await loadLocale(["fr", "ja-JP", "en"])).lang).toBe("ja-JP");
+  expect((await loadLocale(["fr"])).lang).toBe("en");
+  expect((await loadLocale([])).t("request", { ticket: 5 })).toBe("Request 5");
+});
+
+test("own words, in a language of one's own", async () => {
+  const l = await loadLocale(["ar"], { open: "تحدث معنا" });
+  expect(l).toMatchObject({ lang: "ar", dir: "rtl" });
+  expect(l.t("open")).toBe("تحدث معنا");
+  expect((await loadLocale(["en"], {}, "rtl")).dir).toBe("rtl");
+});

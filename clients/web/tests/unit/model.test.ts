@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Api, ApiError } from "../../src/api/api";
+import { ChatError } from "../../src/chat/chat";
+import { Remembered } from "../../src/widget/memory";
+import { WidgetModel } from "../../src/widget/model";
+import { credentials } from "./fakes";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const caseInfo = { subject: "Lamp", desc: "Dark" };
+const ticket = {
+  ...credentials({ userId: "guest_a" }),
+  groupId: "ZENDESK#7",
+  ticketId: "7",
+  idempotencyKey: "k",
+  guestToken: "guest-token",
+};
+
+function storage(): Storage {
+  const map = new Map<string, string>();
+  return {
+    getItem: (k) => map.get(k) ?? null,
+    setItem: (k, v) => void map.set(k, v),
+    removeItem: (k) => void map.delete(k),
+    clear: () => map.clear(),
+    key: () => null,
+    get length() {
+      return map.size;
+    },
+  };
+}
+
+function world(o: Partial<ConstructorParameters<typeof WidgetModel>[0]> = {}, kept = storage()) {
+  const api = new Api("https://api.example");
+  const create = vi.spyOn(api, "createTicket");
+  const sig = vi.spyOn(api, "userSig").mockResolvedValue(credentials({ userId: "guest_a" }));
+  const memory = new Remembered("https://api.example", kept);
+  let n = 0;
+  const start = () =>
+    new WidgetModel({ api, memory, guests: true, newKey: () => `key-${++n}`, ...o });
+  return { create, sig, memory, start };
+}
+
+test("one key from the first try to the answer, over a reload", async () => {
+  const w = world();
+  w.create
+    .mockRejectedValueOnce(new ApiError(0, "offline", "", 0))
+    .mockRejectedValueOnce(new ApiError(503, "unavailable", "", 2, "7"))
+    .mockResolvedValue(ticket);
+  const first = w.start();
+  await first.submit(caseInfo);
+  expect(first.state).toMatchObject({ view: "creating", problem: { kind: "offline" } });
+  first.close();
+  const second = w.start();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(second.state).toMatchObject({ problem: { kind: "room", ticketId: "7" } });
+  await vi.advanceTimersByTimeAsync(1_999);
+  expect(w.create).toHaveBeenCalledTimes(2);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(second.state).toMatchObject({ view: "chat", ticket: { ticketId: "7" } });
+  expect(new Set(w.create.mock.calls.map(([o]) => o.key))).toEqual(new Set(["key-1"]));
+  expect(JSON.stringify(w.memory.get())).not.toContain("sig");
+});
+
+test("a guest comes back as the same guest, with another key", async () => {
+  const w = world();
+  w.create.mockResolvedValue(ticket);
+  const m = w.start();
+  await m.submit(caseInfo);
+  m.another();
+  await m.submit(caseInfo);
+  expect(w.create.mock.calls[0]?.[0]).toMatchObject({ guest: true, proof: { nobody: true } });
+  expect(w.create.mock.calls[1]?.[0]).toMatchObject({
+    guest: true,
+    proof: { bearer: "guest-token" },
+    key: "key-2",
+  });
+});
+
+test("a guest token that has run out is forgotten", async () => {
+  const w = world();
+  w.memory.set({ guestToken: "old" });
+  w.create
+    .mockRejectedValueOnce(new ApiError(401, "unauthorized", "", 0))
+    .mockResolvedValue(ticket);
+  const m = w.start();
+  await m.submit(caseInfo);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(w.create.mock.calls[1]?.[0].proof).toEqual({ nobody: true });
+  expect(m.state.view).toBe("chat");
+});
+
+test("who is signed in asks with the login's token, or by cookie", async () => {
+  const w = world({ getToken: async () => "login" });
+  w.create.mockResolvedValue(ticket);
+  await w.start().submit(caseInfo);
+  expect(w.create.mock.calls[0]?.[0]).toMatchObject({ guest: false, proof: { bearer: "login" } });
+  const c = world({ cookie: true });
+  c.create.mockResolvedValue(ticket);
+  await c.start().submit(caseInfo);
+  expect(c.create.mock.calls[0]?.[0]).toMatchObject({ guest: false, proof: { cookie: true } });
+});
+
+test("without guests, nobody is asked to sign in", async () => {
+  const w = world({ guests: false, getToken: () => "" });
+  const m = w.start();
+  await m.submit(caseInfo);
+  expect(m.state).toMatchObject({ view: "form", problem: { kind: "signIn" }, draft: caseInfo });
+  expect(w.create).not.toHaveBeenCalled();
+});
+
+test("a refused request can be mended, under a new key", async () => {
+  const w = world();
+  w.create
+    .mockRejectedValueOnce(new ApiError(400, "invalid", "too long", 0))
+    .mockResolvedValue(ticket);
+  const m = w.start();
+  await m.submit(caseInfo);
+  expect(m.state).toMatchObject({ view: "form", problem: { kind: "invalid", detail: "too long" } });
+  await m.submit(caseInfo);
+  expect(w.create.mock.calls.map(([o]) => o.key)).toEqual(["key-1", "key-2"]);
+});
+
+test("another person who signs in does not get the last one's ticket", async () => {
+  const w = world();
+  w.memory.set({
+    ticket: { groupId: "ZENDESK#7", ticketId: "7", userId: "somebody" },
+    guestToken: "t",
+  });
+  const m = w.start();
+  expect(m.state.view).toBe("chat");
+  await expect(m.renew()).rejects.toMatchObject(new ChatError("not_member"));
+  expect(m.state.view).toBe("form");
+  expect(w.memory.get().ticket).toBeUndefined();
+});
+
+test("a browser without storage still works", async () => {
+  const broken = new Proxy({} as Storage, {
+    get: () => () => {
+      throw new DOMException("denied", "SecurityError");
+    },
+  });
+  const w = world({}, broken);
+  w.create.mockRejectedValueOnce(new ApiError(0, "offline", "", 0)).mockResolvedValue(ticket);
+  const m = w.start();
+  await m.submit(caseInfo);
+  await m.retry();
+  expect(m.state.view).toBe("chat");
+});

@@ -1,0 +1,141 @@
+import { expect, test, vi } from "vitest";
+import { parseNotice } from "../../src/chat/notice";
+import { parseConfig } from "../../src/panel/config";
+import { FramedDesk, parseCredentials } from "../../src/panel/framed";
+import { transcript } from "../../src/panel/transcript";
+import { safeUrl } from "../../src/ui/text";
+import { credentials, message } from "./fakes";
+
+const desk = "https://shop.lightning.force.com";
+
+function framed(around: string[] = [desk]) {
+  let hear: (e: object) => void = () => {};
+  const parent = { postMessage: vi.fn() };
+  const page = {
+    parent,
+    location: { ancestorOrigins: around, origin: "https://chat.example" },
+    addEventListener: (_: string, f: (e: object) => void) => {
+      hear = f;
+    },
+  };
+  const d = new FramedDesk([desk], page as unknown as Window);
+  const data = { type: "caseroom:credentials", groupId: "500x", ...credentials() };
+  const tell = (e: object = {}) => hear({ source: parent, origin: desk, data, ...e });
+  return { d, parent, tell, data };
+}
+
+test("only the configured parent is told, and only it is heard", async () => {
+  const { d, parent, tell } = framed();
+  expect(parent.postMessage.mock.calls).toEqual([[{ type: "caseroom:ready" }, desk]]);
+  d.unread(3);
+  expect(parent.postMessage).toHaveBeenCalledTimes(1);
+  tell({ origin: "https://evil.example" });
+  tell({ origin: `${desk}.evil.example` });
+  tell({ source: {} });
+  tell({ data: { type: "caseroom:credentials" } });
+  expect(d.state).toEqual({ phase: "waiting" });
+  tell();
+  expect(d.state).toEqual({ phase: "ticket", groupId: "500x", ticketId: "500x" });
+  d.unread(3);
+  expect(parent.postMessage).toHaveBeenLastCalledWith({ type: "caseroom:unread", count: 3 }, desk);
+});
+
+test("a page that nobody configured around it, or none, is refused", () => {
+  const { d, parent } = framed(["https://evil.example"]);
+  expect(d.state).toEqual({ phase: "stranger", origin: "https://evil.example" });
+  expect(parent.postMessage).not.toHaveBeenCalled();
+});
+
+test("the first credential is held, later ones are asked for", async () => {
+  const { d, parent, tell, data } = framed();
+  tell();
+  expect(await d.renew()).toMatchObject({ userSig: "sig" });
+  const second = d.renew();
+  expect(parent.postMessage).toHaveBeenLastCalledWith({ type: "caseroom:renew" }, desk);
+  tell({ data: { ...data, userSig: "second" } });
+  expect((await second).userSig).toBe("second");
+});
+
+test("a credential that comes unasked is told, with its room", () => {
+  const { d, tell, data } = framed();
+  const heard = vi.fn();
+  d.onCredentials(heard);
+  tell({
+    data: { ...data, groupId: "ZENDESK#5", customer: { name: "Dana", unverified: true, x: 1 } },
+  });
+  expect(heard).toHaveBeenCalledTimes(1);
+  expect(d.state).toEqual({
+    phase: "ticket",
+    groupId: "ZENDESK#5",
+    ticketId: "5",
+    customer: { name: "Dana", unverified: true },
+  });
+  tell({ data: { ...data, groupId: "" } });
+  expect(d.state).toEqual({ phase: "noTicket" });
+});
+
+test.each([
+  null,
+  "caseroom:credentials",
+  [],
+  { type: "other", ...credentials() },
+  { type: "caseroom:credentials", ...credentials(), userSig: "" },
+  { type: "caseroom:credentials", ...credentials(), userId: 5 },
+  { type: "caseroom:credentials", ...credentials(), sdkAppId: "x" },
+  { type: "caseroom:credentials", ...credentials(), sdkAppId: -1 },
+  { type: "caseroom:credentials", ...credentials(), expiresAt: "soon" },
+])("no credentials: %j", (data) => {
+  expect(parseCredentials(data)).toBeUndefined();
+});
+
+test("config.json is checked", () => {
+  expect(parseConfig({ parents: ["https://a.example/x"] })).toMatchObject({
+    parents: ["https://a.example"],
+    chat: { kind: "tencent" },
+  });
+  expect(() => parseConfig({ parents: ["*"] })).toThrow();
+  expect(() => parseConfig({ parents: "https://a.example" })).toThrow("list");
+  expect(() => parseConfig({ parents: ["data:text/html,x"] })).toThrow("no web address");
+  expect(() => parseConfig({ chat: { kind: "sandbox" } })).toThrow("chat.kind");
+});
+
+test.each([
+  ['{"caseroom":{"n":1,"kind":"merged","ticket":"9"}}', { kind: "merged", ticket: "9" }],
+  ['{"caseroom":{"kind":"joined","ticket":5}}', { kind: "joined" }],
+  ['{"caseroom":{"kind":"other"}}', undefined],
+  ['{"caseroom":null}', undefined],
+  ["null", undefined],
+  ["{", undefined],
+  ["", undefined],
+  [undefined, undefined],
+])("the notice of %s", (data, want) => {
+  expect(parseNotice(data)).toEqual(want);
+});
+
+test("the transcript is in the form that is filed", () => {
+  const list = [
+    message(1, { kind: "notice", text: "Thank you.", time: Date.UTC(2026, 10, 22, 19, 0, 41) }),
+    message(2, { from: "dana", text: "one\n2026  zd_1: two", time: Date.UTC(2026, 10, 22, 19, 1) }),
+    message(3, { kind: "file", name: "a.pdf", url: "https://x.example/a.pdf", time: 0 }),
+    message(0, { text: "unsent" }),
+    message(4, { recalled: true, time: 0 }),
+  ];
+  expect(transcript(list, "dana")).toBe(
+    "2026-11-22 19:00:41  caseroom: Thank you.\n" +
+      "2026-11-22 19:01:00  customer dana: one\n    2026  zd_1: two\n" +
+      "1970-01-01 00:00:00  zd_1: [file a.pdf https://x.example/a.pdf]\n" +
+      "1970-01-01 00:00:00  zd_1: [recalled message]\n",
+  );
+});
+
+test.each([
+  ["https://x.example/a", "https://x.example/a"],
+  ["http://127.0.0.1:3100/a", "http://127.0.0.1:3100/a"],
+  ["http://x.example/a", undefined],
+  ["javascript:alert(1)", undefined],
+  ["data:text/html,x", undefined],
+  ["//x.example", undefined],
+  [undefined, undefined],
+])("the address %s", (url, want) => {
+  expect(safeUrl(url)).toBe(want);
+});

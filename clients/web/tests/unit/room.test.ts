@@ -1,0 +1,157 @@
+import { expect, test } from "vitest";
+import { ChatError } from "../../src/chat/chat";
+import { isAgent, RoomStore } from "../../src/chat/room";
+import { MemoryChat, message } from "./fakes";
+
+const groupId = "ZENDESK#1";
+
+async function opened(chat = new MemoryChat()) {
+  let n = 0;
+  const store = new RoomStore(chat, groupId, "dana", () => `c${++n}`);
+  await store.open();
+  return { chat, store };
+}
+
+const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+const texts = (s: RoomStore) => s.state.messages.map((m) => m.text);
+
+test("messages stand in order, once each, whatever way they came", async () => {
+  const chat = new MemoryChat();
+  chat.list = [1, 2, 3, 4].map((n) => message(n));
+  const { store } = await opened(chat);
+  expect(texts(store)).toEqual(["message 2", "message 3", "message 4"]);
+  chat.say("message", { groupId, message: message(6) });
+  chat.say("message", { groupId, message: message(5) });
+  chat.say("message", { groupId, message: message(5) });
+  chat.say("message", { groupId: "ZENDESK#2", message: message(7) });
+  expect(store.state.messages.map((m) => m.seq)).toEqual([2, 3, 4, 5, 6]);
+  await store.older();
+  expect(store.state.messages.map((m) => m.seq)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(store.state.complete).toBe(true);
+});
+
+test("a connection that comes back brings what was missed, over several pages", async () => {
+  const { chat, store } = await opened();
+  chat.say("message", { groupId, message: message(1) });
+  chat.list = Array.from({ length: 10 }, (_, i) => message(i + 1));
+  chat.say("connection", "offline");
+  chat.say("connection", "online");
+  await settled();
+  expect(store.state.messages.map((m) => m.seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+});
+
+test("an event before the first read does not hide what came before it", async () => {
+  const chat = new MemoryChat();
+  chat.list = [1, 2, 3].map((n) => message(n));
+  const store = new RoomStore(chat, groupId, "dana");
+  chat.say("message", { groupId, message: message(3) });
+  await store.open();
+  expect(store.state.messages.map((m) => m.seq)).toEqual([1, 2, 3]);
+  expect(store.state.complete).toBe(true);
+});
+
+test("a message that failed is sent again under the same id", async () => {
+  const { chat, store } = await opened();
+  chat.refuse = [new ChatError("offline")];
+  await expect(store.send("hello")).rejects.toThrow("offline");
+  expect(store.state.messages[0]).toMatchObject({ text: "hello", state: "failed", seq: 0 });
+  await store.resend("c1");
+  expect(chat.sent).toEqual(["c1"]);
+  expect(store.state.messages).toMatchObject([{ seq: 1, state: "sent", clientId: "c1" }]);
+});
+
+test("a message whose answer is lost but which arrived is not shown as failed", async () => {
+  const { chat, store } = await opened();
+  chat.sendText = async (_, text, clientId) => {
+    chat.say("message", {
+      groupId,
+      message: message(1, { from: "dana", mine: true, text, clientId }),
+    });
+    throw new ChatError("offline");
+  };
+  await expect(store.send("hello")).rejects.toThrow("offline");
+  expect(store.state.messages).toMatchObject([{ seq: 1, state: "sent" }]);
+});
+
+test("where the ticket stands follows members, notices and the lock", async () => {
+  const { chat, store } = await opened();
+  const alex = { userId: "zd_1", nick: "Alex" };
+  const billie = { userId: "zd_2", nick: "Billie" };
+  const dana = chat.in[0] as { userId: string; nick: string };
+  const changed = async () => {
+    chat.say("room", { groupId });
+    await settled();
+    return store.state.standing;
+  };
+  const notice = (seq: number, kind: "waiting" | "joined" | "ended" | "merged", ticket?: string) =>
+    chat.say("message", {
+      groupId,
+      message: message(seq, { kind: "notice", notice: { kind, ...(ticket ? { ticket } : {}) } }),
+    });
+  expect(store.state.standing).toEqual({ kind: "waiting", reopened: false });
+  chat.in = [dana, alex];
+  expect(await changed()).toMatchObject({ kind: "joined", agents: [alex], before: [] });
+  chat.in = [dana, billie];
+  expect(await changed()).toMatchObject({ kind: "joined", agents: [billie], before: [alex] });
+  chat.in = [dana];
+  chat.muted = true;
+  notice(1, "ended");
+  expect(await changed()).toEqual({ kind: "ended", locked: true });
+  chat.muted = false;
+  notice(2, "waiting");
+  expect(await changed()).toEqual({ kind: "waiting", reopened: true });
+  notice(3, "ended");
+  expect(await changed()).toEqual({ kind: "ended", locked: false });
+  notice(4, "merged", "77");
+  expect(await changed()).toEqual({ kind: "merged", ticket: "77" });
+});
+
+test("who is taken out of the room sees it, and whoever comes back gets everything", async () => {
+  const { chat, store } = await opened();
+  const all = chat.in;
+  chat.in = [];
+  chat.say("room", { groupId });
+  await settled();
+  expect(store.state.phase).toBe("left");
+  chat.in = all;
+  chat.list = [message(1)];
+  chat.say("room", { groupId });
+  await settled();
+  expect(store.state).toMatchObject({ phase: "ready", messages: [{ seq: 1 }] });
+});
+
+test("unread are others' messages since they were last seen; notices are none", async () => {
+  const { chat, store } = await opened();
+  chat.say("message", { groupId, message: message(1) });
+  chat.say("message", { groupId, message: message(2, { mine: true }) });
+  chat.say("message", {
+    groupId,
+    message: message(3, { kind: "notice", notice: { kind: "waiting" } }),
+  });
+  expect(store.state.unread).toBe(1);
+  store.seen();
+  expect(store.state.unread).toBe(0);
+  expect(chat.reads).toEqual([3]);
+  chat.say("message", { groupId, message: message(4) });
+  expect(store.state.unread).toBe(1);
+});
+
+test("what was recalled says so", async () => {
+  const { chat, store } = await opened();
+  chat.say("message", { groupId, message: message(1) });
+  chat.say("recalled", { groupId, seq: 1 });
+  expect(store.state.messages[0]?.recalled).toBe(true);
+});
+
+test.each([
+  ["zd_900", true],
+  ["sf_005Hs0000000Ab1AAC", true],
+  ["900000101", true],
+  ["005Hs0000000Ab1AAC", true],
+  ["guest_abc", false],
+  ["u_abcdef", false],
+  ["dana", false],
+  ["005short", false],
+])("%s is an agent: %s", (id, want) => {
+  expect(isAgent(id)).toBe(want);
+});

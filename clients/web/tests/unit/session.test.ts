@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { ChatError } from "../../src/chat/chat";
+import { Session } from "../../src/chat/session";
+import { credentials, MemoryChat } from "./fakes";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const hour = 3600_000;
+const until = (ms: number) => credentials({ expiresAt: new Date(Date.now() + ms).toISOString() });
+
+function session(chat: MemoryChat, given = until(24 * hour)) {
+  const renew = vi.fn(async () => until(24 * hour));
+  const load = vi.fn(async () => chat);
+  return { renew, load, s: new Session({ load, renew }, given) };
+}
+
+test("the credential that came with the ticket is used first", async () => {
+  const chat = new MemoryChat();
+  const { s, renew } = session(chat);
+  await s.retry();
+  expect(s.state).toMatchObject({ phase: "open", connection: "online" });
+  expect(renew).not.toHaveBeenCalled();
+});
+
+test("one that has ended is replaced before it is tried", async () => {
+  const chat = new MemoryChat();
+  const { s, renew } = session(chat, until(-1));
+  await s.retry();
+  expect(renew).toHaveBeenCalledTimes(1);
+  expect(chat.logins).toHaveLength(1);
+});
+
+test("it is renewed before it ends", async () => {
+  const chat = new MemoryChat();
+  const { s, renew } = session(chat);
+  await s.retry();
+  await vi.advanceTimersByTimeAsync(23 * hour);
+  expect(renew).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(hour - 60_000);
+  expect(renew).toHaveBeenCalledTimes(1);
+  expect(chat.logins).toHaveLength(2);
+});
+
+test("the vendor says that it has ended: a new one, and on", async () => {
+  const chat = new MemoryChat();
+  const { s, renew } = session(chat);
+  await s.retry();
+  chat.say("connection", "expired");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(renew).toHaveBeenCalledTimes(1);
+  expect(s.state).toMatchObject({ phase: "open", connection: "online" });
+});
+
+test("a refused one is replaced once, not for ever", async () => {
+  const chat = new MemoryChat();
+  chat.refuse = [new ChatError("refused", 70003), new ChatError("refused", 70003)];
+  const { s, renew } = session(chat);
+  await s.retry();
+  expect(renew).toHaveBeenCalledTimes(1);
+  expect(s.state).toMatchObject({ phase: "failed", error: { code: "refused" } });
+});
+
+test("code that does not load is tried again, by itself and on demand", async () => {
+  const chat = new MemoryChat();
+  const { s, load } = session(chat);
+  load
+    .mockRejectedValueOnce(new ChatError("blocked"))
+    .mockRejectedValueOnce(new ChatError("blocked"));
+  await s.retry();
+  expect(s.state).toMatchObject({ phase: "failed", error: { code: "blocked" } });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(load).toHaveBeenCalledTimes(2);
+  await s.retry();
+  expect(s.state.phase).toBe("open");
+});
+
+test("a renewal that fails while the old one holds is no failure", async () => {
+  const chat = new MemoryChat();
+  const { s, renew } = session(chat);
+  renew.mockRejectedValueOnce(new ChatError("busy"));
+  await s.retry();
+  await vi.advanceTimersByTimeAsync(23.6 * hour);
+  expect(s.state).toMatchObject({ phase: "open", connection: "online" });
+  await vi.advanceTimersByTimeAsync(0.4 * hour);
+  expect(renew.mock.calls.length).toBeGreaterThanOrEqual(2);
+});
+
+test("closing lets go of everything", async () => {
+  const chat = new MemoryChat();
+  const { s, renew } = session(chat);
+  await s.retry();
+  await s.close();
+  await vi.advanceTimersByTimeAsync(48 * hour);
+  expect(chat.closed).toBe(true);
+  expect(renew).not.toHaveBeenCalled();
+});

@@ -1,0 +1,224 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import { type Sdk, type SdkMessage, TencentChat } from "../../src/chat/tencent";
+import { credentials } from "./fakes";
+
+/** The SDK's surface, with its own events, answers and numbers. */
+class FakeSdk {
+  handlers = new Map<string, Set<(e: { data: never }) => void>>();
+  logins: { userID: string; userSig: string }[] = [];
+  loginError: { code: number } | undefined;
+  pages: { messageList: SdkMessage[]; nextReqMessageID: string; isCompleted: boolean }[] = [];
+  asked: (string | undefined)[] = [];
+  sendError: { code: number } | undefined;
+  options: object[] = [];
+
+  on(event: string, f: (e: { data: never }) => void) {
+    const all = this.handlers.get(event) ?? new Set();
+    this.handlers.set(event, all.add(f));
+  }
+  off(event: string, f: (e: { data: never }) => void) {
+    this.handlers.get(event)?.delete(f);
+  }
+  fire(event: string, data: unknown = []) {
+    for (const f of [...(this.handlers.get(event) ?? [])]) f({ data: data as never });
+  }
+  async login(o: { userID: string; userSig: string }) {
+    this.logins.push(o);
+    if (this.loginError) throw this.loginError;
+    this.fire("sdkStateReady");
+  }
+  async getGroupList() {
+    return {
+      data: {
+        groupList: [{ groupID: "ZENDESK#1", name: "n", muteAllMembers: false, memberCount: 2 }],
+      },
+    };
+  }
+  async getGroupProfile() {
+    return {
+      data: { group: { groupID: "ZENDESK#1", name: "n", muteAllMembers: true, memberCount: 2 } },
+    };
+  }
+  async getMessageList(o: { nextReqMessageID?: string }) {
+    this.asked.push(o.nextReqMessageID);
+    return { data: this.pages.shift() };
+  }
+  createTextMessage(o: { payload: { text: string } }) {
+    return sdkMessage(0, { payload: o.payload, from: "dana" });
+  }
+  createCustomMessage(o: { payload: { data: string } }) {
+    return sdkMessage(0, { type: "TIMCustomElem", payload: o.payload });
+  }
+  async sendMessage(m: SdkMessage, o: object = {}) {
+    this.options.push(o);
+    if (this.sendError) throw this.sendError;
+    return { data: { message: { ...m, sequence: 9 } } };
+  }
+  destroy = vi.fn(async () => {});
+}
+
+function sdkMessage(sequence: number, more: Partial<SdkMessage> = {}): SdkMessage {
+  return {
+    ID: `m${sequence}`,
+    type: "TIMTextElem",
+    payload: { text: `text ${sequence}` },
+    conversationType: "GROUP",
+    to: "ZENDESK#1",
+    from: "zd_1",
+    nick: "Alex",
+    nameCard: "",
+    time: 100,
+    sequence,
+    isRevoked: false,
+    isDeleted: false,
+    cloudCustomData: "",
+    ...more,
+  };
+}
+
+let sdk: FakeSdk;
+let chat: TencentChat;
+beforeEach(async () => {
+  sdk = new FakeSdk();
+  chat = new TencentChat(sdk as unknown as Sdk);
+});
+
+test("a login waits until the SDK is ready", async () => {
+  await chat.login(credentials());
+  expect(chat.connection).toBe("online");
+  expect(sdk.logins).toEqual([{ userID: "dana", userSig: "sig" }]);
+});
+
+test.each([
+  [70001, "expired"],
+  [70003, "refused"],
+  [2801, "offline"],
+  [60007, "busy"],
+])("a login that fails with %i is %s, and says no UserSig", async (code, want) => {
+  sdk.loginError = { code };
+  const err = await chat.login(credentials({ userSig: "secret" })).catch((e) => e);
+  expect(err).toMatchObject({ code: want, vendorCode: code });
+  expect(JSON.stringify(err) + err.stack).not.toContain("secret");
+});
+
+test("a renewed UserSig is kept until the SDK wants one", async () => {
+  await chat.login(credentials());
+  await chat.login(credentials({ userSig: "second" }));
+  expect(sdk.logins).toHaveLength(1);
+  sdk.fire("kickedOut", { type: "userSigExpired" });
+  await vi.waitFor(() => expect(chat.connection).toBe("online"));
+  expect(sdk.logins[1]?.userSig).toBe("second");
+});
+
+test("without a good one it has expired", async () => {
+  await chat.login(credentials({ expiresAt: new Date(Date.now() - 1).toISOString() }));
+  sdk.fire("kickedOut", { type: "userSigExpired" });
+  expect(chat.connection).toBe("expired");
+});
+
+test("another login ends this one", async () => {
+  await chat.login(credentials());
+  sdk.fire("kickedOut", { type: "multipleAccount" });
+  expect(chat.connection).toBe("kicked");
+  sdk.fire("netStateChange", { state: "connected" });
+  expect(chat.connection).toBe("kicked");
+});
+
+test("the network goes and comes", async () => {
+  await chat.login(credentials());
+  sdk.fire("netStateChange", { state: "disconnected" });
+  expect(chat.connection).toBe("offline");
+  sdk.fire("netStateChange", { state: "connecting" });
+  expect(chat.connection).toBe("connecting");
+  sdk.fire("netStateChange", { state: "connected" });
+  expect(chat.connection).toBe("online");
+});
+
+test("history goes on where the SDK says, without tips and deleted messages", async () => {
+  await chat.login(credentials());
+  sdk.pages = [
+    {
+      messageList: [
+        sdkMessage(5),
+        sdkMessage(6, { type: "TIMGroupTipElem" }),
+        sdkMessage(7, { isDeleted: true }),
+        sdkMessage(8, { from: "dana", isRevoked: true }),
+      ],
+      nextReqMessageID: "next",
+      isCompleted: false,
+    },
+    { messageList: [sdkMessage(4)], nextReqMessageID: "", isCompleted: true },
+  ];
+  const page = await chat.history("ZENDESK#1");
+  expect(page.messages.map((m) => [m.seq, m.mine, m.recalled])).toEqual([
+    [5, false, undefined],
+    [8, true, true],
+  ]);
+  expect(page.complete).toBe(false);
+  const older = await chat.history("ZENDESK#1", 5);
+  expect(older).toMatchObject({ complete: true, messages: [{ seq: 4 }] });
+  expect(sdk.asked).toEqual([undefined, "next"]);
+});
+
+test("what arrives is told apart", async () => {
+  await chat.login(credentials());
+  const heard: unknown[] = [];
+  chat.on("message", (e) => heard.push(["message", e.message.kind, e.message.text, e.message.url]));
+  chat.on("typing", (e) => heard.push(["typing", e.userId]));
+  chat.on("room", (e) => heard.push(["room", e.groupId]));
+  chat.on("recalled", (e) => heard.push(["recalled", e.seq]));
+  sdk.fire("onMessageReceived", [
+    sdkMessage(1),
+    sdkMessage(2, { cloudCustomData: '{"caseroom":{"kind":"joined"}}' }),
+    sdkMessage(3, {
+      type: "TIMFileElem",
+      payload: { fileUrl: "https://f", fileName: "f", fileSize: 3 },
+    }),
+    sdkMessage(4, {
+      type: "TIMImageElem",
+      payload: { imageInfoArray: [{ imageUrl: "https://i" }] },
+    }),
+    sdkMessage(5, { type: "TIMCustomElem", payload: { data: '{"caseroom":{"typing":1}}' } }),
+    sdkMessage(6, { type: "TIMCustomElem", payload: { data: "x" } }),
+    sdkMessage(7, { type: "TIMGroupTipElem" }),
+    sdkMessage(8, { conversationType: "C2C" }),
+  ]);
+  sdk.fire("onMessageRevoked", [sdkMessage(1)]);
+  expect(heard).toEqual([
+    ["message", "text", "text 1", undefined],
+    ["message", "notice", "text 2", undefined],
+    ["message", "file", undefined, "https://f"],
+    ["message", "image", undefined, "https://i"],
+    ["typing", "zd_1"],
+    ["message", "unsupported", undefined, undefined],
+    ["room", "ZENDESK#1"],
+    ["recalled", 1],
+  ]);
+});
+
+test("sending; a locked room says so; typing is never stored", async () => {
+  await chat.login(credentials());
+  expect(await chat.sendText("ZENDESK#1", "hi", "c1")).toMatchObject({
+    seq: 9,
+    clientId: "c1",
+    mine: true,
+    state: "sent",
+  });
+  chat.typing("ZENDESK#1");
+  expect(sdk.options.at(-1)).toMatchObject({ onlineUserOnly: true });
+  sdk.sendError = { code: 10017 };
+  await expect(chat.sendText("ZENDESK#1", "hi", "c2")).rejects.toMatchObject({ code: "muted" });
+});
+
+test("a room is one's own, with its fresh lock", async () => {
+  await chat.login(credentials());
+  expect(await chat.room("ZENDESK#1")).toMatchObject({ muted: true });
+  expect(await chat.room("ZENDESK#2")).toBeUndefined();
+});
+
+test("closing lets go of the SDK", async () => {
+  await chat.login(credentials());
+  await chat.close();
+  expect(sdk.destroy).toHaveBeenCalled();
+  expect([...sdk.handlers.values()].every((h) => h.size === 0)).toBe(true);
+});
