@@ -201,7 +201,7 @@ func (d *demo) page(w http.ResponseWriter, r *http.Request, files fs.FS, name st
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "+
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "+
 		"img-src 'self' data: blob: "+d.sandbox+"; connect-src 'self' "+d.sandbox+"; frame-src 'self'; frame-ancestors 'self'; "+
 		"base-uri 'none'; form-action 'self'")
 	h.Set("X-Content-Type-Options", "nosniff")

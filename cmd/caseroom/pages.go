@@ -166,14 +166,15 @@ func page(web fs.FS, name string, o stackOutputs) ([]byte, error) {
 	if !bytes.Contains(body, []byte(head)) {
 		return nil, fmt.Errorf("%s has no head for its policy", name)
 	}
-	meta := head + `<meta http-equiv="Content-Security-Policy" content="connect-src 'self' ` + o.API + " " + tencentHosts + `">`
+	meta := head + `<meta http-equiv="Content-Security-Policy" content="connect-src 'self' ` + o.API + " " + chatHosts + `">`
 	return bytes.Replace(body, []byte(head), []byte(meta), 1), nil
 }
 
-// tencentHosts are what Tencent's Web SDK connects to; the same stand in
-// template.yaml.
-const tencentHosts = "https://*.im.qcloud.com wss://*.im.qcloud.com https://*.my-imcloud.com wss://*.my-imcloud.com " +
-	"wss://*.my-cpaas.com wss://*.im.tencent.cn https://*.myqcloud.com"
+// chatHosts are what Tencent's Web SDK and Zendesk's own chats connect to; the
+// same stand in template.yaml.
+const chatHosts = "https://*.im.qcloud.com wss://*.im.qcloud.com https://*.my-imcloud.com wss://*.my-imcloud.com" +
+	" wss://*.my-cpaas.com wss://*.im.tencent.cn https://*.myqcloud.com" +
+	" https://*.zopim.com wss://*.zopim.com https://*.zdassets.com https://*.zendesk.com wss://*.zendesk.com"
 
 func contentType(name string) string {
 	switch path.Ext(name) {

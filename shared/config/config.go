@@ -140,6 +140,18 @@ type DeadLetters struct {
 	DeadLetterURL string `env:"SYNC_DEAD_LETTER_URL" check:"queue"`
 }
 
+// Windows is the queue of the desks' windows, and of those that no retry helps.
+type Windows struct {
+	URL           string `env:"RECONCILE_QUEUE_URL" check:"queue"`
+	DeadLetterURL string `env:"RECONCILE_DEAD_LETTER_URL" check:"queue"`
+}
+
+// Pages is the queue of the sweep's pages, and of those that no retry helps.
+type Pages struct {
+	URL           string `env:"SWEEP_QUEUE_URL" check:"queue"`
+	DeadLetterURL string `env:"SWEEP_DEAD_LETTER_URL" check:"queue"`
+}
+
 // Notices are what rooms are told.
 type Notices struct {
 	// NoticeLanguage is the language of customers whose own is unknown.

@@ -584,3 +584,59 @@ func TestZopimVisitor(t *testing.T) {
 	d.want(d.send("GET", "/zopim/api/v2/visitors/1-abc", ""), 401)
 	d.want(d.send("GET", "/zopim/api/v2/nothing", "", auth), 404)
 }
+
+func TestZendeskSearchExport(t *testing.T) {
+	d := newDesk(t)
+	auth := d.zendeskToken(fullScope)
+	const path = "/zendesk/api/v2/search/export"
+	search := func(query string, more ...string) deskAnswer {
+		q := url.Values{"query": {query}, "filter[type]": {"ticket"}}
+		for i := 0; i < len(more); i += 2 {
+			q.Set(more[i], more[i+1])
+		}
+		return d.send("GET", path+"?"+q.Encode(), "", auth)
+	}
+	var ids []string
+	for range 3 {
+		r := d.want(d.send("POST", "/zendesk/api/v2/tickets", `{"ticket":{"subject":"x","comment":{"body":"x"},"tags":["caseroom"]}}`, auth), 201)
+		ids = append(ids, r.text("ticket.id"))
+	}
+	other := d.ticket(auth)
+	if err := d.Zendesk().Solve(other); err != nil {
+		t.Fatal(err)
+	}
+
+	first := d.want(search("tags:caseroom status<solved", "page[size]", "2"), 200)
+	if first.text("results.0.id") != ids[0] || first.text("results.1.id") != ids[1] || first.at("meta.has_more") != true || first.text("results.0.result_type") != "ticket" {
+		t.Errorf("first page %s", first.raw)
+	}
+	cursor := first.text("meta.after_cursor")
+	last := d.want(search("tags:caseroom status<solved", "page[size]", "2", "page[after]", cursor), 200)
+	if last.text("results.0.id") != ids[2] || last.at("results.1") != nil || last.at("meta.has_more") != false {
+		t.Errorf("last page %s", last.raw)
+	}
+	if r := d.want(search("status:solved"), 200); r.text("results.0.id") != fmt.Sprint(other) {
+		t.Errorf("solved %s", r.raw)
+	}
+	if r := d.want(search("tags:nobody"), 200); r.at("results.0") != nil || r.at("meta.after_cursor") != nil {
+		t.Errorf("nothing %s", r.raw)
+	}
+	d.Zendesk().SetSearchLag(2 * time.Minute)
+	if r := d.want(search("tags:caseroom"), 200); r.at("results.0") != nil {
+		t.Errorf("the index knows it already: %s", r.raw)
+	}
+	for _, q := range []string{"", "type:ticket tags:caseroom", "printer", "status<never", "tags<caseroom"} {
+		d.want(search(q), 422)
+	}
+	d.want(search("tags:caseroom", "filter[type]", "user"), 400)
+	d.want(search("tags:caseroom", "page[size]", "1001"), 400)
+	d.want(search("tags:caseroom", "page[after]", "x"), 400)
+	d.clock.Advance(61 * time.Minute)
+	auth = d.zendeskToken(fullScope)
+	d.want(search("tags:caseroom", "page[after]", cursor), 400)
+	d.Zendesk().SetLimits(sandbox.ZendeskLimits{SearchExport: 1})
+	d.want(search("tags:caseroom"), 200)
+	d.want(search("tags:caseroom"), 429)
+	auth = d.zendeskToken("tickets:read")
+	d.want(search("tags:caseroom"), 403)
+}

@@ -135,6 +135,7 @@ func TestSend(t *testing.T) {
 	}{
 		{relay.Hint{Desk: relay.Zendesk, Ticket: "123"}, `{"v":1,"desk":"zendesk","ticket":"123","hint":""}`, "zendesk:123"},
 		{relay.Hint{Desk: relay.Zendesk, Ticket: "123", Hint: "deleted"}, `{"v":1,"desk":"zendesk","ticket":"123","hint":"deleted"}`, "zendesk:123"},
+		{relay.Hint{Desk: relay.Zendesk, Ticket: "123", Hint: relay.HintFile}, `{"v":1,"desk":"zendesk","ticket":"123","hint":"file"}`, "zendesk:123"},
 		{relay.Hint{Desk: relay.Zendesk, Ticket: "123", Hint: "merged:456"}, `{"v":1,"desk":"zendesk","ticket":"123","hint":"merged:456"}`, "zendesk:123"},
 		{relay.Hint{Desk: relay.Salesforce, Ticket: "500D000000abcdEIAQ"}, `{"v":1,"desk":"salesforce","ticket":"500D000000abcdEIAQ","hint":""}`, "salesforce:500D000000abcdEIAQ"},
 	}

@@ -55,7 +55,7 @@ func DecodeWindow(body string) (relay.Window, error) {
 		return relay.Window{}, errWindow
 	case m.From.IsZero() && m.Cursor == "":
 		return relay.Scheduled(m.Desk, m.Until), nil
-	case !m.From.Before(m.Until):
+	case m.From.IsZero() || !m.From.Before(m.Until):
 		return relay.Window{}, errWindow
 	}
 	return relay.Window{Desk: m.Desk, From: m.From, Until: m.Until, Cursor: m.Cursor}, nil

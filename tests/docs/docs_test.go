@@ -55,7 +55,8 @@ func TestEveryVariableIsDocumented(t *testing.T) {
 func TestEverySecretIsDocumented(t *testing.T) {
 	text := section(t, read(t, guide), "Secrets")
 	for name, p := range loadTemplate(t).Parameters {
-		if strings.HasSuffix(name, "Secret") && !strings.Contains(text, "\n| `"+p.Default+"` |") {
+		// One without a name of its own is another's.
+		if strings.HasSuffix(name, "Secret") && p.Default != "" && !strings.Contains(text, "\n| `"+p.Default+"` |") {
 			t.Errorf("%s: the table of secrets lacks %s", guide, p.Default)
 		}
 	}

@@ -124,6 +124,7 @@ type stack struct {
 	vault   *vault
 	client  *http.Client
 
+	ahead   atomic.Int64 // how far the stand-ins' clock is ahead, in nanoseconds
 	host    *lambdahost.Host
 	gateway atomic.Pointer[http.Handler]
 }
@@ -159,6 +160,9 @@ func newStack(tb testing.TB, options ...option) *stack {
 		})
 	}
 	set.sandbox.Buckets = stack.Buckets
+	if set.sandbox.Now == nil {
+		set.sandbox.Now = func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+	}
 	s.box = sandbox.New(set.sandbox)
 	s.fix = s.box.Fixtures()
 	s.vault.addFixtures(s.fix)
@@ -193,6 +197,9 @@ func newStack(tb testing.TB, options ...option) *stack {
 	})
 	return s
 }
+
+// later moves the stand-ins' clock on.
+func (s *stack) later(d time.Duration) { s.ahead.Add(int64(d)) }
 
 func (s *stack) listen() net.Listener {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -693,7 +700,7 @@ func (s *stack) rooms() tencentim.Rooms {
 func (s *stack) hints() []sandbox.MessageState {
 	var list []sandbox.MessageState
 	for _, q := range s.box.State().AWS.Queues {
-		if strings.Contains(q.Name, ".fifo") {
+		if strings.HasSuffix(q.Name, "-sync.fifo") {
 			list = append(list, q.Messages...)
 		}
 	}
