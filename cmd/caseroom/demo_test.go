@@ -174,7 +174,8 @@ func TestPages(t *testing.T) {
 		var out strings.Builder
 		cmd.SetOut(&out)
 		cmd.SetIn(strings.NewReader(outputs))
-		cmd.SetArgs([]string{"pages", "--web", web})
+		more := filepath.Join(writeFiles(t, map[string]string{"more.json": `{"quickReplies":["Hello"]}`}), "more.json")
+		cmd.SetArgs([]string{"pages", "--web", web, "--config", more})
 		err := cmd.ExecuteContext(t.Context())
 		return out.String(), err
 	}
@@ -183,7 +184,7 @@ func TestPages(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	read := func(key string) string { b, _ := box.Object("pages", key); return string(b) }
-	if c := read("config.json"); c != `{"api":"https://api.example.com","chat":{"kind":"tencent"},"parents":["https://a.lightning.force.com","https://b.example"]}` {
+	if c := read("config.json"); c != `{"api":"https://api.example.com","chat":{"kind":"tencent"},"parents":["https://a.lightning.force.com","https://b.example"],"quickReplies":["Hello"]}` {
 		t.Errorf("config.json: %s", c)
 	}
 	if p := read("panel.html"); !strings.Contains(p, `<head><meta http-equiv="Content-Security-Policy" content="connect-src 'self' https://api.example.com https://`) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"mime"
 	"os"
 	"path"
@@ -26,10 +27,11 @@ import (
 type stackOutputs struct {
 	API, Bucket, Pages string
 	Parents            []string
+	Config             map[string]any // more for config.json; wins
 }
 
 func pagesCommand() *cobra.Command {
-	var outputs, web string
+	var outputs, web, extra string
 	cmd := &cobra.Command{
 		Use:   "pages",
 		Short: "Upload the widget and the panel to the stack's bucket",
@@ -55,6 +57,15 @@ and the AWS credentials from the standard environment variables.`,
 			if err != nil {
 				return err
 			}
+			if extra != "" {
+				text, err := os.ReadFile(extra) //nolint:gosec // the user's own file
+				if err != nil {
+					return err
+				}
+				if err := json.Unmarshal(text, &o.Config); err != nil {
+					return fmt.Errorf("--config: not a JSON object: %w", err)
+				}
+			}
 			cfg, err := awsenv.Config()
 			if err != nil {
 				return err
@@ -65,6 +76,7 @@ and the AWS credentials from the standard environment variables.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&outputs, "outputs", "-", "the stack's outputs; - for the standard input")
+	f.StringVar(&extra, "config", "", "a JSON object whose keys go into config.json, such as quickReplies")
 	f.StringVar(&web, "web", filepath.Join("clients", "web", "dist"), "the built clients")
 	return cmd
 }
@@ -156,6 +168,7 @@ func page(web fs.FS, name string, o stackOutputs) ([]byte, error) {
 		if o.Parents == nil {
 			config["parents"] = []string{}
 		}
+		maps.Copy(config, o.Config)
 		return json.Marshal(config)
 	}
 	body, err := fs.ReadFile(web, name)

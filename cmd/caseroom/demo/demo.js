@@ -88,11 +88,11 @@ async function look() {
     ]);
     state = s;
     faults = f;
-    if (c.length) {
-      lastCall = c.at(-1).seq;
-      // A call that was still running when it was seen gets its answer later.
-      calls = [...c.reverse(), ...calls].slice(0, 300);
-    }
+    const seen = new Set(c.map((x) => x.seq));
+    calls = [...c.reverse(), ...calls.filter((x) => !seen.has(x.seq))].slice(0, 300);
+    // A call that still ran is asked for again, for as long as one may run.
+    const running = calls.findLast((x) => x.status === 0 && Date.now() - Date.parse(x.time) < 30_000);
+    lastCall = running ? running.seq - 1 : (calls[0]?.seq ?? 0);
     $("pulse").textContent = "";
   } catch {
     $("pulse").textContent = "The local run does not answer. Start it again with make run.";
@@ -396,7 +396,7 @@ function drawWires(desk, t) {
   part("repair", [desk, t?.id, config.schedules], () => [
     button("Tell the stack of this ticket again", () => tell(desk, t.id), t !== undefined),
     button("Deliver late notifications now", () => call("POST", box("/flush"))),
-    ...config.schedules.map((s) => button(`Run ${s} now`, () => call("POST", `/demo/schedules/${s}`))),
+    ...config.schedules.map((s) => button(`Run ${spoken(s)} now`, () => call("POST", `/demo/schedules/${s}`))),
   ]);
   const queues = state.aws.queues.map((q) => [q.name, q.visible, q.inFlight]);
   part("queues", queues, () => [
@@ -418,6 +418,9 @@ function drawWires(desk, t) {
     ),
   );
 }
+
+/** ReconcileZendeskSchedule is "reconcile zendesk". */
+const spoken = (schedule) => schedule.replace(/Schedule$/, "").replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
 
 function tell(desk, id) {
   const body = desk === "zendesk" ? { ticketId: id } : { cases: [id] };
