@@ -21,7 +21,7 @@ var (
 	zendeskGroup   = regexp.MustCompile(`^ZENDESK#([1-9][0-9]{0,19})$`)
 	errNotOurGroup = errors.New("relay: not a caseroom group id")
 	errMark        = errors.New("relay: not a caseroom mark")
-	markPattern    = regexp.MustCompile(`^cr1;([a-z2-7]{8});n([0-9]{1,9})(?:,f([0-9]{1,19}))?(?:,l([0-9]{1,12}))?(?:,a([a-z2-7]{8}))?(?:,d([0-9]{1,12}))?$`)
+	markPattern    = regexp.MustCompile(`^cr1;([a-z2-7]{8});n([0-9]{1,9})(?:,f([0-9]{1,19}))?(?:,l([0-9]{1,12}))?(?:,a([a-z2-7]{8}))?(?:,d([0-9]{1,12}))?((?:,[eg-kmo-z][0-9a-z]{1,24}){0,3})$`)
 )
 
 // GroupID returns the room's Tencent group id: "ZENDESK#<ticket id>", or the
@@ -57,6 +57,9 @@ func ParseGroupID(id string) (RoomRef, error) {
 // and what must be remembered about it.
 //
 //	cr1;<8 characters of the hash of the desk's host>;n<state>[,f<sequence>][,l<unix seconds>][,a<8 characters>][,d<unix seconds>]
+//
+// Flags of a later version, three at most and after those above, are kept as
+// they are: a room is not a squat because an older version looks at it.
 type Mark struct {
 	Desk      string    // hash of the desk's configured host, port included
 	Announced int       // n: how many notices the room has had
@@ -64,6 +67,7 @@ type Mark struct {
 	Locked    time.Time // l: locked since; zero if it is not
 	Said      string    // a: hash of what the last notice announced; "" before the first
 	Deleted   time.Time // d: the ticket is known to be deleted since; zero if it is not
+	Later     string    // flags of a later version, each after a comma
 }
 
 // DeskHash returns the eight characters that stand for a desk's host in a mark.
@@ -85,7 +89,7 @@ func (m Mark) String() string {
 	if !m.Deleted.IsZero() {
 		s += ",d" + strconv.FormatInt(m.Deleted.Unix(), 10)
 	}
-	return s
+	return s + m.Later
 }
 
 // ParseMark reads a mark back. Anything else in an Introduction is an error.
@@ -111,6 +115,7 @@ func ParseMark(s string) (Mark, error) {
 	if m.Deleted, err = markTime(p[6]); err != nil {
 		return Mark{}, errMark
 	}
+	m.Later = p[7]
 	return m, nil
 }
 

@@ -97,6 +97,7 @@ func TestMark(t *testing.T) {
 		"cr1;abcdefg2;n999999999,f9999999999999999999":      {Desk: "abcdefg2", Announced: 999999999, Filed: 9999999999999999999},
 		"cr1;abcdefg2;n7,f12,l1793588645":                   {Desk: "abcdefg2", Announced: 7, Filed: 12, Locked: locked},
 		"cr1;abcdefg2;n7,l1793588645,aabcdefgh,d1793588645": {Desk: "abcdefg2", Announced: 7, Locked: locked, Said: "abcdefgh", Deleted: locked},
+		"cr1;abcdefg2;n7,f12,x1,q2z":                        {Desk: "abcdefg2", Announced: 7, Filed: 12, Later: ",x1,q2z"},
 		"cr1;" + relay.DeskHash("acme.zendesk.com") + ";n1": {Desk: relay.DeskHash("acme.zendesk.com"), Announced: 1},
 	}
 	for text, mark := range tests {
@@ -118,7 +119,7 @@ func TestParseMarkRefuses(t *testing.T) {
 		"", "cr1", "cr1;", "cr1;abcdefg2", "cr1;abcdefg2;", "cr1;abcdefg2;n", "cr2;abcdefg2;n0", "CR1;abcdefg2;n0",
 		"cr1;abcdefg;n0", "cr1;abcdefg22;n0", "cr1;ABCDEFG2;n0", "cr1;abcdefg1;n0",
 		"cr1;abcdefg2;n-1", "cr1;abcdefg2;n+1", "cr1;abcdefg2;n1234567890", "cr1;abcdefg2;n1.5",
-		"cr1;abcdefg2;n0,", "cr1;abcdefg2;n0,x1", "cr1;abcdefg2;n0,f", "cr1;abcdefg2;n0,l", "cr1;abcdefg2;n0;f1",
+		"cr1;abcdefg2;n0,", "cr1;abcdefg2;n0,x", "cr1;abcdefg2;n0,x1,f1", "cr1;abcdefg2;n0,x1,x2,x3,x4", "cr1;abcdefg2;n0,f", "cr1;abcdefg2;n0,l", "cr1;abcdefg2;n0;f1",
 		"cr1;abcdefg2;n0,d1,l1", "cr1;abcdefg2;n0,d", "cr1;abcdefg2;n0,d1234567890123",
 		"cr1;abcdefg2;n0,l1,f1", "cr1;abcdefg2;n0,f1,f2", "cr1;abcdefg2;n0,f12345678901234567890", "cr1;abcdefg2;n0,l1234567890123",
 		"cr1;abcdefg2;n0\n", " cr1;abcdefg2;n0", "x\ncr1;abcdefg2;n0", "Welcome to support", "cr1;abcdefg2;n０",
@@ -160,7 +161,7 @@ func FuzzParseGroupID(f *testing.F) {
 }
 
 func FuzzParseMark(f *testing.F) {
-	for _, text := range []string{"cr1;abcdefg2;n0", "cr1;abcdefg2;n7,f12,l1793588645", "cr1;abcdefg2;n007,f00,l0", "cr1;abcdefg2;n0,f99999999999999999999", ""} {
+	for _, text := range []string{"cr1;abcdefg2;n0", "cr1;abcdefg2;n7,f12,l1793588645", "cr1;abcdefg2;n7,x1", "cr1;abcdefg2;n007,f00,l0", "cr1;abcdefg2;n0,f99999999999999999999", ""} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

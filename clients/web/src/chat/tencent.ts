@@ -68,7 +68,7 @@ export interface SdkMessage {
 }
 
 /** How long a login may take, in milliseconds; the SDK itself tries for ever. */
-const loginDeadline = 20_000;
+const loginDeadline = 15_000;
 
 /** What says "writing" to those who are online; it is never stored. */
 const typingData = JSON.stringify({ caseroom: { typing: 1 } });

@@ -56,7 +56,7 @@ const root = document.getElementById("caseroom-handover") ?? document.body;
 root.classList.add("cr-root");
 adopt(document, theme);
 adopt(document, css);
-const { t, lang } = handOverTexts([document.documentElement.lang, ...navigator.languages]);
+const { t, lang } = handOverTexts(navigator.languages);
 document.documentElement.lang = lang;
 document.title = t.title;
 

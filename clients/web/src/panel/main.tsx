@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { Api } from "../api/api";
-import { loadLocale, pageLanguages } from "../i18n/i18n";
+import { loadLocale } from "../i18n/i18n";
 import { adopt } from "../ui/adopt";
 import { adoptChatStyles } from "../ui/conversation";
 import theme from "../ui/theme.css?inline";
@@ -16,7 +16,7 @@ adopt(document, theme);
 adoptChatStyles(document);
 adopt(document, panel);
 
-const locale = await loadLocale(pageLanguages(), {}, undefined);
+const locale = await loadLocale(navigator.languages);
 document.documentElement.lang = locale.lang;
 document.documentElement.dir = locale.dir;
 document.title = locale.t("panelTitle");

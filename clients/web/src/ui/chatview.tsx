@@ -11,12 +11,20 @@ export interface ChatViewProps {
   locale: Locale;
   /** Agents see the customer's name and the desk's words. */
   viewer: "customer" | "agent";
+  /** Whether it can be seen; what arrives while it cannot stays unread. Default true. */
+  shown?: boolean;
   /** Ready-made answers that a click puts into the text. */
   quickReplies?: string[];
 }
 
 /** One room: where it stands, its messages, and where to write. */
-export function ChatView({ store, locale, viewer, quickReplies = [] }: ChatViewProps) {
+export function ChatView({
+  store,
+  locale,
+  viewer,
+  shown = true,
+  quickReplies = [],
+}: ChatViewProps) {
   const s = useStore(store);
   const { t } = locale;
   const log = useRef<HTMLDivElement>(null);
@@ -26,6 +34,7 @@ export function ChatView({ store, locale, viewer, quickReplies = [] }: ChatViewP
     log.current?.querySelector(".cs-message-list__scroll-wrapper")?.setAttribute("tabindex", "0");
   });
   useEffect(() => {
+    if (!shown) return;
     const look = () => {
       if (document.visibilityState === "visible" && document.hasFocus()) store.seen();
     };
@@ -36,7 +45,7 @@ export function ChatView({ store, locale, viewer, quickReplies = [] }: ChatViewP
       removeEventListener("focus", look);
       document.removeEventListener("visibilitychange", look);
     };
-  }, [store, s.messages.length]);
+  }, [store, s.messages.length, shown]);
 
   if (s.phase === "loading") {
     return (

@@ -24,6 +24,7 @@ export interface ConversationProps {
   locale: Locale;
   viewer: "customer" | "agent";
   quickReplies?: string[];
+  shown?: boolean;
   /** Hears of every change of the room. */
   onRoom?: (state: RoomState, store: RoomStore) => void;
   /** What to show when this person is not in the room. */
@@ -95,6 +96,7 @@ function InRoom({
   locale,
   viewer,
   quickReplies,
+  shown,
   left,
 }: ConversationProps & { store: RoomStore }) {
   const s = useStore(store);
@@ -115,6 +117,7 @@ function InRoom({
       locale={locale}
       viewer={viewer}
       {...(quickReplies ? { quickReplies } : {})}
+      {...(shown === undefined ? {} : { shown })}
     />
   );
 }

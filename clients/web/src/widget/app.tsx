@@ -17,8 +17,6 @@ export interface AppProps {
   chat: ChatConfig;
   locale: Locale;
   root: ShadowRoot;
-  /** Guests are asked for their name and address. */
-  asksName: () => boolean;
   open: boolean;
   inline: boolean;
   setOpen: (open: boolean) => void;
@@ -64,7 +62,6 @@ function Window({
   chat,
   locale,
   root,
-  asksName,
   inline,
   setOpen,
   state,
@@ -96,9 +93,7 @@ function Window({
         )}
       </header>
       <div class="cw-body">
-        {state.view === "form" && (
-          <TicketForm model={model} locale={locale} state={state} asksName={asksName()} />
-        )}
+        {state.view === "form" && <TicketForm model={model} locale={locale} state={state} />}
         {state.view === "creating" && <Creating model={model} locale={locale} state={state} />}
         {state.view === "chat" && (
           <Chat
@@ -115,14 +110,15 @@ function TicketForm({
   model,
   locale,
   state,
-  asksName,
 }: {
   model: WidgetModel;
   locale: Locale;
   state: WidgetState & { view: "form" };
-  asksName: boolean;
 }) {
   const { t } = locale;
+  const [signedIn, setSignedIn] = useState<boolean>();
+  const look = () => void model.signedIn().then(setSignedIn, () => setSignedIn(false));
+  useEffect(look, [model]);
   const [errors, setErrors] = useState<Record<string, string>>({});
   const draft = state.draft;
   const field = (name: keyof CaseInfo, area = false) => {
@@ -160,6 +156,17 @@ function TicketForm({
       </label>
     );
   };
+  if (signedIn === undefined) return null;
+  if (!signedIn && !model.guests) {
+    return (
+      <div class="cr-center" role="status">
+        <p>{t("signIn")}</p>
+        <button type="button" class="cr-button" onClick={look}>
+          {t("retry")}
+        </button>
+      </div>
+    );
+  }
   return (
     <form
       class="cw-form"
@@ -194,8 +201,8 @@ function TicketForm({
       )}
       {field("subject")}
       {field("desc", true)}
-      {asksName && field("name")}
-      {asksName && field("email")}
+      {!signedIn && field("name")}
+      {!signedIn && field("email")}
       <button type="submit" class="cr-button cr-primary">
         {t("start")}
       </button>
@@ -308,17 +315,14 @@ function Chat({
   }, [session]);
 
   const onRoom = useMemo(
-    () => (room: RoomState, store: { seen(): void }) => {
+    () => (room: RoomState) => {
       setEnded(
         room.phase === "left" || room.standing.kind === "ended" || room.standing.kind === "merged",
       );
-      if (!hiddenNow.current && document.hasFocus()) store.seen();
       onUnread(room.unread);
     },
     [onUnread],
   );
-  const hiddenNow = useRef(hidden);
-  hiddenNow.current = hidden;
 
   if (crashed || !code || !session) {
     return (
@@ -347,6 +351,7 @@ function Chat({
         groupId={state.ticket.groupId}
         locale={locale}
         viewer="customer"
+        shown={!hidden}
         onRoom={onRoom}
         left={<p>{t("left")}</p>}
       />

@@ -85,7 +85,6 @@ export function mount(options: WidgetOptions): Widget {
         open,
         inline,
         chat: options.chat ?? { kind: "tencent" },
-        asksName: () => !options.cookie && !options.getToken,
         setOpen,
       }),
       root,

@@ -101,6 +101,16 @@ export class WidgetModel {
     }
   };
 
+  /** Whether somebody is signed in, as far as the page says. */
+  async signedIn(): Promise<boolean> {
+    return this.#o.cookie === true || Boolean(await this.#o.getToken?.());
+  }
+
+  /** Whether somebody who is not signed in may ask. */
+  get guests(): boolean {
+    return this.#o.guests;
+  }
+
   /** Leaves the ticket for a new request. */
   another(): void {
     clearTimeout(this.#timer);

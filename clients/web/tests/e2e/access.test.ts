@@ -20,21 +20,21 @@ describe.skipIf(!here)("for everybody", () => {
       });
     await page.getByRole("button", { name: "Chat with us" }).waitFor();
     await page.keyboard.press("Tab");
-    expect(await focused()).toBe("Chat with us");
+    await expect.poll(focused).toBe("Chat with us");
     await page.keyboard.press("Enter");
     await page.getByLabel("Subject").waitFor();
-    expect(await focused()).toBe("Support chat");
+    await expect.poll(focused).toBe("Support chat");
     await page.keyboard.press("Tab");
-    expect(await focused()).toBe("Close the chat");
+    await expect.poll(focused).toBe("Close the chat");
     await page.keyboard.press("Tab");
-    expect(await focused()).toBe("subject");
+    await expect.poll(focused).toBe("subject");
     await page.keyboard.type("Keys");
     await page.keyboard.press("Tab");
     await page.keyboard.type("I have no mouse.");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
-    expect(await focused()).toBe("Start chat");
+    await expect.poll(focused).toBe("Start chat");
     await page.keyboard.press("Enter");
     await page.getByText("Waiting for an agent").waitFor();
     const write = page.getByRole("textbox", { name: "Write a message" });
@@ -46,7 +46,7 @@ describe.skipIf(!here)("for everybody", () => {
     await hears(page, "One\ntwo");
     expect(await write.inputValue()).toBe("");
     await page.keyboard.press("Escape");
-    expect(await focused()).toContain("Chat with us");
+    await expect.poll(focused).toContain("Chat with us");
   });
 
   test("new messages are in a live log", async () => {
@@ -113,6 +113,23 @@ describe.skipIf(!here)("for everybody", () => {
       width,
     );
     await accessible(page);
+  });
+
+  test("the panel speaks the agent's language", async () => {
+    const page = await open("/panel.html", { locale: "ru-RU" });
+    await page.getByText("Откройте эту страницу из рабочего места").waitFor();
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe("ru-RU");
+  });
+
+  test("members only: who is not signed in is told before filling in a form", async () => {
+    const page = await open("/shop/members");
+    await page.getByRole("button", { name: "Chat with us" }).click();
+    await page.getByText("Please sign in first").waitFor();
+    expect(await page.getByLabel("Subject").count()).toBe(0);
+    await page.evaluate((token) => sessionStorage.setItem("login", token), stack.tokens.login);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByLabel("Subject").waitFor();
+    expect(await page.getByLabel("E-mail").count()).toBe(0);
   });
 
   test("the panel opens in no frame but a configured one", async () => {

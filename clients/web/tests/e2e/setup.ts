@@ -111,6 +111,11 @@ function pages(hosted: Site, around: Site, unknown: Site, a: Addresses): void {
     `<script src="/login.js"></script>${widget('data-caseroom-token="loginToken"')}`,
     csp,
   );
+  hosted.html(
+    "/shop/members",
+    `<script src="/login.js"></script>${widget('data-caseroom-token="loginToken" data-caseroom-guests="off"')}`,
+    csp,
+  );
   hosted.pages.set("/login.js", {
     type: "text/javascript",
     body: "globalThis.loginToken = () => sessionStorage.getItem('login') ?? '';",

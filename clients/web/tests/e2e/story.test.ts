@@ -66,6 +66,11 @@ describe.skipIf(!here)("from the form to the transcript", () => {
     await page.getByText("Alex Agent is typing…").waitFor();
     await panel.getByRole("button", { name: "Send" }).click();
     await hears(page, "Hello! I am looking at your request.");
+    // A reply while the widget is closed shows at its button.
+    await page.getByRole("button", { name: "Close the chat" }).click();
+    await say(panel, "One moment, please");
+    await page.getByRole("button", { name: /Chat with us.*1 unread/ }).click();
+    await hears(page, "One moment, please");
     await page.getByLabel("Attach a file").last().setInputFiles({
       name: "lamp.png",
       mimeType: "image/png",
@@ -159,6 +164,12 @@ describe.skipIf(!here)("from the form to the transcript", () => {
     await desk.page.locator("h1").click();
     await say(page, "Good evening to you");
     await hears(panel, "Good evening to you");
+    const unread = async () =>
+      (await desk.heard()).filter((m) => m.type === "caseroom:unread").at(-1)?.count;
+    await expect.poll(unread).toBe(1);
+    await panel.getByText("1 unread").waitFor();
+    await panel.getByRole("textbox", { name: "Write a message" }).click();
+    await expect.poll(unread).toBe(0);
     await accessible(desk.page);
 
     // The UserSig ends: the panel asks the page around for another one.
@@ -181,6 +192,6 @@ describe.skipIf(!here)("from the form to the transcript", () => {
       .toContain("Good evening to you");
     const types = (await desk.heard()).map((m) => m.type);
     expect(types[0]).toBe("caseroom:ready");
-    expect(types).toContain("caseroom:unread");
+    expect(types).toContain("caseroom:renew");
   });
 });
