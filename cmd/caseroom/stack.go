@@ -93,6 +93,15 @@ func (p *place) open(ctx context.Context) (*stack, error) {
 	return &stack{Env: env, API: env["CASEROOM_API_URL"], AWS: cfg}, err
 }
 
+// parts opens the stack and makes its clients.
+func (p *place) parts(ctx context.Context) (*parts, error) {
+	s, err := p.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.parts()
+}
+
 // aws is the AWS configuration as the AWS CLI finds it.
 func (p *place) aws(ctx context.Context, endpoint string) (aws.Config, error) {
 	var options []func(*awsconfig.LoadOptions) error
