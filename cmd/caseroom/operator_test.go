@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/sandbox"
 )
 
@@ -260,4 +261,19 @@ func TestRedrive(t *testing.T) {
 		t.Error("a letter that was not taken is gone or hidden")
 	}
 	o.want(2, "redrive", "--queue", "nonsense")
+}
+
+// agents are the sandbox's two Zendesk agents.
+func (o *operator) agents() [2]int64 {
+	o.Helper()
+	return sandbox.New(sandbox.Options{Seed: 1}).Fixtures().Zendesk.AgentIDs
+}
+
+func accountOf(userID string) relay.Account { return relay.Account{UserID: userID, Nick: userID} }
+
+// closeCase closes a Salesforce case and waits until its room is locked.
+func (o *operator) closeCase(id string) {
+	o.Helper()
+	o.must(o.parts.salesforce.UpdateCase(o.Context(), id, map[string]any{"Status": "Closed"}))
+	o.eventually(id+" is locked", func() bool { return o.group(id).MuteAllMember })
 }
