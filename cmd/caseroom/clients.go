@@ -22,6 +22,7 @@ import (
 // settings are what the commands read of a stack's variables.
 type settings struct {
 	config.Zendesk
+	config.ZendeskAdmin
 	config.Salesforce
 	config.Tencent
 	config.Identities
@@ -29,6 +30,8 @@ type settings struct {
 	config.Notices
 	config.Queue
 	config.DeadLetters
+	config.Windows
+	config.Pages
 }
 
 // parts are the desks, the chat and the queue of a stack, as its functions have
@@ -38,6 +41,7 @@ type parts struct {
 	stack      *stack
 	secrets    *secrets.Store
 	zendesk    *zendesk.Client    // nil: the stack has no such desk
+	admin      *zendesk.Client    // zendesk with an admin's credentials
 	salesforce *salesforce.Client // nil: the stack has no such desk
 	desks      map[relay.DeskName]relay.TicketDesk
 	chat       *tencentim.Client
@@ -60,7 +64,16 @@ func (s *stack) parts() (*parts, error) {
 		}); err != nil {
 			return nil, err
 		}
-		p.desks[relay.Zendesk] = &zendesk.SyncDesk{Client: p.zendesk}
+		p.admin = p.zendesk
+		if p.ZendeskAdmin.Secret != p.Zendesk.Secret {
+			creds := secrets.For[zendesk.Credentials](p.secrets, p.ZendeskAdmin.Secret)
+			if p.admin, err = zendesk.New(zendesk.Options{
+				BaseURL: p.Zendesk.BaseURL, Credentials: creds.Load, Reread: creds.Reload,
+			}); err != nil {
+				return nil, err
+			}
+		}
+		p.desks[relay.Zendesk] = &zendesk.SyncDesk{Client: p.zendesk, Admin: p.admin}
 	}
 	if p.Salesforce.BaseURL != "" {
 		creds := secrets.For[salesforce.Credentials](p.secrets, p.Salesforce.Secret)
@@ -92,6 +105,13 @@ func (p *parts) sync(desks map[relay.DeskName]relay.TicketDesk, rooms relay.Sync
 		Desks: desks, Rooms: rooms, Transcripts: &relay.Transcripts{Rooms: rooms, Archive: archive, Meter: meter},
 		Rules: boot.Rules(p.Identities), Texts: relay.Texts{Language: p.NoticeLanguage, Table: p.Texts()},
 		Meter: meter, Now: time.Now, Calls: p.Membership == "calls", SolvedOpen: p.Solved == "open",
+	}
+}
+
+// table is the table of states, as the stack is configured.
+func (p *parts) table() relay.Table {
+	return relay.Table{
+		Rules: boot.Rules(p.Identities), Calls: p.Membership == "calls", SolvedOpen: p.Solved == "open", Archive: p.archive != nil,
 	}
 }
 

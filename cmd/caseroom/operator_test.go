@@ -189,7 +189,9 @@ func (o *operator) send(group, body string) {
 // dead is how many dead letters of tickets there are.
 func (o *operator) dead() int {
 	o.Helper()
-	i := slices.IndexFunc(o.state().AWS.Queues, func(q sandbox.QueueState) bool { return strings.HasSuffix(o.parts.DeadLetterURL, "/"+q.Name) })
+	i := slices.IndexFunc(o.state().AWS.Queues, func(q sandbox.QueueState) bool {
+		return strings.HasSuffix(o.parts.DeadLetters.DeadLetterURL, "/"+q.Name)
+	})
 	if i < 0 {
 		o.Fatal("no dead-letter queue")
 	}

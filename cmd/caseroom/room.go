@@ -143,6 +143,9 @@ func (p *parts) roomView(ctx context.Context, ref relay.RoomRef) (*roomView, err
 	}
 	t, shown := tickets[ref.TicketID]
 	room := rooms[group]
+	if room.Err != nil {
+		return nil, room.Err
+	}
 	v := &roomView{
 		Group: group, Whose: whose[room.Whose], Name: room.Name, Muted: room.Muted, LastSeq: room.LastSeq,
 		Ticket: ticketView{Desk: ref.Desk, ID: ref.TicketID, Shown: shown, Ours: t.Ours},

@@ -118,6 +118,11 @@ func (e *Erasure) lookAt(ctx context.Context, r *Report, desk relay.TicketDesk, 
 	for i, id := range groups {
 		room := Room{Group: id, Desk: desk.Name(), Ticket: tickets[i]}
 		t, seen := shown[room.Ticket]
+		if err := rooms[id].Err; err != nil {
+			room.Plan, room.Error = Unknown, err.Error()
+			r.Rooms = append(r.Rooms, room)
+			continue
+		}
 		if rooms[id].Whose != relay.OurRoom {
 			r.Rooms = append(r.Rooms, Room{Group: id, Plan: Foreign})
 			continue
