@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -278,4 +279,10 @@ func (o *operator) closeCase(id string) {
 	o.Helper()
 	o.must(o.parts.salesforce.UpdateCase(o.Context(), id, map[string]any{"Status": "Closed"}))
 	o.eventually(id+" is locked", func() bool { return o.group(id).MuteAllMember })
+}
+
+// ticketNumber is the ticket of a Zendesk room.
+func ticketNumber(groupID string) int64 {
+	n, _ := strconv.ParseInt(strings.TrimPrefix(groupID, "ZENDESK#"), 10, 64)
+	return n
 }

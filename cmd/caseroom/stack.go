@@ -227,7 +227,8 @@ func readEnv(path string) (map[string]string, error) {
 // load fills groups of settings from the stack's variables.
 func (s *stack) load(groups ...any) error { return config.LoadFrom(s.Env, groups...) }
 
-// secrets reads the stack's secrets with the operator's credentials.
+// secrets reads the stack's secrets with the operator's credentials. A failure
+// is told by the command that needs the secret.
 func (s *stack) secrets() *secrets.Store {
-	return secrets.New(secretsmanager.NewFromConfig(s.AWS), time.Now, mathrand.Float64, slog.Default())
+	return secrets.New(secretsmanager.NewFromConfig(s.AWS), time.Now, mathrand.Float64, slog.New(slog.DiscardHandler))
 }
