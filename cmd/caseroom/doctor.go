@@ -159,15 +159,27 @@ func (p *parts) doctor(ctx context.Context, o doctorOptions, out *printer) error
 			return usage("--api-url: %w", err)
 		}
 	}
+	if o.deep {
+		if err := out.agree(o.yes || p.stack.Sandbox != "", "This makes a real ticket on each desk, assigns it to real agents and deletes it."); err != nil {
+			return err
+		}
+	}
 	bar := out.progress(int64(len(d.looks())), "looking")
 	d.told = func() { _ = bar.Add(1) }
 	d.look(ctx)
 	_ = bar.Finish()
-	if err := ctx.Err(); err != nil {
-		return err
+	switch {
+	case !o.deep:
+	case len(d.findings()) > 0:
+		d.skip("deep", "mend the findings first")
+	default:
+		d.drillDesks(ctx, out.note)
 	}
 	r := &doctorReport{At: d.now().UTC(), Checks: d.checks, Findings: len(d.findings())}
 	if err := out.result(r, r.print); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if r.Findings > 0 {

@@ -21,7 +21,11 @@ func (c *Client) UpdateCase(ctx context.Context, id string, fields map[string]an
 	if err != nil {
 		return &upstream.Error{Vendor: vendor, Op: op, Class: upstream.Refused, Status: http.StatusNotFound}
 	}
-	return c.without(ctx, upstream.Call{Op: op, Method: http.MethodPatch, Path: c.data() + "/sobjects/Case/" + id, JSON: fields})
+	return c.without(ctx, upstream.Call{
+		Op: op, Method: http.MethodPatch, Path: c.data() + "/sobjects/Case/" + id, JSON: fields,
+		// Else the org's assignment rule chooses an owner over ours.
+		Header: http.Header{"Sforce-Auto-Assign": {"FALSE"}},
+	})
 }
 
 // DeleteCase puts a case into the recycle bin. One that is there already is
