@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,10 +66,12 @@ func mustRun(t *testing.T, change func(*runOptions)) (ready readiness, out *outp
 			if err := json.Unmarshal(text, &ready); err != nil {
 				t.Fatal(err)
 			}
+			everBuilt.Store(true)
 			return ready, out, stop
 		}
 		select {
 		case err := <-done:
+			done <- err // for stop
 			t.Fatalf("run ended: %v\n%s", err, out)
 		case <-tick.C:
 		}
@@ -168,11 +171,13 @@ func TestRunFaultsAndParameters(t *testing.T) {
 	}
 }
 
+// everBuilt is set once a test has built the functions as they are now.
+var everBuilt atomic.Bool
+
 // built reports whether an earlier test built the functions.
 func built(t *testing.T) bool {
 	t.Helper()
-	_, err := os.Stat("../../bin/createticket/bootstrap")
-	return err == nil
+	return everBuilt.Load()
 }
 
 // TestDocker checks env.json against the template, and that the sandbox answers

@@ -188,6 +188,7 @@ func (z *zendesk) register() {
 	route("GET", "/api/v2/search/export", "search_export", z.auth("search:read", z.searchExport))
 
 	route("POST", "/api/v2/users/create_or_update", "users_create_or_update", z.auth("users:write", z.createOrUpdateUser))
+	route("GET", "/api/v2/users", "users_list", z.auth("users:read", z.listUsers))
 	route("GET", "/api/v2/users/me", "users_me", z.me)
 	route("GET", "/api/v2/users/show_many", "users_show_many", z.auth("users:read", z.showManyUsers))
 	route("GET", "/api/v2/users/{id}", "users_show", z.auth("users:read", z.showUser))

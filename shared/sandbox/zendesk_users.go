@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net/http"
 	"net/mail"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -204,4 +205,22 @@ func (z *zendesk) showManyUsers(w http.ResponseWriter, r *http.Request, _ zdCall
 		return
 	}
 	zdWrite(w, http.StatusOK, map[string]any{"users": users, "count": len(users), "next_page": nil, "previous_page": nil})
+}
+
+// listUsers is GET /api/v2/users: all of them, on one page, by role if asked.
+//
+// See https://developer.zendesk.com/api-reference/ticketing/users/users/#list-users.
+func (z *zendesk) listUsers(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+	q := r.URL.Query()
+	roles := q["role[]"]
+	if role := q.Get("role"); role != "" {
+		roles = append(roles, role)
+	}
+	list := []any{}
+	for _, u := range zdSorted(z.users) {
+		if len(roles) == 0 || slices.Contains(roles, u.Role) {
+			list = append(list, z.viewUser(u))
+		}
+	}
+	zdWrite(w, http.StatusOK, map[string]any{"users": list, "count": len(list), "next_page": nil, "previous_page": nil})
 }

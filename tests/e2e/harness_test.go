@@ -154,9 +154,14 @@ func newStack(tb testing.TB, options ...option) *stack {
 	maps.Copy(parameters, set.parameters)
 	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: parameters})
 	s.must(err)
+	names := map[string]string{}
+	for _, q := range stack.Queues {
+		names[q.ARN] = q.Name
+	}
 	for _, q := range stack.Queues {
 		set.sandbox.Queues = append(set.sandbox.Queues, sandbox.QueueConfig{
 			Name: q.Name, FIFO: q.FIFO, ContentDedup: q.ContentDedup, GroupDedup: q.GroupDedup, Visibility: q.Visibility,
+			MaxReceive: q.MaxReceiveCount, DLQ: names[q.DeadLetterARN],
 		})
 	}
 	set.sandbox.Buckets = stack.Buckets
