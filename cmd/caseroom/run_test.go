@@ -69,6 +69,7 @@ func mustRun(t *testing.T, change func(*runOptions)) (ready readiness, out *outp
 		}
 		select {
 		case err := <-done:
+			done <- err // for stop
 			t.Fatalf("run ended: %v\n%s", err, out)
 		case <-tick.C:
 		}
@@ -168,11 +169,19 @@ func TestRunFaultsAndParameters(t *testing.T) {
 	}
 }
 
-// built reports whether an earlier test built the functions.
+// built reports whether an earlier test built the functions, all there are.
 func built(t *testing.T) bool {
 	t.Helper()
-	_, err := os.Stat("../../bin/createticket/bootstrap")
-	return err == nil
+	functions, err := filepath.Glob("../../functions/*/main.go")
+	if err != nil || len(functions) == 0 {
+		t.Fatalf("no functions: %v", err)
+	}
+	for _, f := range functions {
+		if _, err := os.Stat(filepath.Join("../../bin", filepath.Base(filepath.Dir(f)), "bootstrap")); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // TestDocker checks env.json against the template, and that the sandbox answers
