@@ -31,6 +31,16 @@ STATICCHECK := .tools/staticcheck-$(STATICCHECK_VERSION)
 REDOCLY := tools/openapi/node_modules/.bin/redocly
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
+
+SALESFORCE := clients/salesforce
+SALESFORCE_TOOLS := $(SALESFORCE)/node_modules/.package-lock.json
+WEB := clients/web
+WEB_TOOLS := $(WEB)/node_modules/.package-lock.json
+
+# The browser is the system's; CASEROOM_BROWSER names another. Where there is
+# none and no apt-get, the tests in it are skipped, loudly; CI does not skip.
+BROWSER := $(or $(CASEROOM_BROWSER),/usr/bin/chromium)
+
 NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 
 GO_FILES = find . -type d \( -name node_modules -o -name '.?*' \) -prune -o -name '*.go' -print
@@ -69,7 +79,7 @@ deploy: sam-build ## build and deploy (ENV=staging, ARGS=--guided)
 
 # Test. Each stage is a target: make test-unit.
 
-STAGES := tools format vet staticcheck unit template build openapi web
+STAGES := tools format vet staticcheck unit template build openapi apex web
 
 .PHONY: test
 test: ## everything CI checks, with the time of each stage
@@ -88,7 +98,7 @@ test: ## everything CI checks, with the time of each stage
 	printf '\n== all stages\n%b   total %d s\n' "$$summary" $$(($$(date +%s) - begin))
 
 .PHONY: test-tools
-test-tools: sam chromium $(STATICCHECK) $(REDOCLY) $(WEB)/node_modules/.package-lock.json tests/node/node_modules/.package-lock.json tests/python/.venv/.installed
+test-tools: sam chromium $(STATICCHECK) $(REDOCLY) $(SALESFORCE_TOOLS) $(WEB_TOOLS) tests/node/node_modules/.package-lock.json tests/python/.venv/.installed
 	@go version && node --version && python3 --version && $(SAM) --version
 
 .PHONY: test-format
@@ -123,17 +133,28 @@ test-build: sam-build
 test-openapi: $(REDOCLY)
 	@$(REDOCLY) lint --config tools/openapi/redocly.yaml docs/openapi.yaml
 
-# The browser is the system's; CASEROOM_BROWSER names another. Where there is
-# none and no apt-get, the tests in it are skipped, loudly; CI does not skip.
-WEB := clients/web
-BROWSER := $(or $(CASEROOM_BROWSER),/usr/bin/chromium)
+# What can be checked of the Salesforce package without an org. Both halves of a
+# two-core machine are used: PMD and the type check take a Java each.
+.PHONY: test-apex
+test-apex: $(SALESFORCE_TOOLS)
+	@if ! tools/java/need.sh 17; then [ -z "$(CI)" ]; exit; fi; \
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-apex-package test-apex-checks
+
+.PHONY: test-apex-package
+test-apex-package: $(SALESFORCE_TOOLS)
+	@cd $(SALESFORCE) && npm run --silent check && npm run --silent lint && npm test --silent
+
+.PHONY: test-apex-checks
+test-apex-checks: $(SALESFORCE_TOOLS)
+	@cd $(SALESFORCE) && out=$$(npm run --silent test:checks 2>&1) || { echo "$$out"; exit 1; }; \
+	echo "$$out" | sed -n 's/^[^a-z]*\(pass [0-9]*\)$$/checks of the checks: \1/p'
 
 .PHONY: test-web
 test-web: web chromium
 	@cd $(WEB) && npm run --silent check && npm run --silent typecheck && npm test --silent && npm run --silent test:browser
 
 .PHONY: web
-web: $(WEB)/node_modules/.package-lock.json ## build the web pages: clients/web/dist
+web: $(WEB_TOOLS) ## build the web pages: clients/web/dist
 	@cd $(WEB) && npm run --silent build
 
 .PHONY: screenshots
@@ -177,6 +198,10 @@ $(REDOCLY): tools/openapi/package-lock.json
 	cd tools/openapi && $(NPM_CI)
 	@touch $@
 
+$(SALESFORCE_TOOLS): $(SALESFORCE)/package-lock.json
+	cd $(SALESFORCE) && $(NPM_CI)
+	@touch $@
+
 tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
 	cd tests/node && $(NPM_CI)
 	@touch $@
@@ -187,7 +212,7 @@ tests/python/.venv/.installed: tests/python/requirements.txt
 	tests/python/.venv/bin/pip install --quiet --disable-pip-version-check --no-input -r $<
 	@touch $@
 
-$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+$(WEB_TOOLS): $(WEB)/package-lock.json
 	cd $(WEB) && $(NPM_CI)
 	@touch $@
 

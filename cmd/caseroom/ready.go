@@ -51,10 +51,13 @@ func operatorEnv(stack *lambdahost.Stack, host map[string]string) map[string]str
 
 // tokens are credentials of people and desks that the sandbox knows.
 type tokens struct {
-	Login         string `json:"login"` // of Dana, a customer with an e-mail address
-	Guest         string `json:"guest"` // of the guest of the first guest ticket
-	AgentSession  string `json:"agentSession"`
-	ZendeskApp    string `json:"zendeskApp"` // the token of a signed app URL
+	Login        string `json:"login"` // of Dana, a customer with an e-mail address
+	Guest        string `json:"guest"` // of the guest of the first guest ticket
+	AgentSession string `json:"agentSession"`
+	ZendeskApp   string `json:"zendeskApp"` // the token of a signed app URL
+	// ZendeskAdmin is an admin's browser session at Zendesk: the value of the
+	// cookie _zendesk_session.
+	ZendeskAdmin  string `json:"zendeskAdmin"`
 	ZendeskKey    string `json:"zendeskKey"`
 	SalesforceKey string `json:"salesforceKey"`
 	IAMPrincipal  string `json:"iamPrincipal"`
@@ -75,7 +78,7 @@ const tokenLife = 12 * time.Hour
 // mint makes every credential that does not need a ticket.
 func mint(ctx context.Context, f sandbox.Fixtures, sandboxURL string, now time.Time) (tokens, error) {
 	t := tokens{
-		ZendeskKey: f.DeskKeyZendesk, SalesforceKey: f.DeskKeySalesforce,
+		ZendeskKey: f.DeskKeyZendesk, SalesforceKey: f.DeskKeySalesforce, ZendeskAdmin: f.Zendesk.AdminSession,
 		IAMPrincipal: "arn:aws:iam::" + f.AWS.AccountID + ":user/salesforce",
 	}
 	var err error

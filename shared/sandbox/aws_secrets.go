@@ -31,6 +31,7 @@ var secretsOps = map[string]awsOp{
 	"DescribeSecret": (*aws).describeSecret,
 	"CreateSecret":   (*aws).createSecret,
 	"PutSecretValue": (*aws).putSecretValue,
+	"DeleteSecret":   (*aws).deleteSecret,
 }
 
 // SetSecret gives a secret a new current value, as a rotation does; the value
@@ -226,7 +227,13 @@ func (a *aws) createSecret(r *http.Request, body []byte) (any, *awsError) {
 	defer a.s.mu.Unlock()
 	note(r, "secret", in.Name)
 	a.loadSecrets()
-	if a.secrets[in.Name] != nil {
+	if old := a.secrets[in.Name]; old != nil {
+		// The same request again is answered as the first one was.
+		for _, v := range old.versions {
+			if in.ClientRequestToken != "" && v.id == in.ClientRequestToken && v.text != nil && in.SecretString != nil && *v.text == *in.SecretString {
+				return map[string]any{"ARN": old.arn, "Name": old.name, "VersionId": v.id}, nil
+			}
+		}
 		return nil, awsRefuse("ResourceExistsException", "The operation failed because the secret %s already exists.", in.Name)
 	}
 	sec := a.newSecret(in.Name)
@@ -271,4 +278,38 @@ func (a *aws) putSecretValue(r *http.Request, body []byte) (any, *awsError) {
 	}
 	sec.put(v)
 	return map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": v.id, "VersionStages": v.stages}, nil
+}
+
+// deleteSecret follows
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html.
+// Only deletion without a recovery window is done; there is no time here in
+// which a secret could wait for it.
+func (a *aws) deleteSecret(r *http.Request, body []byte) (any, *awsError) {
+	var in struct {
+		SecretId                   string
+		ForceDeleteWithoutRecovery bool
+		RecoveryWindowInDays       int
+	}
+	if err := decodeOne(body, &in); err != nil {
+		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+	}
+	switch {
+	case in.ForceDeleteWithoutRecovery && in.RecoveryWindowInDays != 0:
+		return nil, awsRefuse("InvalidParameterException", "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
+	case !in.ForceDeleteWithoutRecovery:
+		return nil, awsRefuse("InvalidParameterException", "the sandbox deletes without recovery only")
+	}
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	note(r, "secret", in.SecretId)
+	sec, e := a.findSecret(in.SecretId)
+	if e != nil && e.code == "ResourceNotFoundException" {
+		// Secrets Manager does not say whether there was one to delete at once.
+		return map[string]any{"Name": in.SecretId, "DeletionDate": epoch(a.s.now())}, nil
+	}
+	if e != nil {
+		return nil, e
+	}
+	delete(a.secrets, sec.name)
+	return map[string]any{"ARN": sec.arn, "Name": sec.name, "DeletionDate": epoch(a.s.now())}, nil
 }

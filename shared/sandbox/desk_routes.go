@@ -17,6 +17,7 @@ func (s *Sandbox) deskRoutes() {
 	s.zendeskClicks(mux)
 	s.salesforceClicks(mux)
 	s.tencentClicks(mux)
+	s.setupClicks(mux)
 }
 
 // click registers one action. Its body is exactly one JSON object of type In; an

@@ -62,8 +62,11 @@ type ZendeskFixture struct {
 	MessagingKeyID         string
 	MessagingSecret        string
 	ZopimToken             string
-	OwnUserID              int64    // the API account
-	AgentIDs               [2]int64 // two agents
+	// AdminSession is the browser session of the API account's user, who is an
+	// admin: the value of the cookie _zendesk_session.
+	AdminSession string
+	OwnUserID    int64    // the API account
+	AgentIDs     [2]int64 // two agents
 }
 
 // SalesforceFixture is the Salesforce org: its API credentials and the people
@@ -158,7 +161,7 @@ func newFixtures(seed uint64) Fixtures {
 		}
 		return id
 	}
-	return Fixtures{
+	f := Fixtures{
 		AWS: AWSFixture{
 			AccessKeyID:     "AKIASANDBOX" + "000000001",
 			SecretAccessKey: hexOf(20),
@@ -195,6 +198,8 @@ func newFixtures(seed uint64) Fixtures {
 		DeskKeySalesforce: hexOf(32),
 		AppSessionSecret:  hexOf(32),
 	}
+	f.Zendesk.AdminSession = hexOf(32)
+	return f
 }
 
 // secrets renders the fixtures as the stack's secrets.

@@ -33,6 +33,7 @@ type salesforce struct {
 	sessionLife       time.Duration
 	passwordExpired   bool
 	noPackage         bool
+	setup             SalesforceSetup
 	clientCredentials bool
 	pageSize          int
 	dailyLimit        int
@@ -113,6 +114,7 @@ func newSalesforce(s *Sandbox) *salesforce {
 	api("GET", "/queryAll", "query_all", f.query)
 	api("GET", "/queryAll/{locator}", "query_more", f.queryMore)
 	api("POST", "/sobjects/{object}", "sobject_create", f.create)
+	api("GET", "/sobjects/{object}/describe", "sobject_describe", f.describe)
 	api("GET", "/sobjects/{object}/{id}", "sobject_get", f.get)
 	api("PATCH", "/sobjects/{object}/{id}", "sobject_update", f.update)
 	api("DELETE", "/sobjects/{object}/{id}", "sobject_delete", f.remove)
@@ -295,7 +297,7 @@ func (f *salesforce) versions(w http.ResponseWriter, _ *http.Request) {
 // object returns the object of the path, answering 404 for none.
 func (f *salesforce) object(w http.ResponseWriter, r *http.Request) (*sfObject, bool) {
 	o := f.objects[strings.ToLower(r.PathValue("object"))]
-	if o == nil || (o.packaged && f.noPackage) {
+	if f.hidden(o) {
 		sfFail(w, "NOT_FOUND", "The requested resource does not exist")
 		return nil, false
 	}

@@ -74,6 +74,7 @@ func (f *salesforce) seed() {
 	user(fix.AgentIDs[0], "Alex Agent", "alex@caseroom.example")
 	user(fix.AgentIDs[1], "Billie Agent", "billie@caseroom.example")
 	f.queue = f.add(f.objects["group"], map[string]any{"Name": "Support", "Type": "Queue"}).id()
+	f.apply(SalesforceSetup{Package: true, Omni: true, Enabled: true, PermissionSets: []string{"Caseroom_Integration"}, ViewAllCases: true})
 }
 
 // SalesforceOrg is the org from the inside: what agents, admins and the system
@@ -155,7 +156,7 @@ func (o SalesforceOrg) SetPageSize(n int) {
 // SetPackage installs caseroom's package, as from the start, or removes it:
 // its fields and objects are then unknown.
 func (o SalesforceOrg) SetPackage(installed bool) {
-	o.with(func(f *salesforce) { f.noPackage = !installed })
+	o.with(func(f *salesforce) { f.noPackage, f.setup.Package = !installed, installed })
 }
 
 // SetClientCredentials switches the app's client credentials flow.

@@ -122,7 +122,7 @@ func sfSchema() map[string]*sfObject {
 			{name: "Name", max: 80},
 			{name: "Caseroom_Name__c", max: 255, unique: true, exact: true, external: true, required: true, access: sfReadWrite},
 			{name: "Caseroom_Case__c", kind: sfReference, refs: []string{"500"}, parent: "Caseroom_Case__r", required: true, access: sfReadWrite},
-			text("Caseroom_Body__c", 131072), owner(),
+			text("Caseroom_Body__c", 131072),
 		}},
 		{name: "User", prefix: "005", fields: []*sfField{
 			{name: "Name", max: 121}, {name: "Username", max: 80}, {name: "Email", kind: sfEmail, max: 128},
@@ -136,7 +136,7 @@ func sfSchema() map[string]*sfObject {
 		}},
 	}
 	index := map[string]*sfObject{}
-	for _, o := range objects {
+	for _, o := range append(objects, sfSetupSchema()...) {
 		o.fields = append(system(), o.fields...)
 		o.index = map[string]*sfField{}
 		for _, d := range o.fields {

@@ -670,7 +670,7 @@ func soqlLike(pattern string) *regexp.Regexp {
 // run executes a query; all includes the recycle bin.
 func (f *salesforce) run(q *soqlQuery, all bool) ([]map[string]any, int, *sfError) {
 	o := f.objects[strings.ToLower(q.object)]
-	if o == nil || (o.packaged && f.noPackage) {
+	if f.hidden(o) {
 		return nil, 0, &sfError{"INVALID_TYPE", "sObject type '" + q.object + "' is not supported.", nil}
 	}
 	var paths []sfPath

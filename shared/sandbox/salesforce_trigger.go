@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -26,7 +27,12 @@ const (
 
 // SetTrigger installs the trigger, or removes it when t has no URL.
 func (o SalesforceOrg) SetTrigger(t SalesforceTrigger) {
-	o.with(func(f *salesforce) { f.trigger = t })
+	o.with(func(f *salesforce) {
+		f.trigger = t
+		setup := f.setup
+		setup.Endpoint = strings.TrimSuffix(t.URL, "/salesforce/events")
+		f.apply(setup)
+	})
 }
 
 // fire queues a callout for a change that matters to a room: a case of ours

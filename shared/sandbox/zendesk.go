@@ -32,6 +32,9 @@ type zendesk struct {
 	tickets             map[int64]*zendeskTicket
 	webhooks            map[string]*zendeskWebhook
 	triggers            map[int64]*zendeskTrigger
+	categories          map[int64]*zendeskCategory
+	noCategories        bool
+	zis                 map[string]*zisIntegration
 	keys                map[string]*zendeskKey
 
 	accountID   int64
@@ -81,6 +84,7 @@ type zendeskClient struct {
 }
 
 type zendeskToken struct {
+	client  string
 	user    int64
 	scopes  []string
 	expires time.Time
@@ -113,6 +117,9 @@ type rateWindow struct {
 	count int
 }
 
+// zendeskSessionCookie holds a signed-in person's session.
+const zendeskSessionCookie = "_zendesk_session"
+
 // Zendesk's documented times.
 const (
 	zendeskKeyLife     = 2 * time.Hour
@@ -132,7 +139,8 @@ func newZendesk(s *Sandbox) *zendesk {
 		apiTokens: map[string]string{}, users: map[int64]*zendeskUser{},
 		byEmail: map[string]*zendeskUser{}, byExternal: map[string]*zendeskUser{},
 		tickets: map[int64]*zendeskTicket{}, webhooks: map[string]*zendeskWebhook{},
-		triggers: map[int64]*zendeskTrigger{}, keys: map[string]*zendeskKey{},
+		triggers: map[int64]*zendeskTrigger{}, categories: map[int64]*zendeskCategory{},
+		zis: map[string]*zisIntegration{}, keys: map[string]*zendeskKey{},
 		windows:   map[string]*rateWindow{},
 		accountID: 21474836,
 		// Larger than 2^32, as ids of today's accounts are.
@@ -174,6 +182,7 @@ func (z *zendesk) register() {
 	route("GET", "/api/v2/users/{id}", "users_show", z.auth("users:read", z.showUser))
 
 	z.registerAdmin()
+	z.registerZIS()
 	z.handle("", "/", "unknown", func(w http.ResponseWriter, _ *http.Request) {
 		zdFail(w, http.StatusNotFound, "InvalidEndpoint", "Not found")
 	})
@@ -271,7 +280,18 @@ type zdCaller struct {
 	user   *zendeskUser
 	scopes []string
 	all    bool
+	by     zdCredential
+	client string // of an OAuth token
 }
+
+// zdCredential is what a request proved itself by. Only ZIS makes a difference.
+type zdCredential string
+
+const (
+	zdByOAuth    zdCredential = "oauth"
+	zdByAPIToken zdCredential = "api_token"
+	zdBySession  zdCredential = "session" // a person's browser, or an app in it
+)
 
 // allows reports whether the caller holds scope, as "read", "write" or
 // "resource:access".
@@ -321,6 +341,11 @@ func (z *zendesk) auth(scope string, h zdHandler) http.HandlerFunc {
 // refused credentials it answers and returns false.
 func (z *zendesk) authenticate(w http.ResponseWriter, r *http.Request) (zdCaller, bool) {
 	header := r.Header.Get("Authorization")
+	if cookie, err := r.Cookie(zendeskSessionCookie); header == "" && err == nil {
+		if u := z.users[z.s.fix.Zendesk.OwnUserID]; hmac.Equal([]byte(cookie.Value), []byte(z.s.fix.Zendesk.AdminSession)) && !u.Suspended {
+			return zdCaller{user: u, all: true, by: zdBySession}, true
+		}
+	}
 	if header == "" {
 		return zdCaller{}, true
 	}
@@ -332,10 +357,10 @@ func (z *zendesk) authenticate(w http.ResponseWriter, r *http.Request) (zdCaller
 			zdOAuthError(w, "invalid_token")
 			return zdCaller{}, false
 		}
-		return zdCaller{user: z.users[t.user], scopes: t.scopes}, true
+		return zdCaller{user: z.users[t.user], scopes: t.scopes, by: zdByOAuth, client: t.client}, true
 	case "basic":
 		if u := z.basic(r); u != nil {
-			return zdCaller{user: u, all: true}, true
+			return zdCaller{user: u, all: true, by: zdByAPIToken}, true
 		}
 	}
 	zdWrite(w, http.StatusUnauthorized, map[string]string{"error": "Couldn't authenticate you"})

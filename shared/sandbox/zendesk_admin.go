@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -43,6 +45,8 @@ func (z *zendesk) registerAdmin() {
 	hook("POST", "/api/v2/webhooks/{id}/signing_secret", "webhooks_signing_secret", z.webhookSecret)
 
 	hook("GET", "/api/v2/webhooks/{id}/invocations", "webhooks_invocations", z.listInvocations)
+	// It sends while nobody holds the lock, so it takes care of that itself.
+	z.handle("POST", "/api/v2/webhooks/test", "webhooks_test", z.testWebhook)
 
 	trigger := func(method, path, op string, h zdHandler) {
 		access := "triggers:write"
@@ -53,8 +57,14 @@ func (z *zendesk) registerAdmin() {
 	}
 	trigger("POST", "/api/v2/triggers", "triggers_create", z.saveTrigger)
 	trigger("GET", "/api/v2/triggers", "triggers_list", z.listTriggers)
+	trigger("GET", "/api/v2/triggers/{id}", "triggers_show", z.showTrigger)
 	trigger("PUT", "/api/v2/triggers/{id}", "triggers_update", z.saveTrigger)
 	trigger("DELETE", "/api/v2/triggers/{id}", "triggers_delete", z.deleteTrigger)
+
+	trigger("POST", "/api/v2/trigger_categories", "trigger_categories_create", z.saveCategory)
+	trigger("GET", "/api/v2/trigger_categories", "trigger_categories_list", z.listCategories)
+	trigger("PATCH", "/api/v2/trigger_categories/{id}", "trigger_categories_update", z.saveCategory)
+	trigger("DELETE", "/api/v2/trigger_categories/{id}", "trigger_categories_delete", z.deleteCategory)
 }
 
 // admin lets only admins through.
@@ -103,6 +113,9 @@ func checkWebhook(o *zdObject) string {
 	u, err := url.Parse(o.str("endpoint"))
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return "endpoint is not a URL"
+	}
+	if len(o.str("name")) > 255 {
+		return "name is too long"
 	}
 	var subscriptions []string
 	if !o.null("subscriptions") && json.Unmarshal(o.fields["subscriptions"], &subscriptions) != nil {
@@ -175,22 +188,26 @@ func (z *zendesk) webhook(w http.ResponseWriter, r *http.Request) (*zendeskWebho
 
 func (z *zendesk) listWebhooks(w http.ResponseWriter, r *http.Request, _ zdCaller) {
 	part := strings.ToLower(r.URL.Query().Get("filter[name_contains]"))
-	list := []any{}
-	ids := make([]string, 0, len(z.webhooks))
-	for id := range z.webhooks {
-		ids = append(ids, id)
+	size, ok := zdPageSize(w, cmp.Or(r.URL.Query().Get("page[size]"), "30"), "page[size]")
+	if !ok {
+		return
 	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	list := []any{}
+	after := r.URL.Query().Get("page[after]")
+	meta := map[string]any{"has_more": false, "after_cursor": nil, "before_cursor": nil}
+	for _, id := range slices.Sorted(maps.Keys(z.webhooks)) {
 		h := z.webhooks[id]
-		o := &zdObject{fields: h.fields}
-		if strings.Contains(strings.ToLower(o.str("name")), part) {
+		switch {
+		case id <= after || !strings.Contains(strings.ToLower(h.str("name")), part):
+		case len(list) == size:
+			meta["has_more"] = true
+		default:
 			list = append(list, z.viewWebhook(h))
+			meta["after_cursor"] = id
 		}
 	}
 	zdWrite(w, http.StatusOK, map[string]any{
-		"webhooks": list, "meta": map[string]any{"has_more": false, "after_cursor": nil, "before_cursor": nil},
-		"links": map[string]any{"next": nil, "prev": nil},
+		"webhooks": list, "meta": meta, "links": map[string]any{"next": nil, "prev": nil},
 	})
 }
 
@@ -227,6 +244,9 @@ func (z *zendesk) updateWebhook(w http.ResponseWriter, r *http.Request, _ zdCall
 	if msg == "" && conditional(next.fields) != conditional(h.fields) {
 		msg = "subscriptions can not change between events and triggers"
 	}
+	if msg == "" && h.active() && (&zdObject{fields: next.fields}).str("status") == "inactive" && z.attached(h) {
+		msg = "the webhook is connected to an active trigger"
+	}
 	if msg != "" {
 		zdErrors(w, http.StatusBadRequest, "InvalidWebhook", msg)
 		return
@@ -235,8 +255,40 @@ func (z *zendesk) updateWebhook(w http.ResponseWriter, r *http.Request, _ zdCall
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// attached reports whether an active trigger sends by the webhook. Such a
+// webhook can be neither deleted nor switched off.
+func (z *zendesk) attached(h *zendeskWebhook) bool {
+	for _, t := range z.triggers {
+		if t.active() && slices.Contains(t.webhooks(), h.id) {
+			return true
+		}
+	}
+	return false
+}
+
+// webhooks are the ids of the webhooks that the trigger sends by.
+func (t *zendeskTrigger) webhooks() (ids []string) {
+	var actions []zdAction
+	_ = json.Unmarshal(t.fields["actions"], &actions) // checked when it came in
+	for _, a := range actions {
+		if pair, _ := a.Value.([]any); a.Field == "notification_webhook" && len(pair) == 2 {
+			ids = append(ids, asString(pair[0]))
+		}
+	}
+	return ids
+}
+
+type zdAction struct {
+	Field string `json:"field"`
+	Value any    `json:"value"`
+}
+
 func (z *zendesk) deleteWebhook(w http.ResponseWriter, r *http.Request, _ zdCaller) {
 	if h, ok := z.webhook(w, r); ok {
+		if z.attached(h) {
+			zdErrors(w, http.StatusBadRequest, "InvalidWebhook", "the webhook is connected to an active trigger")
+			return
+		}
 		delete(z.webhooks, h.id)
 		w.WriteHeader(http.StatusNoContent)
 	}
@@ -258,7 +310,7 @@ func (z *zendesk) webhookSecret(w http.ResponseWriter, r *http.Request, _ zdCall
 func (z *zendesk) viewTrigger(t *zendeskTrigger) map[string]any {
 	out := map[string]any{
 		"id": t.id, "url": z.url("/api/v2/triggers/" + strconv.FormatInt(t.id, 10) + ".json"),
-		"active": true, "category_id": "1", "description": nil, "position": t.id,
+		"active": true, "category_id": zendeskFirstCategory, "description": nil, "position": t.id,
 	}
 	for k, v := range t.fields {
 		if k != "id" && k != "url" {
@@ -299,10 +351,10 @@ func (z *zendesk) saveTrigger(w http.ResponseWriter, r *http.Request, _ zdCaller
 		len(conditions.All)+len(conditions.Any) == 0) {
 		invalid.add("base", "BlankValue", "Conditions: must have at least one condition")
 	}
-	var actions []struct {
-		Field string `json:"field"`
-		Value any    `json:"value"`
+	if category := o.str("category_id"); category != "" && z.categories[o.id("category_id")] == nil && category != zendeskFirstCategory {
+		invalid.add("category_id", "InvalidValue", "Category: does not exist")
 	}
+	var actions []zdAction
 	if o.null("actions") || json.Unmarshal(o.fields["actions"], &actions) != nil || len(actions) == 0 {
 		invalid.add("base", "BlankValue", "Actions: must have at least one action")
 	}
@@ -331,6 +383,114 @@ func (z *zendesk) saveTrigger(w http.ResponseWriter, r *http.Request, _ zdCaller
 		t.fields[k] = v
 	}
 	zdWrite(w, status, map[string]any{"trigger": z.viewTrigger(t)})
+}
+
+func (z *zendesk) showTrigger(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+	id, ok := zdPathID(w, r)
+	if !ok {
+		return
+	}
+	t := z.triggers[id]
+	if t == nil {
+		zdFail(w, http.StatusNotFound, "RecordNotFound", "Not found")
+		return
+	}
+	zdWrite(w, http.StatusOK, map[string]any{"trigger": z.viewTrigger(t)})
+}
+
+// zendeskFirstCategory is the category that an account has from the start.
+const zendeskFirstCategory = "1"
+
+type zendeskCategory struct {
+	id               int64
+	name             string
+	position         int64
+	created, updated time.Time
+}
+
+func (c *zendeskCategory) view() any {
+	return map[string]any{
+		"id": strconv.FormatInt(c.id, 10), "name": c.name, "position": c.position,
+		"created_at": zdTime(c.created), "updated_at": zdTime(c.updated),
+	}
+}
+
+// saveCategory is POST and PATCH of a trigger category.
+//
+// See https://developer.zendesk.com/api-reference/ticketing/business-rules/trigger_categories/.
+func (z *zendesk) saveCategory(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+	if z.noCategories {
+		zdErrors(w, http.StatusForbidden, "TriggerCategoriesNotEnabled", "Trigger categories are not enabled for this account")
+		return
+	}
+	o, _, ok := zdWrapped(w, r, "trigger_category")
+	if !ok {
+		return
+	}
+	now := z.s.now()
+	c, status := &zendeskCategory{created: now}, http.StatusCreated
+	if r.Method == http.MethodPatch {
+		id, ok := zdPathID(w, r)
+		if !ok {
+			return
+		}
+		if c = z.categories[id]; c == nil {
+			zdErrors(w, http.StatusNotFound, "TriggerCategoryNotFound", "Not found")
+			return
+		}
+		status = http.StatusOK
+	}
+	name := o.str("name")
+	if o.has("name") || c.id == 0 {
+		if name == "" || len(name) > 255 {
+			zdErrors(w, http.StatusBadRequest, "InvalidTriggerCategory", "name must have 1 to 255 characters")
+			return
+		}
+		c.name = name
+	}
+	if position := o.id("position"); position > 0 {
+		c.position = position
+	}
+	if !o.ok(w) {
+		return
+	}
+	if c.id == 0 {
+		z.nextID++
+		c.id = z.nextID
+		c.position = max(c.position, int64(len(z.categories))+2)
+		z.categories[c.id] = c
+	}
+	c.updated = now
+	zdWrite(w, status, map[string]any{"trigger_category": c.view()})
+}
+
+func (z *zendesk) listCategories(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+	if z.noCategories {
+		zdErrors(w, http.StatusForbidden, "TriggerCategoriesNotEnabled", "Trigger categories are not enabled for this account")
+		return
+	}
+	zdPage(w, r, "trigger_categories", zdSorted(z.categories), z.url("/api/v2/trigger_categories.json"),
+		func(c *zendeskCategory) int64 { return c.id }, func(c *zendeskCategory) any { return c.view() })
+}
+
+// deleteCategory deletes an empty category.
+func (z *zendesk) deleteCategory(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+	id, ok := zdPathID(w, r)
+	if !ok {
+		return
+	}
+	if z.categories[id] == nil {
+		zdErrors(w, http.StatusNotFound, "TriggerCategoryNotFound", "Not found")
+		return
+	}
+	for _, t := range z.triggers {
+		if (&zdObject{fields: t.fields}).id("category_id") == id {
+			zdErrors(w, http.StatusBadRequest, "TriggerCategoryInvalid", "The category has triggers")
+			return
+		}
+	}
+	delete(z.categories, id)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func asString(v any) string {

@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,6 +16,37 @@ import (
 type ZendeskState struct {
 	Tickets []ZendeskTicket `json:"tickets"`
 	Users   []ZendeskPerson `json:"users"`
+	// How the account is set up. It holds no signing secret and no token.
+	Webhooks          []ZendeskWebhookState         `json:"webhooks"`
+	Triggers          []ZendeskTriggerState         `json:"triggers"`
+	TriggerCategories []ZendeskTriggerCategoryState `json:"trigger_categories"`
+	ZIS               []ZISIntegrationState         `json:"zis"`
+}
+
+// ZendeskWebhookState is a webhook of the stand-in's account.
+type ZendeskWebhookState struct {
+	ID            string   `json:"id"`
+	Name          string   `json:"name"`
+	Description   string   `json:"description,omitempty"`
+	Endpoint      string   `json:"endpoint"`
+	Status        string   `json:"status"`
+	Subscriptions []string `json:"subscriptions"`
+}
+
+// ZendeskTriggerState is a trigger of the stand-in's account.
+type ZendeskTriggerState struct {
+	ID         int64           `json:"id"`
+	Title      string          `json:"title"`
+	Active     bool            `json:"active"`
+	Category   string          `json:"category_id"`
+	Conditions json.RawMessage `json:"conditions"`
+	Actions    json.RawMessage `json:"actions"`
+}
+
+// ZendeskTriggerCategoryState is a trigger category of the stand-in's account.
+type ZendeskTriggerCategoryState struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
 }
 
 // ZendeskPerson is a user of the stand-in's account.
@@ -27,7 +60,29 @@ type ZendeskPerson struct {
 }
 
 func (z *zendesk) state() ZendeskState {
-	st := ZendeskState{Tickets: []ZendeskTicket{}, Users: []ZendeskPerson{}}
+	st := ZendeskState{
+		Tickets: []ZendeskTicket{}, Users: []ZendeskPerson{}, Webhooks: []ZendeskWebhookState{},
+		Triggers: []ZendeskTriggerState{}, TriggerCategories: []ZendeskTriggerCategoryState{}, ZIS: z.zisState(),
+	}
+	for _, id := range slices.Sorted(maps.Keys(z.webhooks)) {
+		h := z.webhooks[id]
+		st.Webhooks = append(st.Webhooks, ZendeskWebhookState{
+			id, h.str("name"), h.str("description"), h.str("endpoint"), h.str("status"), h.subscriptions(),
+		})
+	}
+	for _, t := range zdSorted(z.triggers) {
+		o := &zdObject{fields: t.fields}
+		category := o.str("category_id")
+		if category == "" {
+			category = zendeskFirstCategory
+		}
+		st.Triggers = append(st.Triggers, ZendeskTriggerState{
+			t.id, o.str("title"), t.active(), category, t.fields["conditions"], t.fields["actions"],
+		})
+	}
+	for _, c := range zdSorted(z.categories) {
+		st.TriggerCategories = append(st.TriggerCategories, ZendeskTriggerCategoryState{c.id, c.name})
+	}
 	for _, t := range zdSorted(z.tickets) {
 		st.Tickets = append(st.Tickets, t.snapshot())
 	}
@@ -182,6 +237,13 @@ func (d ZendeskDesk) Suspend(user int64) error {
 	}
 	u.Suspended = true
 	return nil
+}
+
+// SetTriggerCategories switches the account's trigger categories on or off.
+func (d ZendeskDesk) SetTriggerCategories(on bool) {
+	d.z.s.mu.Lock()
+	defer d.z.s.mu.Unlock()
+	d.z.noCategories = !on
 }
 
 // AddAgent adds an agent to the account.

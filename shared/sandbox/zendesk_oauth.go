@@ -88,7 +88,7 @@ func (z *zendesk) mintToken(w http.ResponseWriter, r *http.Request) {
 		life = time.Duration(n) * time.Second
 	}
 	value := z.s.id(32)
-	z.tokens[value] = &zendeskToken{user: c.owner, scopes: scopes, expires: z.s.now().Add(life)}
+	z.tokens[value] = &zendeskToken{client: c.id, user: c.owner, scopes: scopes, expires: z.s.now().Add(life)}
 	w.Header().Set("Cache-Control", "no-store")
 	zdWrite(w, http.StatusOK, map[string]any{
 		"access_token": value, "token_type": "bearer",

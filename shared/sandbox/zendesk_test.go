@@ -546,6 +546,16 @@ func TestZendeskWebhooksAndTriggers(t *testing.T) {
 	made := d.want(d.send("POST", "/zendesk/api/v2/triggers", trigger, auth), 201)
 	d.want(d.send("PUT", "/zendesk/api/v2/triggers/"+made.text("trigger.id"), `{"trigger":{"title":"x"}}`, auth), 422)
 	d.want(d.send("POST", "/zendesk/api/v2/triggers", strings.Replace(trigger, id, "nothing", 1), auth), 422)
+	d.want(d.send("DELETE", "/zendesk/api/v2/webhooks/"+id, "", auth), 400) // a trigger sends by it
+	category := d.want(d.send("POST", "/zendesk/api/v2/trigger_categories", `{"trigger_category":{"name":"caseroom"}}`, auth), 201).text("trigger_category.id")
+	at := "/zendesk/api/v2/triggers/" + made.text("trigger.id")
+	d.want(d.send("PUT", at, strings.Replace(trigger, `{"title"`, `{"category_id":"`+category+`","title"`, 1), auth), 200)
+	d.want(d.send("DELETE", "/zendesk/api/v2/trigger_categories/"+category, "", auth), 400) // not empty
+	if got := d.want(d.send("GET", at, "", auth), 200).text("trigger.category_id"); got != category {
+		t.Errorf("category %q, want %q", got, category)
+	}
+	d.want(d.send("DELETE", at, "", auth), 204)
+	d.want(d.send("DELETE", "/zendesk/api/v2/trigger_categories/"+category, "", auth), 204)
 	d.want(d.send("DELETE", "/zendesk/api/v2/webhooks/"+id, "", auth), 204)
 	if r := d.want(d.send("GET", "/zendesk/api/v2/webhooks/"+id, "", auth), 404); r.text("errors.0.code") == "" {
 		t.Errorf("gone %s", r.raw)

@@ -197,10 +197,7 @@ func (c zdCondition) compare(before, after string, order []string) bool {
 
 // act sends what the trigger's webhook actions say.
 func (z *zendesk) act(trigger *zendeskTrigger, u zdUpdate) {
-	var actions []struct {
-		Field string `json:"field"`
-		Value any    `json:"value"`
-	}
+	var actions []zdAction
 	_ = json.Unmarshal(trigger.fields["actions"], &actions) // checked when it came in
 	for _, a := range actions {
 		pair, _ := a.Value.([]any)

@@ -7,12 +7,15 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caseroom/caseroom/shared/webhook"
 )
 
 const (
@@ -97,13 +100,14 @@ type zendeskRefusal struct{ message string }
 func (e *zendeskRefusal) Error() string { return "sandbox: " + e.message }
 
 // watched reports whether anybody wants to know of changes.
-func (z *zendesk) watched() bool { return z.onChange != nil || len(z.webhooks) > 0 }
+func (z *zendesk) watched() bool { return z.onChange != nil || len(z.webhooks)+len(z.zis) > 0 }
 
 // publish tells a change to whoever subscribed to it.
 func (z *zendesk) publish(e ZendeskEvent) {
 	if z.onChange != nil {
 		z.onChange(e)
 	}
+	z.runFlows(e)
 	var body []byte
 	for _, id := range slices.Sorted(maps.Keys(z.webhooks)) {
 		h := z.webhooks[id]
@@ -326,4 +330,55 @@ func (z *zendesk) listInvocations(w http.ResponseWriter, r *http.Request, _ zdCa
 		"invocations": list, "meta": map[string]any{"has_more": false, "after_cursor": nil, "before_cursor": nil},
 		"links": map[string]any{"next": nil, "prev": nil},
 	})
+}
+
+// testWebhook is POST /api/v2/webhooks/test: one delivery at once, whose answer
+// is the answer. With webhook_id it is that webhook's own, with what the
+// request's fields override; before a webhook exists it is signed with the
+// public test secret.
+//
+// See https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/#test-webhook.
+func (z *zendesk) testWebhook(w http.ResponseWriter, r *http.Request) {
+	var send *http.Request
+	z.auth("webhooks:write", z.admin(func(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+		o, _, ok := zdWrapped(w, r, "request")
+		if !ok {
+			return
+		}
+		h := &zendeskWebhook{secret: webhook.TestSecret, fields: map[string]json.RawMessage{}}
+		if id := r.URL.Query().Get("webhook_id"); id != "" {
+			real := z.webhooks[id]
+			if real == nil {
+				zdErrors(w, http.StatusNotFound, "WebhookNotFound", "Webhook not found")
+				return
+			}
+			h.id, h.secret = real.id, real.secret
+			maps.Copy(h.fields, real.fields)
+		}
+		for _, name := range []string{"endpoint", "http_method", "request_format", "authentication", "custom_headers"} {
+			if o.has(name) {
+				h.fields[name] = o.fields[name]
+			}
+		}
+		if h.str("endpoint") == "" || h.str("http_method") == "" || h.str("request_format") == "" {
+			zdErrors(w, http.StatusBadRequest, "InvalidRequest", "endpoint, http_method and request_format are required")
+			return
+		}
+		send = z.hookRequest(context.WithoutCancel(r.Context()), h, z.ulid(), []byte(o.str("payload")))
+		if send == nil {
+			zdErrors(w, http.StatusBadRequest, "InvalidRequest", "endpoint is not a URL")
+		}
+	}))(w, r)
+	if send == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), zendeskHookTimeout)
+	defer cancel()
+	answer := map[string]any{"status": http.StatusGatewayTimeout, "payload": ""}
+	if res, err := z.s.notifier.client.Do(send.WithContext(ctx)); err == nil {
+		text, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+		_ = res.Body.Close()
+		answer = map[string]any{"status": res.StatusCode, "payload": string(text)}
+	}
+	zdWrite(w, http.StatusOK, map[string]any{"response": answer})
 }

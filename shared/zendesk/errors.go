@@ -3,6 +3,7 @@ package zendesk
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -69,4 +70,17 @@ func errorCode(body []byte) string {
 		return ""
 	}
 	return code
+}
+
+// Missing reports whether err says that what a call named is not there.
+func Missing(err error) bool {
+	var e *upstream.Error
+	return errors.As(err, &e) && e.Status == http.StatusNotFound
+}
+
+// NotAllowed reports whether err says that the credentials are good but may not
+// do this: their user is no admin, or their client has no such scope.
+func NotAllowed(err error) bool {
+	var e *upstream.Error
+	return errors.As(err, &e) && e.Status == http.StatusForbidden
 }

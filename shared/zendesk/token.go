@@ -14,6 +14,15 @@ import (
 // scope of their own and answer 403 under tickets:read alone.
 const scope = "read tickets:write users:write"
 
+// AdminScope is what a token may do that connects an account: webhooks and
+// triggers besides. The token's user must be an admin, or have a role that
+// manages both.
+const AdminScope = "read tickets:write users:write webhooks:write triggers:write"
+
+// IntegrationScope is what Zendesk Integration Services ask for, which have no
+// scope of their own. The token's user must be an admin.
+const IntegrationScope = "read write"
+
 // tokenEarly is how long before its end a token is replaced. Zendesk's
 // shortest-lived tokens last five minutes.
 const tokenEarly = time.Minute
@@ -46,7 +55,7 @@ func (c *Client) fetchToken(ctx context.Context, creds Credentials) (upstream.To
 		"grant_type":    "client_credentials",
 		"client_id":     creds.ClientID,
 		"client_secret": creds.ClientSecret,
-		"scope":         scope,
+		"scope":         c.scope,
 	}})
 	if err != nil {
 		return upstream.Token{}, err

@@ -59,6 +59,9 @@ type Options struct {
 	Now       func() time.Time // time.Now if nil
 	Transport http.RoundTripper
 	Timeout   time.Duration // of one call; 5 s if zero
+	// Scope is what OAuth tokens are asked for: that of the functions' work on
+	// tickets if empty, or AdminScope or IntegrationScope.
+	Scope string
 }
 
 // Client calls one Zendesk account. It is safe for concurrent use.
@@ -67,6 +70,7 @@ type Client struct {
 	credentials func(context.Context) (Credentials, error)
 	reread      func(context.Context) (Credentials, error)
 	now         func() time.Time
+	scope       string
 
 	mu       sync.Mutex
 	tokens   *upstream.TokenSource // of tokensOf
@@ -84,6 +88,9 @@ func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Scope == "" {
+		o.Scope = scope
+	}
 	h, err := upstream.New(upstream.Options{
 		Vendor: vendor, BaseURL: o.BaseURL, Local: o.Local,
 		Timeout: o.Timeout, Transport: o.Transport, Now: o.Now,
@@ -91,7 +98,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{http: h, credentials: o.Credentials, reread: o.Reread, now: o.Now}, nil
+	return &Client{http: h, credentials: o.Credentials, reread: o.Reread, now: o.Now, scope: o.Scope}, nil
 }
 
 // Host returns the account's configured host, port included.

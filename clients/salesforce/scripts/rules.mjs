@@ -1,0 +1,116 @@
+// Rules of our own, for faults that compile: what a trigger may do, where a call
+// may go, which mode a query runs in, and that every class has a test.
+import { readFileSync } from "node:fs";
+import { basename, sep } from "node:path";
+import { apex, finding, packages, source } from "./files.mjs";
+
+/** Blanks comments, and with them line numbers stay. */
+function code(text) {
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'/g, (part) =>
+    part.startsWith("'") ? part : part.replace(/[^\n]/g, " "),
+  );
+}
+
+/** Blanks strings, too. */
+const bare = (text) => code(text).replace(/'(?:\\.|[^'\\\n])*'/g, (s) => `'${" ".repeat(s.length - 2)}'`);
+
+const lineOf = (text, index) => text.slice(0, index).split("\n").length;
+
+// Each: what it looks for, in code with or without strings, and what it says.
+const patterns = [
+  { what: /@future/gi, say: "@future: one job for each call, none from a batch, no retry; queue one job" },
+  { what: /System\s*\.\s*debug/gi, say: "System.debug: nobody reads it; write a log record, or nothing" },
+  { what: /\bhttp:\/\//gi, strings: true, say: "http://: a call must be encrypted" },
+  {
+    what: /setEndpoint\s*\((?!\s*'callout:)/gi,
+    strings: true,
+    say: "setEndpoint: the host and the key are a Named Credential's, callout:…",
+  },
+  { what: /'[^'\n]*\{"[^'\n]*'\s*\+/g, strings: true, tests: false, say: "JSON by concatenation: use JSONGenerator" },
+  { what: /\.substring\s*\(\s*0\s*,\s*3\s*\)/gi, say: "an id's prefix: ask Id.getSobjectType()" },
+  { what: /setHeader\s*\(\s*'Authorization'/gi, strings: true, say: "Authorization: the Named Credential adds it" },
+  { what: /\[\s*SELECT\b(?![^\]]*\bWITH\s+(?:SYSTEM|USER)_MODE\b)[^\]]*\]/gi, say: "a query without WITH … _MODE" },
+  {
+    what: /(?:^|[;{}])\s*(?:insert|update|upsert|delete|undelete)\s+(?!as\s+(?:system|user)\b)(?=[\w[])/gi,
+    say: "a write without as system or as user",
+  },
+  {
+    what: /Database\s*\.\s*(?:insert|update|upsert|delete|undelete)\s*\((?![^;]*AccessLevel\.)/gi,
+    say: "a write without an AccessLevel",
+  },
+  { what: /String\s*\[\s*\]\s+\w+\s*\)/gi, say: "arguments by position in a list: name them" },
+];
+
+/** Faults that no parser and no type check finds. */
+export function rules(root) {
+  const found = [];
+  const files = apex(root).map((file) => ({ file, text: readFileSync(file, "utf8") }));
+  const isTest = ({ text }) => /@IsTest\s+(?:private|public)\s+class/i.test(text);
+  const tests = files
+    .filter(isTest)
+    .map(({ text }) => bare(text))
+    .join("\n");
+  const metas = new Set(source(root).filter((f) => f.endsWith("-meta.xml")));
+
+  for (const { file, text } of files) {
+    const say = (index, message) => found.push(finding(root, file, lineOf(text, index), message));
+    for (const p of patterns) {
+      if (p.tests === false && isTest({ text })) {
+        continue;
+      }
+      const searched = p.strings ? code(text) : bare(text);
+      for (const match of searched.matchAll(p.what)) {
+        say(match.index + match[0].search(/\S/), p.say);
+      }
+    }
+    const plain = bare(text);
+    const name = basename(file).replace(/\.\w+$/, "");
+    if (file.endsWith(".trigger")) {
+      const body = plain.slice(plain.indexOf("{", plain.indexOf(")")) + 1, plain.lastIndexOf("}"));
+      if (/\b(?:for|while|if)\b|\[\s*SELECT/i.test(body) || (body.match(/;/g) ?? []).length > 1) {
+        say(0, "logic in a trigger: call one handler");
+      }
+      if (/\bon\s+AgentWork\b/i.test(plain)) {
+        if (file.startsWith(packages(root)[0] + sep)) {
+          say(0, "AgentWork is there only with Omni-Channel: keep its trigger out of the package");
+        }
+        if (/\.OwnerId\b/i.test(plain)) {
+          say(plain.search(/\.OwnerId\b/i), "AgentWork's agent is UserId, not OwnerId");
+        }
+      }
+      const events = plain.match(/\bon\s+\w+\s*\(([^)]*)\)/i)?.[1] ?? "";
+      if (/\bon\s+Case\b/i.test(plain)) {
+        for (const event of ["insert", "update", "delete", "undelete"]) {
+          if (!new RegExp(`after\\s+${event}`, "i").test(events)) {
+            say(0, `nothing happens after ${event} of a case`);
+          }
+        }
+      }
+    } else {
+      const declared = plain.match(/\bclass\s+(\w+)/i)?.[1];
+      if (declared !== name) {
+        say(0, `the class is ${declared}, the file ${name}`);
+      }
+      if (!isTest({ text }) && !/\b(?:with|without|inherited)\s+sharing\b/i.test(plain.slice(0, plain.indexOf("{")))) {
+        say(0, "the class does not say its sharing");
+      }
+      if (!isTest({ text }) && !new RegExp(`\\b${name}\\b`).test(tests)) {
+        say(0, "no test names the class");
+      }
+      for (const match of plain.matchAll(/new\s+HttpRequest\s*\(/gi)) {
+        if (!/\.setTimeout\s*\(/.test(plain.slice(match.index))) {
+          say(match.index, "a call without a time-out");
+        }
+      }
+      for (const match of plain.matchAll(/\.send\s*\(/g)) {
+        if (!/\bcatch\s*\(\s*CalloutException\b/.test(plain.slice(match.index))) {
+          say(match.index, "a lost answer is not caught");
+        }
+      }
+    }
+    if (!metas.has(file + "-meta.xml")) {
+      say(0, "there is no -meta.xml");
+    }
+  }
+  return found;
+}

@@ -1,0 +1,408 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// zisIntegration is an integration of Zendesk Integration Services. Its name,
+// once registered, stays for ever.
+type zisIntegration struct {
+	name, description string
+	bundle            *zisBundle
+	specs             map[string]*zisSpec // of this bundle and of those before it
+	connections       map[string]*zisConnection
+}
+
+type zisBundle struct {
+	uuid    string
+	created time.Time
+	name    string
+	actions map[string]zisAction
+	flows   map[string]zisFlow
+}
+
+// zisSpec is a job spec. A spec that is installed runs its flow as the bundle
+// had it then, whatever became of the bundle.
+type zisSpec struct {
+	uuid, name, source, event, flow string
+	bundle                          *zisBundle
+	installed                       bool
+}
+
+type zisConnection struct {
+	name, kind, domain string
+	header             func(h http.Header)
+	created            time.Time
+}
+
+// ZISIntegrationState is an integration of the stand-in's account. It holds no
+// credential.
+type ZISIntegrationState struct {
+	Name        string            `json:"name"`
+	Description string            `json:"description,omitempty"`
+	Bundle      string            `json:"bundle,omitempty"`
+	JobSpecs    []ZISJobSpecState `json:"job_specs"`
+	Connections []string          `json:"connections"`
+}
+
+// ZISJobSpecState is a job spec of an integration.
+type ZISJobSpecState struct {
+	Name      string `json:"name"`
+	EventType string `json:"event_type"`
+	Flow      string `json:"flow_name"`
+	Installed bool   `json:"installed"`
+	// Orphaned is true when a later upload left the spec running its old flow,
+	// or not running at all.
+	Orphaned bool `json:"orphaned,omitempty"`
+}
+
+func (z *zendesk) zisState() []ZISIntegrationState {
+	list := []ZISIntegrationState{}
+	for _, name := range slices.Sorted(maps.Keys(z.zis)) {
+		i := z.zis[name]
+		st := ZISIntegrationState{
+			Name: name, Description: i.description, JobSpecs: []ZISJobSpecState{}, Connections: slices.AppendSeq([]string{}, maps.Keys(i.connections)),
+		}
+		slices.Sort(st.Connections)
+		if i.bundle != nil {
+			st.Bundle = i.bundle.name
+		}
+		for _, spec := range slices.Sorted(maps.Keys(i.specs)) {
+			s := i.specs[spec]
+			st.JobSpecs = append(st.JobSpecs, ZISJobSpecState{s.name, s.event, s.flow, s.installed, s.bundle != i.bundle})
+		}
+		list = append(list, st)
+	}
+	return list
+}
+
+// zisTaken are names that other accounts have registered: such names are one
+// for all of Zendesk, and these are the ones in Zendesk's own tutorials.
+var zisTaken = []string{"my_integration", "slack_integration"}
+
+// zisAccess says who may do what. An OAuth token may manage the registry but
+// not upload; it reaches connections only if it is bound to the integration's
+// own client, which nobody can get any more. Only a session may do everything,
+// but delete a bundle.
+func zisAccess(c zdCaller, what, integration string) (status int, code, message string) {
+	switch {
+	case what == "upload" && c.by == zdByOAuth:
+		return http.StatusUnauthorized, "Unauthorized", "OAuth authentication is disabled for this request"
+	case what == "connections" && c.by == zdByOAuth && c.client != "zis_"+integration:
+		return http.StatusUnauthorized, "Unauthorized", "integration mismatch"
+	case what == "connections" && c.by == zdByAPIToken:
+		return http.StatusForbidden, "Forbidden", "Forbidden"
+	case what == "bundle" && c.by == zdBySession:
+		return http.StatusForbidden, "Forbidden", "Forbidden"
+	}
+	return 0, "", ""
+}
+
+func zisFail(w http.ResponseWriter, status int, code, detail string) {
+	zdErrors(w, status, code, detail)
+}
+
+func (z *zendesk) registerZIS() {
+	route := func(method, path, op, what string, h func(http.ResponseWriter, *http.Request, *zisIntegration)) {
+		access := "write"
+		if method == http.MethodGet {
+			access = "read"
+		}
+		z.handle(method, "/api/services/zis"+path, op, z.auth(access, z.admin(func(w http.ResponseWriter, r *http.Request, c zdCaller) {
+			name := r.PathValue("i")
+			if status, code, message := zisAccess(c, what, name); status != 0 {
+				zisFail(w, status, code, message)
+				return
+			}
+			i := z.zis[name]
+			if i == nil && name != "" && op != "zis_register" {
+				zisFail(w, http.StatusNotFound, "NotFound", "integration not found")
+				return
+			}
+			h(w, r, i)
+		})))
+	}
+	route("GET", "/registry/integrations", "zis_integrations", "registry", z.zisIntegrations)
+	route("POST", "/registry/{i}", "zis_register", "registry", z.zisRegister)
+	route("POST", "/registry/{i}/bundles", "zis_bundle_upload", "upload", z.zisUpload)
+	route("GET", "/registry/{i}/bundles", "zis_bundles", "registry", z.zisBundles)
+	route("DELETE", "/registry/{i}/bundles/{uuid}", "zis_bundle_delete", "bundle", z.zisDeleteBundle)
+	route("GET", "/registry/{i}/job_specs", "zis_job_specs", "registry", z.zisJobSpecs)
+	route("POST", "/registry/job_specs/install", "zis_job_spec_install", "registry", z.zisInstall)
+	route("DELETE", "/registry/job_specs/install", "zis_job_spec_uninstall", "registry", z.zisInstall)
+	route("GET", "/integrations/{i}/connections/all", "zis_connections", "connections", z.zisConnections)
+	route("POST", "/integrations/{i}/connections/{kind}", "zis_connection_create", "connections", z.zisConnect)
+	route("DELETE", "/integrations/{i}/connections/{kind}/{name}", "zis_connection_delete", "connections", z.zisDisconnect)
+}
+
+func (z *zendesk) zisIntegrations(w http.ResponseWriter, _ *http.Request, _ *zisIntegration) {
+	list := []any{}
+	for _, name := range slices.Sorted(maps.Keys(z.zis)) {
+		list = append(list, map[string]any{"name": name, "description": z.zis[name].description})
+	}
+	zdWrite(w, http.StatusOK, map[string]any{"integrations": list, "meta": map[string]any{"has_more": false}})
+}
+
+var (
+	zisName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+	zisARN  = regexp.MustCompile(`^zis:([a-z0-9_-]+):(action|flow|job_spec):([A-Za-z0-9_-]+)$`)
+)
+
+func (z *zendesk) zisRegister(w http.ResponseWriter, r *http.Request, i *zisIntegration) {
+	name := r.PathValue("i")
+	body, _, err := zdBody(w, r)
+	if err != nil {
+		return
+	}
+	switch {
+	case i != nil:
+		zisFail(w, http.StatusConflict, "Conflict", "integration already exists")
+		return
+	case !zisName.MatchString(name):
+		zisFail(w, http.StatusBadRequest, "BadRequest", "the name must have 1 to 64 of a-z, 0-9, - and _")
+		return
+	case slices.Contains(zisTaken, name):
+		zisFail(w, http.StatusBadRequest, "BadRequest", "integration "+name+" is not available for upsert by this account")
+		return
+	}
+	z.zis[name] = &zisIntegration{
+		name: name, description: body.str("description"), specs: map[string]*zisSpec{}, connections: map[string]*zisConnection{},
+	}
+	z.nextID++
+	zdWrite(w, http.StatusOK, map[string]any{
+		"description": body.str("description"), "jwt_public_key": "",
+		"zendesk_oauth_client": map[string]any{"id": z.nextID, "identifier": "zis_" + name, "secret": z.s.id(32)},
+	})
+}
+
+// zisResource is a bundle's resource as ZIS reads it.
+type zisResource struct {
+	Type       string `json:"type"`
+	Properties struct {
+		Name        string          `json:"name"`
+		Definition  json.RawMessage `json:"definition"`
+		EventSource string          `json:"event_source"`
+		EventType   string          `json:"event_type"`
+		FlowName    string          `json:"flow_name"`
+	} `json:"properties"`
+}
+
+// zisUpload registers a bundle in place of the one before. Job specs that are
+// installed are orphaned by that: those that the new bundle has too stop, the
+// others go on with what they were installed with.
+func (z *zendesk) zisUpload(w http.ResponseWriter, r *http.Request, i *zisIntegration) {
+	var in struct {
+		Name        string                 `json:"name"`
+		Description string                 `json:"description"`
+		Version     string                 `json:"zis_template_version"`
+		Resources   map[string]zisResource `json:"resources"`
+	}
+	body := http.MaxBytesReader(w, r.Body, maxRequest)
+	refuse := func(format string, args ...any) {
+		zisFail(w, http.StatusBadRequest, "InvalidBundle", fmt.Sprintf(format, args...))
+	}
+	if decode(json.NewDecoder(body), &in) != nil {
+		refuse("the bundle is not a JSON object of the right types")
+		return
+	}
+	if in.Version != "2019-10-14" || in.Name == "" || len(in.Resources) == 0 {
+		refuse("name, zis_template_version or resources")
+		return
+	}
+	b := &zisBundle{uuid: z.s.uuid(), created: z.s.now(), name: in.Name, actions: map[string]zisAction{}, flows: map[string]zisFlow{}}
+	var specs []*zisSpec
+	for _, key := range slices.Sorted(maps.Keys(in.Resources)) {
+		res := in.Resources[key]
+		p := res.Properties
+		switch res.Type {
+		case "ZIS::Action::Http":
+			var a zisAction
+			if json.Unmarshal(p.Definition, &a) != nil || a.Method == "" || (a.URL == "") == (a.Path == "") {
+				refuse("%s: the action's definition", key)
+				return
+			}
+			b.actions[p.Name] = a
+		case "ZIS::Flow":
+			var f zisFlow
+			if json.Unmarshal(p.Definition, &f) != nil || f.check() != "" {
+				refuse("%s: %s", key, f.check())
+				return
+			}
+			b.flows[p.Name] = f
+		case "ZIS::JobSpec":
+			specs = append(specs, &zisSpec{uuid: z.s.uuid(), name: p.Name, source: p.EventSource, event: p.EventType, flow: p.FlowName, bundle: b})
+		default:
+			refuse("%s: unknown type", key)
+			return
+		}
+	}
+	for _, f := range b.flows {
+		for name, s := range f.States {
+			if s.Type == "Action" && !b.knows(i.name, s.ActionName) {
+				refuse("state %s: no such action", name)
+				return
+			}
+		}
+	}
+	for _, s := range specs {
+		m := zisARN.FindStringSubmatch(s.flow)
+		if m == nil || m[1] != i.name || m[2] != "flow" || b.flows[m[3]].States == nil {
+			refuse("job spec %s: no such flow", s.name)
+			return
+		}
+		if s.name == "" || s.source == "" || s.event == "" {
+			refuse("a job spec needs name, event_source and event_type")
+			return
+		}
+	}
+	i.bundle = b
+	for name, old := range i.specs {
+		if !old.installed {
+			delete(i.specs, name)
+		}
+	}
+	for _, s := range specs {
+		i.specs[s.name] = s
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+func (b *zisBundle) knows(integration, arn string) bool {
+	if strings.HasPrefix(arn, "zis:common:") {
+		return true
+	}
+	m := zisARN.FindStringSubmatch(arn)
+	if m == nil || m[1] != integration || m[2] != "action" {
+		return false
+	}
+	_, ok := b.actions[m[3]]
+	return ok
+}
+
+func (z *zendesk) zisBundles(w http.ResponseWriter, _ *http.Request, i *zisIntegration) {
+	list := []any{}
+	if b := i.bundle; b != nil {
+		list = append(list, map[string]any{"uuid": b.uuid, "created_at": zdTime(b.created)})
+	}
+	zdWrite(w, http.StatusOK, map[string]any{"bundles": list, "meta": map[string]any{"has_more": false}})
+}
+
+// zisDeleteBundle removes the bundle and the specs that nobody installed.
+func (z *zendesk) zisDeleteBundle(w http.ResponseWriter, r *http.Request, i *zisIntegration) {
+	if i.bundle == nil || i.bundle.uuid != r.PathValue("uuid") {
+		zisFail(w, http.StatusNotFound, "NotFound", "bundle not found")
+		return
+	}
+	i.bundle = nil
+	for name, s := range i.specs {
+		if !s.installed {
+			delete(i.specs, name)
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (z *zendesk) zisJobSpecs(w http.ResponseWriter, _ *http.Request, i *zisIntegration) {
+	list := []any{}
+	for _, name := range slices.Sorted(maps.Keys(i.specs)) {
+		s := i.specs[name]
+		list = append(list, map[string]any{
+			"uuid": s.uuid, "name": s.name, "event_source": s.source, "event_type": s.event, "flow_name": s.flow, "installed": s.installed,
+		})
+	}
+	zdWrite(w, http.StatusOK, map[string]any{"job_specs": list, "meta": map[string]any{"has_more": false}})
+}
+
+// zisInstall is POST and DELETE of job_specs/install?job_spec_name=….
+func (z *zendesk) zisInstall(w http.ResponseWriter, r *http.Request, _ *zisIntegration) {
+	m := zisARN.FindStringSubmatch(r.URL.Query().Get("job_spec_name"))
+	if m == nil || m[2] != "job_spec" {
+		zisFail(w, http.StatusBadRequest, "BadRequest", "job_spec_name must be like zis:integration:job_spec:name")
+		return
+	}
+	i := z.zis[m[1]]
+	if i == nil || i.specs[m[3]] == nil {
+		zisFail(w, http.StatusNotFound, "NotFound", "job spec not found")
+		return
+	}
+	s := i.specs[m[3]]
+	if s.installed = r.Method == http.MethodPost; s.installed {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	if s.bundle != i.bundle {
+		delete(i.specs, s.name)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (z *zendesk) zisConnections(w http.ResponseWriter, _ *http.Request, i *zisIntegration) {
+	out := map[string]any{"meta": map[string]any{"has_more": false}}
+	for _, kind := range []string{"api_key", "basic_auth", "bearer_token", "oauth"} {
+		list := []any{}
+		for _, name := range slices.Sorted(maps.Keys(i.connections)) {
+			if c := i.connections[name]; c.kind == kind {
+				list = append(list, map[string]any{"name": name, "allowed_domain": c.domain, "created_at": zdTime(c.created)})
+			}
+		}
+		out[kind] = list
+	}
+	zdWrite(w, http.StatusOK, out)
+}
+
+// zisConnect makes a connection with a fixed credential.
+//
+// See https://developer.zendesk.com/api-reference/integration-services/connections/bearer_token_connections/.
+func (z *zendesk) zisConnect(w http.ResponseWriter, r *http.Request, i *zisIntegration) {
+	o, _, err := zdBody(w, r)
+	if err != nil {
+		return
+	}
+	c := &zisConnection{name: o.str("name"), kind: r.PathValue("kind"), domain: o.str("allowed_domain"), created: z.s.now()}
+	missing := c.name == "" || c.domain == ""
+	switch c.kind {
+	case "bearer_token":
+		token := o.str("token")
+		missing = missing || token == ""
+		c.header = func(h http.Header) { h.Set("Authorization", "Bearer "+token) }
+	case "api_key":
+		header, key := o.str("header_name"), o.str("api_key")
+		missing = missing || header == "" || key == ""
+		c.header = func(h http.Header) { h.Set(header, key) }
+	default:
+		zisFail(w, http.StatusNotFound, "NotFound", "unknown kind of connection")
+		return
+	}
+	switch {
+	case missing:
+		zisFail(w, http.StatusBadRequest, "BadRequest", "name, allowed_domain and the credential are required")
+	case i.connections[c.name] != nil:
+		zisFail(w, http.StatusConflict, "Conflict", "a connection of that name exists")
+	default:
+		i.connections[c.name] = c
+		zdWrite(w, http.StatusCreated, map[string]any{"name": c.name, "allowed_domain": c.domain, "created_at": zdTime(c.created)})
+	}
+}
+
+func (z *zendesk) zisDisconnect(w http.ResponseWriter, r *http.Request, i *zisIntegration) {
+	c := i.connections[r.PathValue("name")]
+	if c == nil || c.kind != r.PathValue("kind") {
+		zisFail(w, http.StatusNotFound, "NotFound", "connection not found")
+		return
+	}
+	delete(i.connections, c.name)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// allows reports whether the connection's credential may go to a URL.
+func (c *zisConnection) allows(target *url.URL) bool {
+	return c.domain == target.Hostname() || c.domain == target.Host
+}
