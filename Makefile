@@ -51,6 +51,9 @@ help: ## list the targets
 
 .PHONY: run
 run: ## run caseroom and its sandbox on this machine (DOCKER=1 for sam local; ARGS=--faults…)
+	@if command -v npm >/dev/null; then \
+		$(MAKE) --no-print-directory $(WEB)/dist/widget.js || echo '*** The web clients do not build; the page does without them.'; \
+	fi
 	@go run ./cmd/caseroom run $(if $(filter 1 true yes on,$(DOCKER)),--docker) $(ARGS)
 
 # Build and deploy
@@ -76,6 +79,14 @@ validate: sam ## check template.yaml with SAM and cfn-lint
 .PHONY: deploy
 deploy: sam-build ## build and deploy (ENV=staging, ARGS=--guided)
 	$(SAM) deploy --config-env $(or $(ENV),default) $(ARGS)
+
+.PHONY: pages
+pages: web sam ## upload the widget and the panel to a stack with Pages=on (STACK=caseroom ARGS=--config…)
+	@$(SAM) list stack-outputs --stack-name $(or $(STACK),caseroom) --region $(REGION) --output json | AWS_REGION=$(REGION) go run ./cmd/caseroom pages $(ARGS)
+
+.PHONY: zendesk-app
+zendesk-app: ## the zip of the Zendesk app (API=https://…, the stack's ApiUrl)
+	@go run ./cmd/caseroom zendesk-app --api $(or $(API),$(error API is missing: the output ApiUrl of the stack))
 
 # Test. Each stage is a target: make test-unit.
 
@@ -211,6 +222,10 @@ tests/python/.venv/.installed: tests/python/requirements.txt
 	@echo '*' > tests/python/.venv/.gitignore
 	tests/python/.venv/bin/pip install --quiet --disable-pip-version-check --no-input -r $<
 	@touch $@
+
+# What make run needs; make web always builds.
+$(WEB)/dist/widget.js: $(WEB_TOOLS) $(shell find $(WEB)/src $(WEB)/public $(wildcard $(WEB)/*.html $(WEB)/*.ts) -type f)
+	@cd $(WEB) && npm run --silent build
 
 $(WEB_TOOLS): $(WEB)/package-lock.json
 	cd $(WEB) && $(NPM_CI)

@@ -18,7 +18,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 
 	"github.com/caseroom/caseroom/shared/lambdahost"
@@ -98,15 +97,8 @@ func mint(ctx context.Context, f sandbox.Fixtures, sandboxURL string, now time.T
 	if t.AgentSession, _, err = agents.Issue(ctx, agent); err != nil {
 		return t, fmt.Errorf("agent session: %w", err)
 	}
-	t.ZendeskApp, err = jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
-		"iss": "Zendesk", "aud": sandboxURL + "/zendesk/api/v2/apps/installations/1.json",
-		"sub": sandboxURL + "/zendesk/api/v2/users/" + agent + ".json",
-		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(tokenLife).Unix(), "jti": uuid.NewString(),
-	}).SignedString(f.ZendeskAppKey())
-	if err != nil {
-		return t, fmt.Errorf("app token: %w", err)
-	}
-	return t, nil
+	t.ZendeskApp, err = appToken(f, sandboxURL, agent, now)
+	return t, err
 }
 
 // example is one request that works.
@@ -317,7 +309,7 @@ func (r readiness) print(out io.Writer, o runOptions) {
 	for _, e := range r.Requests {
 		fmt.Fprintf(&b, "# %s\n%s\n", e.Title, e.Curl)
 	}
-	fmt.Fprintf(&b, "\nAPI      %s\nsandbox  %s/state  %s/calls  %s/faults\n", r.Gateway, r.Sandbox, r.Sandbox, r.Sandbox)
+	fmt.Fprintf(&b, "\nlook     %s/  to be the customer, the desk and the agent in a browser\nAPI      %s\nsandbox  %s/state  %s/calls  %s/faults\n", r.Gateway, r.Gateway, r.Sandbox, r.Sandbox, r.Sandbox)
 	if o.docker {
 		fmt.Fprintf(&b, "%s is for sam local invoke --env-vars; the sandbox listens on %s\n", o.envFile, o.sandboxAddr)
 	}

@@ -35,6 +35,7 @@ type runOptions struct {
 	readyFile   string
 	concurrency int
 	logs        bool
+	web         string
 }
 
 func runCommand() *cobra.Command {
@@ -75,6 +76,7 @@ sandbox's address. They hold no real credential and check none of yours.`,
 	f.BoolVar(&o.noBuild, "no-build", false, "use the bootstraps that are in bin/")
 	f.StringVar(&o.readyFile, "ready-file", "", "where addresses, settings, tokens and requests are written as JSON once everything is up (default "+localFile+" beside the template)")
 	f.BoolVar(&o.logs, "logs", false, "print all of the functions' own log lines, not only warnings and errors")
+	f.StringVar(&o.web, "web", "", "the built clients, for the page at the gateway's root (default clients/web/dist beside the template)")
 	f.IntVar(&o.concurrency, "concurrency", 10, "how many processes a function may have")
 	return cmd
 }
@@ -150,7 +152,15 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	stop := start(ctx, host, sandboxLn, box.Handler(), gatewayLn)
+	if o.web == "" {
+		o.web = filepath.Join(root, "clients", "web", "dist")
+	}
+	page, err := newDemo(host, sandboxURL, o.web)
+	if err != nil {
+		return err
+	}
+	defer page.Close()
+	stop := start(ctx, host, sandboxLn, box.Handler(), gatewayLn, page)
 	defer stop()
 	if err := host.Warm(ctx); err != nil {
 		return fmt.Errorf("the functions do not start: %w", err)
@@ -171,6 +181,9 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	}
 	ready.Requests = examples(ready, fixtures)
 	if err := settle(ctx, box); err != nil {
+		return err
+	}
+	if err := page.learn(ready, fixtures, time.Now()); err != nil {
 		return err
 	}
 	box.ResetCalls()
@@ -222,10 +235,10 @@ func settle(ctx context.Context, box *sandbox.Sandbox) error {
 
 // start serves both listeners and the stack's queues; the func it returns
 // stops them and waits.
-func start(ctx context.Context, host *lambdahost.Host, sandboxLn net.Listener, box http.Handler, gatewayLn net.Listener) func() {
+func start(ctx context.Context, host *lambdahost.Host, sandboxLn net.Listener, box http.Handler, gatewayLn net.Listener, front http.Handler) func() {
 	hostCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	// HTTP API takes 10,240 bytes of request line and headers.
-	gateway := &http.Server{Handler: host.Gateway(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 10_240}
+	gateway := &http.Server{Handler: front, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 10_240}
 	vendors := &http.Server{Handler: box, ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{}, 3)
 	go func() { _ = vendors.Serve(sandboxLn); done <- struct{}{} }()
@@ -274,6 +287,7 @@ func localParameters(sandboxURL, gatewayURL string, given []string) (map[string]
 		"LoginIssuer":       loginIssuer,
 		"LoginAudience":     loginAudience,
 		"Guests":            "on",
+		"PanelUrl":          gatewayURL,
 		// Pages of the usual development servers may call the API.
 		"AllowedOrigins": gatewayURL + ",http://localhost:3000,http://localhost:5173,http://localhost:8080",
 	}

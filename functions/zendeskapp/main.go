@@ -25,7 +25,7 @@ func main() {
 	handler := &api.ZendeskApp{Agents: p.Agents(env.ZendeskApp)}
 	if env.ZendeskBaseURL != "" {
 		base := boot.Value(upstream.ParseBaseURL(env.ZendeskBaseURL, p.Local))
-		handler.FrameAncestor = base.Scheme + "://" + base.Host
+		handler.Zendesk = base
 		handler.Verify = verifier(secrets.For[session.AppSecret](p.Secrets, env.ZendeskApp.Secret), base.Host)
 	}
 	if env.PanelURL != "" {

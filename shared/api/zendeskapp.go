@@ -21,8 +21,8 @@ type ZendeskApp struct {
 	// Panel is the folder where the pages of clients/web are hosted; nil: they
 	// are not, and the page says so.
 	Panel *url.URL
-	// FrameAncestor is the only origin that may embed the panel: Zendesk's.
-	FrameAncestor string
+	// Zendesk is the desk's base URL: only its pages may embed the panel.
+	Zendesk *url.URL
 }
 
 // Routes returns the function's routes.
@@ -62,6 +62,7 @@ const (
 	tencentSockets = "wss://*.im.qcloud.com wss://*.my-imcloud.com wss://*.my-cpaas.com wss://*.im.tencent.cn https://*.im.qcloud.com https://*.my-imcloud.com"
 	tencentFiles   = "https://*.myqcloud.com https://*.my-imcloud.com https://*.im.qcloud.com"
 	zafSDK         = "https://static.zdassets.com"
+	thisMachine    = "http://127.0.0.1:* http://localhost:*"
 )
 
 // page carries the session as JSON text, which no script tag runs. The JSON
@@ -72,7 +73,11 @@ func (h *ZendeskApp) page(token string, expires time.Time) (any, error) {
 		return nil, err
 	}
 	body := "<p>You are signed in to the ticket chat. Its pages are not hosted yet: ask your administrator.</p>"
-	csp := "default-src 'none'; frame-ancestors " + h.FrameAncestor + "; base-uri 'none'; form-action 'none'"
+	ancestors := h.Zendesk.Scheme + "://" + h.Zendesk.Host
+	if h.local() {
+		ancestors = thisMachine
+	}
+	csp := "default-src 'none'; frame-ancestors " + ancestors + "; base-uri 'none'; form-action 'none'"
 	if h.Panel != nil {
 		body = `<main id="caseroom-panel"></main>
 <script type="module" crossorigin src="` + html.EscapeString(h.Panel.JoinPath("panel.js").String()) + `"></script>`
@@ -90,15 +95,22 @@ func (h *ZendeskApp) page(token string, expires time.Time) (any, error) {
 	return Page{HTML: fmt.Appendf(nil, page, data, body), CSP: csp}, nil
 }
 
+// local reports whether the desk is a stand-in on this machine. Its pages, and
+// its app framework, are then on this machine too, on whatever port.
+func (h *ZendeskApp) local() bool { return h.Zendesk.Scheme == "http" }
+
 // panelPolicy lets the page run the panel and nothing else, and lets the panel
 // reach this API and the chat: what somebody writes in a chat makes an agent's
 // browser ask no other host.
 func (h *ZendeskApp) panelPolicy() string {
 	panel := h.Panel.Scheme + "://" + h.Panel.Host
-	sockets, files := tencentSockets, tencentFiles
+	sockets, files, zaf := tencentSockets, tencentFiles, zafSDK
 	if h.Panel.Scheme == "http" { // on this machine, where the sandbox is the chat
-		sockets, files = "http://127.0.0.1:* http://localhost:*", "http://127.0.0.1:* http://localhost:*"
+		sockets, files = thisMachine, thisMachine
 	}
-	return "script-src " + panel + " " + zafSDK + "; connect-src 'self' " + panel + " " + sockets +
+	if h.local() {
+		zaf += " " + h.Zendesk.Scheme + "://" + h.Zendesk.Host
+	}
+	return "script-src " + panel + " " + zaf + "; connect-src 'self' " + panel + " " + sockets +
 		" " + tencentFiles + "; img-src data: blob: " + files
 }

@@ -48,7 +48,7 @@ func TestZendeskAppPage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &api.ZendeskApp{
-				Agents: &agents, FrameAncestor: "https://example.zendesk.com",
+				Agents: &agents, Zendesk: &url.URL{Scheme: "https", Host: "example.zendesk.com"},
 				Verify: func(context.Context, string) (string, error) { return "7", nil },
 			}
 			if tc.panel != "" {
@@ -77,5 +77,26 @@ func TestZendeskAppPage(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestZendeskAppOnThisMachine has a stand-in for Zendesk, whose pages are on
+// any port.
+func TestZendeskAppOnThisMachine(t *testing.T) {
+	agents := session.Agents{
+		Secrets: func(context.Context) ([]string, error) { return []string{strings.Repeat("s", 32)}, nil },
+	}
+	h := &api.ZendeskApp{
+		Agents: &agents, Zendesk: &url.URL{Scheme: "http", Host: "127.0.0.1:3100", Path: "/zendesk"},
+		Panel:  &url.URL{Scheme: "http", Host: "127.0.0.1:3000"},
+		Verify: func(context.Context, string) (string, error) { return "7", nil },
+	}
+	e := event("POST", "/zendesk/app", "token=x")
+	e.Headers["content-type"] = "application/x-www-form-urlencoded"
+	policy := serve(t, &api.Function{Routes: h.Routes()}, t.Context(), e).Headers["Content-Security-Policy"]
+	for _, want := range []string{"frame-ancestors http://127.0.0.1:* http://localhost:*", "https://static.zdassets.com http://127.0.0.1:3100;"} {
+		if !strings.Contains(policy, want) {
+			t.Errorf("the policy lacks %q: %s", want, policy)
+		}
 	}
 }

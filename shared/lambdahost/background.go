@@ -261,35 +261,43 @@ func (h *Host) runSchedule(ctx context.Context, client *sqs.Client, s Schedule, 
 		if ctx.Err() != nil {
 			return
 		}
-		h.fire(ctx, client, s, due)
+		if err := h.fire(ctx, client, s, due); err != nil && ctx.Err() == nil {
+			why := awsReason(err)
+			if s.Function != "" {
+				why = reason(err)
+			}
+			h.log.printf("schedule %s failed: %s", s.LogicalID, why)
+		}
 		last = due
 	}
 }
 
+// Fire runs a schedule at once, as if due were its time.
+func (h *Host) Fire(ctx context.Context, logicalID string, due time.Time) error {
+	i := slices.IndexFunc(h.stack.Schedules, func(s Schedule) bool { return s.LogicalID == logicalID })
+	if i < 0 {
+		return fmt.Errorf("lambdahost: the stack has no schedule %q", logicalID)
+	}
+	return h.fire(ctx, h.sqs(), h.stack.Schedules[i], due)
+}
+
 // fire sends a schedule's input to its target.
 // See https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html.
-func (h *Host) fire(ctx context.Context, client *sqs.Client, s Schedule, due time.Time) {
+func (h *Host) fire(ctx context.Context, client *sqs.Client, s Schedule, due time.Time) error {
 	input := strings.NewReplacer(
 		"<aws.scheduler.scheduled-time>", due.UTC().Format("2006-01-02T15:04:05Z"),
 		"<aws.scheduler.schedule-arn>", "arn:aws:scheduler:"+h.stack.Region+":"+h.stack.AccountID+":schedule/default/"+s.LogicalID,
 		"<aws.scheduler.execution-id>", h.newUUID(),
 		"<aws.scheduler.attempt-number>", "1",
 	).Replace(s.Input)
-	var err error
 	if s.Function != "" {
-		_, err = h.Invoke(ctx, s.Function, []byte(input))
-	} else {
-		message := &sqs.SendMessageInput{QueueUrl: aws.String(h.stack.queue(s.QueueARN).URL), MessageBody: &input}
-		if s.GroupID != "" {
-			message.MessageGroupId = &s.GroupID
-		}
-		_, err = client.SendMessage(ctx, message)
+		_, err := h.Invoke(ctx, s.Function, []byte(input))
+		return err
 	}
-	if err != nil && ctx.Err() == nil {
-		why := awsReason(err)
-		if s.Function != "" {
-			why = reason(err)
-		}
-		h.log.printf("schedule %s failed: %s", s.LogicalID, why)
+	message := &sqs.SendMessageInput{QueueUrl: aws.String(h.stack.queue(s.QueueARN).URL), MessageBody: &input}
+	if s.GroupID != "" {
+		message.MessageGroupId = &s.GroupID
 	}
+	_, err := client.SendMessage(ctx, message)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -153,7 +154,17 @@ func newZendesk(s *Sandbox) *zendesk {
 	return z
 }
 
+// zafSDK is a stand-in for the script by which an app in Zendesk speaks with the
+// agent workspace around it.
+//
+//go:embed zaf_sdk.js
+var zafSDK []byte
+
 func (z *zendesk) register() {
+	z.s.mux.HandleFunc("GET /zendesk/zaf_sdk.min.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		_, _ = w.Write(zafSDK)
+	})
 	route := func(method, path, op string, h http.HandlerFunc) { z.handle(method, path, op, h) }
 	route("POST", "/oauth/tokens", "oauth_tokens", z.mintToken)
 

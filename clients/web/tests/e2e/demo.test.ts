@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { open, salesforce, zendesk } from "./demopage";
+import { accessible, here, sandbox } from "./world";
+
+describe.skipIf(!here)("the local run's page", () => {
+  test.each([zendesk, salesforce])("a chat at $name, by clicks", async (desk) => {
+    const demo = await open(desk);
+    const subject = `A dark lamp at ${desk.name}`;
+    await demo.ask(subject);
+    await demo.say(demo.customer, "Is anybody there?");
+    await demo.click(desk.own);
+    await demo.agent.getByText("Is anybody there?").waitFor();
+    await demo.say(demo.agent, "Good morning. Which lamp?");
+    await demo.customer.getByText("Good morning. Which lamp?").waitFor();
+    await demo.members("Dana Customer, Alex Agent");
+    await demo.click(desk.other);
+    await demo.members("Dana Customer, Billie Agent");
+    await demo.click(desk.nobody);
+    await demo.members("Dana Customer");
+    await demo.click(desk.own);
+    await demo.members("Dana Customer, Alex Agent");
+    await demo.click(desk.end);
+    await demo.room("locked");
+    const notes = demo.page.locator("#ticket .comments");
+    await notes.getByText("Good morning. Which lamp?").first().waitFor();
+    await demo.click("Reopen");
+    await demo.room("in step");
+    await demo.click("Delete");
+    await demo.room("locked");
+    await demo.click("Undelete");
+    await demo.room("in step");
+    await accessible(demo.page);
+  });
+
+  test("events go wrong, and the room comes right", async () => {
+    const demo = await open(zendesk);
+    await demo.ask("Lost and late");
+    await demo.click("is lost");
+    await demo.click("is lost");
+    await demo.click("Assign Alex"); // two notifications: the assignment and the status
+    await demo.room("wrong members");
+    await demo.click("Tell the stack of this ticket again");
+    await demo.room("in step");
+    await demo.members("Dana Customer, Alex Agent");
+    // Nobody tells: reconcile finds it in the desk's own list of changes.
+    await demo.click("is lost");
+    await demo.click("Assign Billie");
+    await demo.room("wrong members");
+    await demo.click("Run reconcile zendesk now");
+    await demo.room("in step");
+    await demo.click("comes twice");
+    await demo.click("Assign Alex");
+    await demo.members("Dana Customer, Alex Agent");
+    await demo.click("is 10 s late");
+    await demo.click("Unassign");
+    await demo.room("wrong members");
+    await demo.click("Deliver late notifications now");
+    await demo.room("in step");
+
+    await demo.click("Squat on its id");
+    await demo.room("a squatter's room");
+    await demo.click("Tell the stack of this ticket again");
+    await demo.room("in step");
+    await demo.click("Let a stranger in");
+    await demo.room("wrong members");
+    await demo.click("Tell the stack of this ticket again");
+    await demo.room("in step");
+
+    await demo.click("Zendesk answers 503");
+    await demo.click("Assign Alex");
+    await demo.room("wrong members");
+    await demo.click("Mend everything");
+    await demo.room("in step"); // by Sync's own retry
+    expect(await sandbox("GET", "/faults")).toEqual([]);
+  });
+
+  test("the chat's network goes and comes back", async () => {
+    const demo = await open(salesforce);
+    await demo.ask("Cut off");
+    await demo.click("The chat's network is down");
+    await demo.customer.getByText("Connecting").first().waitFor();
+    await demo.click("Mend everything");
+    await demo.customer.getByText("Waiting for an agent").waitFor();
+    await demo.say(demo.customer, "Back again");
+    await demo.click("Give to Alex");
+    await demo.agent.getByText("Back again").waitFor();
+    // A UserSig that runs out is renewed, and the chat goes on.
+    await demo.click("Expire the customer's UserSig");
+    await demo.click("Expire the agent's UserSig");
+    await demo.say(demo.agent, "Still with you");
+    await demo.customer.getByText("Still with you").waitFor();
+  });
+});

@@ -1,0 +1,61 @@
+// Zendesk's side of an app's frame: what the app asks of the ticket it is on.
+// The other half is the sandbox's stand-in for Zendesk's SDK.
+
+export class ZafHost {
+  constructor(frame, { ticket, agent, groupId }) {
+    this.frame = frame;
+    this.ticket = ticket;
+    this.agent = agent;
+    this.groupId = groupId;
+    addEventListener("message", this.hear);
+  }
+
+  close() {
+    removeEventListener("message", this.hear);
+  }
+
+  hear = ({ source, origin, data }) => {
+    if (source !== this.frame.contentWindow || data?.zaf !== "call") return;
+    const answer = (m) => source.postMessage({ zaf: "answer", id: data.id, ...m }, origin);
+    try {
+      answer({ result: this.answer(data.name, data.args) });
+    } catch (err) {
+      answer({ error: err.message });
+    }
+  };
+
+  answer(name, [first]) {
+    switch (name) {
+      case "get":
+        return this.get(Array.isArray(first) ? first : [first]);
+      case "context":
+        return { product: "support", location: "ticket_sidebar", ticketId: Number(this.ticket()?.id) };
+      case "metadata":
+        return { appId: 1, installationId: 1, settings: {} };
+      case "invoke":
+        return {};
+      default:
+        throw new Error(`the local run's Zendesk does not do ${name}`);
+    }
+  }
+
+  get(paths) {
+    const t = this.ticket();
+    const values = {
+      "ticket.id": Number(t?.id),
+      "ticket.subject": t?.subject,
+      "ticket.status": t?.status,
+      "ticket.tags": t?.tags ?? [],
+      "ticket.externalId": t?.externalId,
+      "ticket.requester": t?.requester,
+      currentUser: { id: Number(this.agent.id), name: this.agent.name, role: "agent", locale: navigator.language },
+      "currentUser.locale": navigator.language,
+    };
+    const result = { errors: {} };
+    for (const path of paths) {
+      if (path in values) result[path] = values[path];
+      else result.errors[path] = { message: `No such path: ${path}` };
+    }
+    return result;
+  }
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"mime"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/spf13/cobra"
+
+	"github.com/caseroom/caseroom/shared/awsenv"
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// stackOutputs are what the pages must know of the stack.
+type stackOutputs struct {
+	API, Bucket, Pages string
+	Parents            []string
+	Config             map[string]any // more for config.json; wins
+}
+
+func pagesCommand() *cobra.Command {
+	var outputs, web, extra string
+	cmd := &cobra.Command{
+		Use:   "pages",
+		Short: "Upload the widget and the panel to the stack's bucket",
+		Long: `Uploads the built clients to the bucket of a stack that hosts its pages
+(parameter Pages=on), with the configuration that they need: where the API is,
+and who may show the panel.
+
+It reads the stack's outputs as sam list stack-outputs --output json prints them,
+and the AWS credentials from the standard environment variables.`,
+		Example: `  sam list stack-outputs --stack-name caseroom --output json | caseroom pages --outputs -`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			in := cmd.InOrStdin()
+			if outputs != "-" {
+				f, err := os.Open(outputs) //nolint:gosec // the user's own file
+				if err != nil {
+					return err
+				}
+				defer func() { _ = f.Close() }()
+				in = f
+			}
+			o, err := readOutputs(in)
+			if err != nil {
+				return err
+			}
+			if extra != "" {
+				text, err := os.ReadFile(extra) //nolint:gosec // the user's own file
+				if err != nil {
+					return err
+				}
+				if err := json.Unmarshal(text, &o.Config); err != nil {
+					return fmt.Errorf("--config: not a JSON object: %w", err)
+				}
+			}
+			cfg, err := awsenv.Config()
+			if err != nil {
+				return err
+			}
+			client := s3.NewFromConfig(cfg, func(s *s3.Options) { s.UsePathStyle = cfg.BaseEndpoint != nil })
+			return uploadPages(cmd.Context(), client, os.DirFS(web), o, cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&outputs, "outputs", "-", "the stack's outputs; - for the standard input")
+	f.StringVar(&extra, "config", "", "a JSON object whose keys go into config.json, such as quickReplies")
+	f.StringVar(&web, "web", filepath.Join("clients", "web", "dist"), "the built clients")
+	return cmd
+}
+
+// readOutputs reads [{"OutputKey": …, "OutputValue": …}].
+func readOutputs(in io.Reader) (stackOutputs, error) {
+	var list []struct {
+		Key   string `json:"OutputKey"`
+		Value string `json:"OutputValue"`
+	}
+	var o stackOutputs
+	if err := json.NewDecoder(io.LimitReader(in, 1<<20)).Decode(&list); err != nil {
+		return o, fmt.Errorf("the stack's outputs are not the JSON that sam list stack-outputs --output json prints: %w", err)
+	}
+	for _, x := range list {
+		switch x.Key {
+		case "ApiUrl":
+			o.API = x.Value
+		case "PagesBucketName":
+			o.Bucket = x.Value
+		case "PagesUrl":
+			o.Pages = x.Value
+		case "PanelParents":
+			o.Parents = strings.Split(x.Value, ",")
+		}
+	}
+	if o.Bucket == "" {
+		return o, errors.New("the stack has no output PagesBucketName: deploy it with Pages=on")
+	}
+	if _, err := upstream.ParseBaseURL(o.API, true); err != nil {
+		return o, fmt.Errorf("the stack's output ApiUrl: %w", err)
+	}
+	return o, nil
+}
+
+type putAPI interface {
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+}
+
+// uploadPages puts hashed files first, so that no page names one that is not
+// there yet.
+func uploadPages(ctx context.Context, client putAPI, web fs.FS, o stackOutputs, out io.Writer) error {
+	if _, err := fs.Stat(web, "widget.js"); err != nil {
+		return errors.New("the clients are not built: make web")
+	}
+	var hashed, named []string
+	err := fs.WalkDir(web, ".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil || !e.Type().IsRegular() || name == "config.json":
+		case strings.HasPrefix(name, "assets/"):
+			hashed = append(hashed, name)
+		default:
+			named = append(named, name)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	all := append(hashed, append(named, "config.json")...)
+	for i, name := range all {
+		body, err := page(web, name, o)
+		if err != nil {
+			return err
+		}
+		// The distribution's cache heeds this: a new version of what has a fixed
+		// name is there within a minute.
+		cache := "public, max-age=60"
+		if i < len(hashed) {
+			cache = "public, max-age=31536000, immutable"
+		}
+		if _, err := client.PutObject(ctx, &s3.PutObjectInput{
+			Bucket: &o.Bucket, Key: aws.String(name), Body: bytes.NewReader(body),
+			ContentType: aws.String(contentType(name)), CacheControl: &cache,
+		}); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		_, _ = fmt.Fprintf(out, "%3d/%d %s\n", i+1, len(all), name)
+	}
+	_, err = fmt.Fprintf(out, "\nThe widget is %s/widget.js, the panel %s/panel.html.\n", o.Pages, o.Pages)
+	return err
+}
+
+// page is a file as it is uploaded. Pages get a policy of their own beside the
+// distribution's, which cannot name the API: they may ask it and no other.
+func page(web fs.FS, name string, o stackOutputs) ([]byte, error) {
+	if name == "config.json" {
+		config := map[string]any{"api": o.API, "chat": map[string]string{"kind": "tencent"}, "parents": o.Parents}
+		if o.Parents == nil {
+			config["parents"] = []string{}
+		}
+		maps.Copy(config, o.Config)
+		return json.Marshal(config)
+	}
+	body, err := fs.ReadFile(web, name)
+	if err != nil || path.Ext(name) != ".html" {
+		return body, err
+	}
+	const head = "<head>"
+	if !bytes.Contains(body, []byte(head)) {
+		return nil, fmt.Errorf("%s has no head for its policy", name)
+	}
+	meta := head + `<meta http-equiv="Content-Security-Policy" content="connect-src 'self' ` + o.API + " " + chatHosts + `">`
+	return bytes.Replace(body, []byte(head), []byte(meta), 1), nil
+}
+
+// chatHosts are what Tencent's Web SDK and Zendesk's own chats connect to; the
+// same stand in template.yaml.
+const chatHosts = "https://*.im.qcloud.com wss://*.im.qcloud.com https://*.my-imcloud.com wss://*.my-imcloud.com" +
+	" wss://*.my-cpaas.com wss://*.im.tencent.cn https://*.myqcloud.com" +
+	" https://*.zopim.com wss://*.zopim.com https://*.zdassets.com https://*.zendesk.com wss://*.zendesk.com"
+
+func contentType(name string) string {
+	switch path.Ext(name) {
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".json":
+		return "application/json"
+	}
+	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
+		return t
+	}
+	return "application/octet-stream"
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/shared/zafapp"
+)
+
+func zendeskAppCommand() *cobra.Command {
+	var api, source, out string
+	cmd := &cobra.Command{
+		Use:   "zendesk-app",
+		Short: "Make the zip of the Zendesk app",
+		Long: `Makes the zip that an admin uploads at Zendesk (Admin Center → Apps and
+integrations → Zendesk Support apps → Upload private app), after checking the
+manifest, the translations and the files by Zendesk's rules. Nothing is sent
+anywhere.`,
+		Example: `  caseroom zendesk-app --api https://abc.execute-api.eu-central-1.amazonaws.com`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			base, err := appAPI(api)
+			if err != nil {
+				return err
+			}
+			b, err := zafapp.Package(os.DirFS(source), base)
+			if err != nil {
+				return fmt.Errorf("the app is not packaged:\n%w", err)
+			}
+			if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(out, b, 0o644); err != nil { //nolint:gosec // it holds no secret
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s, %d bytes: upload it as a private app\n", out, len(b))
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&api, "api", "", "the stack's API, as its output ApiUrl says")
+	f.StringVar(&source, "source", filepath.Join("clients", "zendesk"), "the app's files")
+	f.StringVarP(&out, "out", "o", filepath.Join("bin", "caseroom-zendesk.zip"), "the zip")
+	return cmd
+}
+
+func appAPI(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, errors.New("--api is missing: the stack's output ApiUrl")
+	}
+	base, err := upstream.ParseBaseURL(text, false)
+	if err != nil {
+		return nil, fmt.Errorf("--api: %w", err)
+	}
+	return base, nil
+}
