@@ -249,6 +249,7 @@ export class RoomStore {
 
   async #send(m: Message & { clientId: string }): Promise<void> {
     this.#put(m);
+    this.#lastTyping = 0; // what is written next is news again
     try {
       const file = this.#files.get(m.clientId);
       const sent = file

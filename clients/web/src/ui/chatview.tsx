@@ -130,7 +130,7 @@ function entry(
       {!tip && first && (
         <Message.Header>
           <bdi>{name}</bdi>
-          <span>{time}</span>
+          <bdi>{time}</bdi>
         </Message.Header>
       )}
       <Message.CustomContent>{content(m, name, locale)}</Message.CustomContent>

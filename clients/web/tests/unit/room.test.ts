@@ -136,6 +136,18 @@ test("unread are others' messages since they were last seen; notices are none", 
   expect(store.state.unread).toBe(1);
 });
 
+test("writing is told now and then, and at once after a message", async () => {
+  const { chat, store } = await opened();
+  let told = 0;
+  chat.typing = () => told++;
+  store.writing();
+  store.writing();
+  expect(told).toBe(1);
+  await store.send("one");
+  store.writing();
+  expect(told).toBe(2);
+});
+
 test("what was recalled says so", async () => {
   const { chat, store } = await opened();
   chat.say("message", { groupId, message: message(1) });
