@@ -114,7 +114,9 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: map[string]string{"ZendeskBaseUrl": "https://example.zendesk.com"}})
+	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: map[string]string{
+		"ZendeskBaseUrl": "https://example.zendesk.com", "CronofyBaseUrl": "https://api.cronofy.com",
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +197,9 @@ func TestDocker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: map[string]string{"ZendeskBaseUrl": "https://example.zendesk.com"}})
+	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: map[string]string{
+		"ZendeskBaseUrl": "https://example.zendesk.com", "CronofyBaseUrl": "https://api.cronofy.com",
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
