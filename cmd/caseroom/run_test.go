@@ -117,7 +117,9 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: map[string]string{"ZendeskBaseUrl": "https://example.zendesk.com"}})
+	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: map[string]string{
+		"ZendeskBaseUrl": "https://example.zendesk.com", "CronofyBaseUrl": "https://api.cronofy.com",
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +202,9 @@ func TestDocker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: map[string]string{"ZendeskBaseUrl": "https://example.zendesk.com"}})
+	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: map[string]string{
+		"ZendeskBaseUrl": "https://example.zendesk.com", "CronofyBaseUrl": "https://api.cronofy.com",
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

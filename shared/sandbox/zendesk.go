@@ -99,6 +99,7 @@ type zendeskUser struct {
 	Role       string // end-user, agent, admin
 	Suspended  bool
 	Verified   bool
+	Zone       string // IANA; "" is UTC
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }
@@ -175,6 +176,7 @@ func (z *zendesk) register() {
 	route("PUT", "/api/v2/tickets/{id}", "tickets_update", z.auth("tickets:write", z.updateTicket))
 	route("DELETE", "/api/v2/tickets/{id}", "tickets_delete", z.auth("tickets:write", z.deleteTicket))
 	route("GET", "/api/v2/tickets/{id}/comments", "tickets_comments", z.auth("tickets:read", z.listComments))
+	route("GET", "/api/v2/tickets/{id}/audits", "tickets_audits", z.auth("tickets:read", z.listAudits))
 	route("GET", "/api/v2/tickets/{id}/tags", "tickets_tags", z.auth("tickets:read", z.ticketTags))
 	route("PUT", "/api/v2/tickets/{id}/tags", "tickets_tags", z.auth("tickets:write", z.ticketTags))
 	route("POST", "/api/v2/tickets/{id}/tags", "tickets_tags", z.auth("tickets:write", z.ticketTags))

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"net/http"
 	"net/mail"
 	"slices"
@@ -67,7 +68,7 @@ func (z *zendesk) viewUser(u *zendeskUser) map[string]any {
 		"name": u.Name, "email": orNull(u.Email), "external_id": orNull(u.ExternalID),
 		"role": u.Role, "active": true, "suspended": u.Suspended, "verified": u.Verified,
 		"created_at": zdTime(u.CreatedAt), "updated_at": zdTime(u.UpdatedAt),
-		"time_zone": "UTC", "locale": "en-US", "tags": []string{}, "shared": false,
+		"time_zone": cmp.Or(u.Zone, "UTC"), "iana_time_zone": cmp.Or(u.Zone, "Etc/UTC"), "locale": "en-US", "tags": []string{}, "shared": false,
 	}
 }
 
