@@ -134,9 +134,10 @@ func (r *drill) run(ctx context.Context) {
 		r.step(ctx, "reopen", doSync, act(r.status(map[relay.DeskName]string{relay.Zendesk: "open", relay.Salesforce: "New"}[r.desk]), room(false, in(1)...)))
 	if r.desk == relay.Zendesk {
 		r.step(ctx, "stamp", doUnsure, r.tryStamp)
-		going = going && r.step(ctx, "close", doSync, act(r.status("closed"), room(true, r.customer)))
-	} else {
-		going = going && r.step(ctx, "close", doSync, act(r.status("Closed"), room(true, r.customer)))
+	}
+	if going {
+		closed := map[relay.DeskName]string{relay.Zendesk: "closed", relay.Salesforce: "Closed"}[r.desk]
+		r.step(ctx, "close", doSync, act(r.status(closed), room(true, r.customer)))
 	}
 	if r.ref.TicketID != "" {
 		r.step(ctx, "delete", doUnsure, r.delete)
