@@ -50,24 +50,27 @@ func TestEveryAlarmIsInTheRunbook(t *testing.T) {
 	}
 }
 
-// TestDashboardShowsEverything looks whether the dashboard is JSON, and has every
-// alarm, function and queue.
+// TestDashboardShowsEverything looks whether the dashboards are JSON, and have
+// every alarm, function and queue.
 func TestDashboardShowsEverything(t *testing.T) {
 	tmpl := loadTemplate(t)
-	body := dashboard(t, tmpl)
-	var board struct {
-		Widgets []struct {
-			Type                string
-			X, Y, Width, Height int
-			Properties          map[string]any
-		} `json:"widgets"`
-	}
-	if err := json.Unmarshal([]byte(body), &board); err != nil {
-		t.Fatalf("the dashboard is no JSON: %v", err)
-	}
-	for i, w := range board.Widgets {
-		if w.Width == 0 || w.Height == 0 || w.X+w.Width > 24 || w.Properties["title"] == nil {
-			t.Errorf("widget %d: %+v", i, w)
+	body := ""
+	for name, text := range dashboards(t, tmpl) {
+		body += text
+		var board struct {
+			Widgets []struct {
+				Type                string
+				X, Y, Width, Height int
+				Properties          map[string]any
+			} `json:"widgets"`
+		}
+		if err := json.Unmarshal([]byte(text), &board); err != nil {
+			t.Fatalf("%s is no JSON: %v", name, err)
+		}
+		for i, w := range board.Widgets {
+			if w.Width == 0 || w.Height == 0 || w.X+w.Width > 24 || w.Properties["title"] == nil {
+				t.Errorf("%s: widget %d: %+v", name, i, w)
+			}
 		}
 	}
 	for name, r := range tmpl.Resources {
@@ -119,9 +122,11 @@ func TestEveryLogIsKeptAsLongAsAsked(t *testing.T) {
 	}
 }
 
-func dashboard(t *testing.T, tmpl template) string {
+// dashboards are the bodies of the template's, by name.
+func dashboards(t *testing.T, tmpl template) map[string]string {
 	t.Helper()
-	for _, r := range tmpl.Resources {
+	list := map[string]string{}
+	for name, r := range tmpl.Resources {
 		if r.Type != "AWS::CloudWatch::Dashboard" {
 			continue
 		}
@@ -133,8 +138,10 @@ func dashboard(t *testing.T, tmpl template) string {
 		if err := r.Properties.Decode(&p); err != nil {
 			t.Fatal(err)
 		}
-		return p.DashboardBody.Sub.Value
+		list[name] = p.DashboardBody.Sub.Value
 	}
-	t.Fatal("the template has no dashboard")
-	return ""
+	if len(list) == 0 {
+		t.Fatal("the template has no dashboard")
+	}
+	return list
 }
