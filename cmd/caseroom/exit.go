@@ -33,6 +33,20 @@ func usage(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
+// exactArgs and noArgs are cobra's, with the exit code of a wrong command line.
+func exactArgs(n int) cobra.PositionalArgs { return misuse(cobra.ExactArgs(n)) }
+
+func noArgs() cobra.PositionalArgs { return misuse(cobra.NoArgs) }
+
+func misuse(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &exitError{exitUsage, err}
+		}
+		return nil
+	}
+}
+
 // found ends a command that worked and has printed what is wrong.
 func found(format string, args ...any) error {
 	return &exitError{exitFound, fmt.Errorf(format, args...)}
@@ -57,7 +71,8 @@ func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 		return e.code
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
+	case strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"),
+		strings.HasPrefix(err.Error(), "if any flags in the group"):
 		return exitUsage // cobra's own, which have no type
 	}
 	return exitFailed

@@ -39,6 +39,7 @@ Exit codes: 0 done and all is well; 1 it failed; 2 the command line is wrong;
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
 	root.AddCommand(runCommand())
 	root.AddCommand(zendeskCommand(), salesforceCommand(), zisCommand(), zendeskAppCommand(), pagesCommand())
+	root.AddCommand(doctorCommand(), roomCommand(), syncCommand(), sweepCommand(), redriveCommand(), eraseCommand())
 	return root
 }
 

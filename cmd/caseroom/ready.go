@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/lambdahost"
 	"github.com/caseroom/caseroom/shared/login/logintest"
 	"github.com/caseroom/caseroom/shared/sandbox"
@@ -36,6 +37,8 @@ type readiness struct {
 	// Env is what the operator's commands read with --local: the variables of
 	// all functions in one, and how the AWS stand-ins are reached.
 	Env map[string]string `json:"env"`
+
+	calendars bool // there are any
 }
 
 // operatorEnv joins the functions' variables with the host's own.
@@ -53,7 +56,8 @@ type tokens struct {
 	Login        string `json:"login"` // of Dana, a customer with an e-mail address
 	Guest        string `json:"guest"` // of the guest of the first guest ticket
 	AgentSession string `json:"agentSession"`
-	ZendeskApp   string `json:"zendeskApp"` // the token of a signed app URL
+	CalendarFeed string `json:"calendarFeed"` // the token of the agent's feed
+	ZendeskApp   string `json:"zendeskApp"`   // the token of a signed app URL
 	// ZendeskAdmin is an admin's browser session at Zendesk: the value of the
 	// cookie _zendesk_session.
 	ZendeskAdmin  string `json:"zendeskAdmin"`
@@ -96,6 +100,10 @@ func mint(ctx context.Context, f sandbox.Fixtures, sandboxURL string, now time.T
 	}
 	if t.AgentSession, _, err = agents.Issue(ctx, agent); err != nil {
 		return t, fmt.Errorf("agent session: %w", err)
+	}
+	feeds := calendar.Tokens{Now: time.Now, Secret: func(context.Context) (string, error) { return f.Cronofy.StateSecret, nil }}
+	if t.CalendarFeed, err = feeds.Feed(ctx, agent, 0); err != nil {
+		return t, fmt.Errorf("calendar feed: %w", err)
 	}
 	t.ZendeskApp, err = appToken(f, sandboxURL, agent, now)
 	return t, err
@@ -239,6 +247,9 @@ func examples(r readiness, f sandbox.Fixtures) []example {
 		{Title: "a Zendesk Messaging JWT", Method: "POST", Path: "/generate/token?for=messaging", Headers: bearer(t.Login), Body: "{}"},
 
 		{Title: "the agents' panel, as Zendesk opens it", Method: "POST", Path: "/zendesk/app", Headers: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, Body: "token=" + url.QueryEscape(t.ZendeskApp)},
+		{Title: "an agent's calendar", Method: "GET", Path: "/calendar", Headers: bearer(t.AgentSession)},
+		{Title: "where the agent connects one, to open in a browser", Method: "GET", Path: "/calendar/connect", Headers: bearer(t.AgentSession)},
+		{Title: "the agent's feed, for a calendar program", Method: "GET", Path: "/calendar/feed?token=" + t.CalendarFeed},
 		{Title: "a Zendesk Chat visitor", Method: "GET", Path: "/visitor?id=9855790-xjj3u5xPWhW1Fv", Headers: bearer(t.ZendeskKey)},
 	}
 	list = slices.DeleteFunc(list, func(e example) bool { return e.off(r) })
@@ -261,6 +272,8 @@ func (e example) off(r readiness) bool {
 	case strings.Contains(e.Body, `"groupId":""`):
 		return true
 	case r.Rooms.Zendesk == "" && (about("/zendesk/", "/visitor") || e.Headers["Authorization"] == "Bearer "+r.Tokens.AgentSession):
+		return true
+	case !r.calendars && about("/calendar"):
 		return true
 	case r.Rooms.Salesforce == "" && about("salesforce"):
 		return true

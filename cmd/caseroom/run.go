@@ -18,6 +18,7 @@ import (
 	"github.com/caseroom/caseroom/shared/lambdahost"
 	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
 // runOptions are the flags of caseroom run.
@@ -170,9 +171,12 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	if _, err := box.Zendesk().Subscribe(gatewayURL + "/zendesk/events"); err != nil {
 		return fmt.Errorf("the sandbox's webhook: %w", err)
 	}
+	if _, err := box.Zendesk().Subscribe(gatewayURL+"/zendesk/events", zendesk.TaskEvents...); err != nil {
+		return fmt.Errorf("the sandbox's webhook for tasks: %w", err)
+	}
 	box.Salesforce().SetTrigger(sandbox.SalesforceTrigger{URL: gatewayURL + "/salesforce/events", Key: fixtures.DeskKeySalesforce})
 
-	ready := readiness{Gateway: gatewayURL, Sandbox: sandboxURL}
+	ready := readiness{calendars: parameters["CronofyBaseUrl"] != "", Gateway: gatewayURL, Sandbox: sandboxURL}
 	if ready.Tokens, err = mint(ctx, fixtures, sandboxURL, time.Now()); err != nil {
 		return err
 	}
@@ -284,6 +288,7 @@ func localParameters(sandboxURL, gatewayURL string, given []string) (map[string]
 		"SalesforceBaseUrl": sandboxURL + "/salesforce",
 		"TencentBaseUrl":    sandboxURL + "/tencent",
 		"ZopimBaseUrl":      sandboxURL + "/zopim",
+		"CronofyBaseUrl":    sandboxURL + "/cronofy",
 		"LoginIssuer":       loginIssuer,
 		"LoginAudience":     loginAudience,
 		"Guests":            "on",
@@ -297,6 +302,9 @@ func localParameters(sandboxURL, gatewayURL string, given []string) (map[string]
 			return nil, fmt.Errorf("--param %s: want Name=value", p)
 		}
 		parameters[name] = value
+	}
+	if parameters["ZendeskBaseUrl"] == "" {
+		parameters["CronofyBaseUrl"] = "" // tasks are Zendesk's
 	}
 	return parameters, nil
 }

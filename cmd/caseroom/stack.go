@@ -93,6 +93,15 @@ func (p *place) open(ctx context.Context) (*stack, error) {
 	return &stack{Env: env, API: env["CASEROOM_API_URL"], AWS: cfg}, err
 }
 
+// parts opens the stack and makes its clients.
+func (p *place) parts(ctx context.Context) (*parts, error) {
+	s, err := p.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.parts()
+}
+
 // aws is the AWS configuration as the AWS CLI finds it.
 func (p *place) aws(ctx context.Context, endpoint string) (aws.Config, error) {
 	var options []func(*awsconfig.LoadOptions) error
@@ -218,7 +227,8 @@ func readEnv(path string) (map[string]string, error) {
 // load fills groups of settings from the stack's variables.
 func (s *stack) load(groups ...any) error { return config.LoadFrom(s.Env, groups...) }
 
-// secrets reads the stack's secrets with the operator's credentials.
+// secrets reads the stack's secrets with the operator's credentials. A failure
+// is told by the command that needs the secret.
 func (s *stack) secrets() *secrets.Store {
-	return secrets.New(secretsmanager.NewFromConfig(s.AWS), time.Now, mathrand.Float64, slog.Default())
+	return secrets.New(secretsmanager.NewFromConfig(s.AWS), time.Now, mathrand.Float64, slog.New(slog.DiscardHandler))
 }

@@ -30,6 +30,7 @@ func main() {
 		config.Lifecycle
 		config.Queue
 		config.Windows
+		config.CalendarQueue
 	}
 	p := boot.New("reconcile", &env)
 
@@ -65,11 +66,16 @@ func main() {
 		Archive: env.TranscriptBucket != "",
 	}
 
+	reconcile := &relay.Reconcile{
+		Desks: desks, Rooms: rooms, Queue: sqsqueue.New(queues, env.Queue.URL, boot.NewID), Table: table,
+		Meter: p.Meter, Now: time.Now,
+	}
+	if env.CalendarQueue.URL != "" {
+		reconcile.Calendars = sqsqueue.New(queues, env.CalendarQueue.URL, boot.NewID)
+	}
+
 	lambda.Start((&worker.Windows{
-		Reconcile: &relay.Reconcile{
-			Desks: desks, Rooms: rooms, Queue: sqsqueue.New(queues, env.Queue.URL, boot.NewID), Table: table,
-			Meter: p.Meter, Now: time.Now,
-		},
+		Reconcile: reconcile,
 		Mailbox: worker.Mailbox{
 			Queue: queues, QueueURL: env.Windows.URL, DeadLetterURL: env.DeadLetterURL, Meter: p.Meter, Random: mathrand.Float64,
 		},

@@ -21,16 +21,22 @@ func main() {
 		config.Desks
 		config.ZendeskEvents
 		config.Queue
+		config.CalendarQueue
 	}
 	p := boot.New("zendeskevent", &env)
 
 	secret := secrets.For[webhook.Secret](p.Secrets, env.ZendeskEvents.Secret)
-	p.Serve((&api.ZendeskEvent{
+	handler := &api.ZendeskEvent{
 		Configured: env.ZendeskBaseURL != "",
 		Secret:     secret.Load, Reread: secret.Reload,
 		Verifier: webhook.Verifier{Tests: p.Local || upstream.Loopback(env.ZendeskBaseURL)},
 		Decode:   zendesk.DecodeEvent,
-		Queue:    sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
+		Queue:    sqsqueue.New(sqs.NewFromConfig(p.AWS), env.Queue.URL, boot.NewID),
 		Meter:    p.Meter, Now: time.Now,
-	}).Routes())
+	}
+	if env.CalendarQueue.URL != "" {
+		handler.DecodeTask = zendesk.DecodeTaskEvent
+		handler.Calendars = sqsqueue.New(sqs.NewFromConfig(p.AWS), env.CalendarQueue.URL, boot.NewID)
+	}
+	p.Serve(handler.Routes())
 }

@@ -2,9 +2,12 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"html"
 	"log/slog"
 	"math"
 	"net/http"
@@ -42,6 +45,9 @@ func (f *Function) answer(w http.ResponseWriter, r *Request, route string, start
 	var body []byte
 	if err == nil {
 		body, err = render(h, v)
+		if d, ok := v.(Document); ok && err == nil {
+			status = cmp.Or(d.Status, http.StatusOK)
+		}
 	}
 	if err != nil {
 		p := classify(r.Context(), err)
@@ -50,8 +56,13 @@ func (f *Function) answer(w http.ResponseWriter, r *Request, route string, start
 			r.ticketID = p.TicketID
 		}
 		body = problemJSON(h, p, r.ID)
+		if r.browser {
+			body = problemPage(h, p)
+		}
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 	f.log(r, route, status, code, f.Now().Sub(start), err)
@@ -64,8 +75,40 @@ func render(h http.Header, v any) ([]byte, error) {
 		h.Set("Referrer-Policy", "no-referrer")
 		return page.HTML, nil
 	}
+	if d, ok := v.(Document); ok {
+		for name, values := range d.Header {
+			h[name] = values
+		}
+		if d.Type != "" {
+			h.Set("Content-Type", d.Type)
+		}
+		return d.Body, nil
+	}
 	h.Set("Content-Type", "application/json")
 	return encode(v)
+}
+
+// plainCSP is of a page that shows a sentence.
+const plainCSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+// sentence is a page that shows one, for a person to read and close.
+func sentence(title, text string) Page {
+	const page = `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>%s</title></head>
+<body><h1>%s</h1><p>%s</p></body>
+</html>
+`
+	title, text = html.EscapeString(title), html.EscapeString(text)
+	return Page{HTML: fmt.Appendf(nil, page, title, title, text), CSP: plainCSP}
+}
+
+// problemPage says to a person what a problem says to a program. The headers
+// are the problem's, but for those of its form.
+func problemPage(h http.Header, p *problem.Error) []byte {
+	h.Del("WWW-Authenticate")
+	body, _ := render(h, sentence("That did not work", p.Detail)) // a page always renders
+	return body
 }
 
 func encode(v any) ([]byte, error) {

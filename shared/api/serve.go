@@ -22,7 +22,7 @@ import (
 )
 
 // Handler answers one request. The value is written as JSON with status 200,
-// or as it is when it is a [Page]; the error as a problem.
+// or as it is when it is a [Page] or [Document]; the error as a problem.
 type Handler func(*Request) (any, error)
 
 // Routes maps "METHOD /path" to its handler, as template.yaml lists them.
@@ -37,10 +37,20 @@ type Request struct {
 	// the gateway proved it; never taken from a header.
 	Principal string
 	ticketID  string // for the log line
+	browser   bool   // a person looks at the answer: problems are pages
 }
 
 // LogTicket puts a ticket's id on the request's log line.
 func (r *Request) LogTicket(id string) { r.ticketID = id }
+
+// Document is an answer of its own kind, with headers beside the usual ones or
+// in their place.
+type Document struct {
+	Status int    // 200 if zero
+	Type   string // Content-Type
+	Body   []byte
+	Header http.Header
+}
 
 // Page is an HTML answer.
 type Page struct {

@@ -35,8 +35,12 @@ type ZendeskEvent struct {
 	// Decode returns the changed ticket, or whether the event is none of ours.
 	Decode func(body []byte) (hint relay.Hint, ours bool, err error)
 	Queue  relay.Queue
-	Meter  relay.Meter
-	Now    func() time.Time
+	// DecodeTask returns the changed ticket where its task may be in a calendar,
+	// for Calendars, the queue of calendars. Both are nil where there are none.
+	DecodeTask func(body []byte) (hint relay.Hint, ok bool, err error)
+	Calendars  relay.Queue
+	Meter      relay.Meter
+	Now        func() time.Time
 }
 
 // Routes returns the function's routes.
@@ -68,15 +72,34 @@ func (h *ZendeskEvent) serve(r *Request) (any, error) {
 	if err != nil {
 		return nil, problem.Wrap(err, problem.Invalid, `The body must be a ticket event, or {"ticketId":"123"}.`)
 	}
-	if !ours {
-		return queuedAnswer{0}, nil
+	queued := queuedAnswer{0}
+	if ours {
+		if err := h.queue(ctx, r, h.Queue, hint); err != nil {
+			return nil, err
+		}
+		queued.Queued = 1
 	}
+	if h.Calendars != nil {
+		task, ok, err := h.DecodeTask(body)
+		if err != nil || !ok {
+			return queued, nil // the first look was good
+		}
+		if err := h.queue(ctx, r, h.Calendars, task); err != nil {
+			return nil, err
+		}
+		queued.Queued = 1
+	}
+	return queued, nil
+}
+
+// queue sends a hint. When one of two queues fails, the sender repeats both.
+func (h *ZendeskEvent) queue(ctx context.Context, r *Request, q relay.Queue, hint relay.Hint) error {
 	r.LogTicket(hint.Ticket)
-	if err := h.Queue.Send(ctx, hint); err != nil {
+	if err := q.Send(ctx, hint); err != nil {
 		h.Meter.Count(r.Context(), "QueueSendFailed", 1, "desk", string(relay.Zendesk))
-		return nil, notQueued(err)
+		return notQueued(err)
 	}
-	return queuedAnswer{1}, nil
+	return nil
 }
 
 // authenticate wants a good signature or a good bearer, and nothing that is

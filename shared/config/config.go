@@ -184,6 +184,35 @@ type Lifecycle struct {
 	HistoryDays int `env:"HISTORY_DAYS" envDefault:"7" check:"days"`
 }
 
+// Cronofy is the calendars' vendor. BaseURL is "" when there are no calendars.
+type Cronofy struct {
+	BaseURL string `env:"CRONOFY_BASE_URL" check:"url"`
+	// Secret is a name, for agents' own secrets have names below it.
+	Secret string `env:"CRONOFY_SECRET" envDefault:"caseroom/cronofy" check:"name"`
+}
+
+// CalendarQueue is where hints about tasks go, as [Queue] is for rooms. "" means
+// no queue.
+type CalendarQueue struct {
+	URL string `env:"CALENDAR_QUEUE_URL" check:"queue"`
+}
+
+// CalendarDeadLetters is where the calendars' worker puts what no retry helps.
+type CalendarDeadLetters struct {
+	DeadLetterURL string `env:"CALENDAR_DEAD_LETTER_URL" check:"queue"`
+}
+
+// CalendarEvents is what a task looks like in a calendar.
+type CalendarEvents struct {
+	// Start is a time of day such as 08:00, or "due" for the task's own.
+	Start string `env:"CALENDAR_START" envDefault:"08:00" check:"start"`
+	// Length and Reminder are minutes; a reminder of -1 is the calendar's own.
+	Length   int `env:"CALENDAR_LENGTH" envDefault:"10" check:"length"`
+	Reminder int `env:"CALENDAR_REMINDER" envDefault:"10" check:"reminder"`
+	// Subjects writes tickets' subjects into calendars.
+	Subjects bool `env:"CALENDAR_SUBJECTS" envDefault:"on"`
+}
+
 // Runtime is where the process runs.
 type Runtime struct {
 	// SAMLocal is true inside `sam local`, where services of the developer's

@@ -290,6 +290,23 @@ var checks = map[string]check{
 	"secret": text("the name or ARN of a secret, not the secret", func(s string) bool {
 		return len(s) <= 2048 && made(s, "/_+=.@:-")
 	}),
+	// Other secrets' names are made of it, which an ARN is no good for.
+	"name": text("the name of a secret, not its ARN", func(s string) bool {
+		return len(s) <= 400 && made(s, "/_+=.@-")
+	}),
+	"start": text(`a time of day such as 08:00, or "due"`, func(s string) bool {
+		hour, minute, _ := strings.Cut(s, ":")
+		clock := len(s) == 5 && len(hour) == 2 && strings.Trim(hour+minute, "0123456789") == "" && hour <= "23" && minute <= "59"
+		return s == "due" || clock
+	}),
+	"length": {
+		want:   "a whole number of minutes from 1 to 1440",
+		number: func(n int64) bool { return n >= 1 && n <= 1440 },
+	},
+	"reminder": {
+		want:   "a whole number of minutes from 0 to 40320, or -1 for the calendar's own",
+		number: func(n int64) bool { return n >= -1 && n <= 40320 },
+	},
 	"apiversion": text("a Salesforce API version, such as 68.0", func(s string) bool {
 		n, ok := strings.CutSuffix(s, ".0")
 		return ok && (len(n) == 2 || len(n) == 3) && n[0] != '0' && strings.Trim(n, "0123456789") == ""

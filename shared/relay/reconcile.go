@@ -26,6 +26,7 @@ type ChangeDesk interface {
 type Changes struct {
 	Listed  int      // tickets on the page, anybody's
 	Tickets []Change // those of ours among them
+	Tasks   []string // tickets of type task, anybody's: what calendars show
 	Next    string   // cursor of the next page, "" at the end
 }
 
@@ -56,9 +57,12 @@ type Reconcile struct {
 	Desks map[DeskName]ChangeDesk
 	Rooms RoomReader
 	Queue HintQueue
-	Table Table
-	Meter Meter
-	Now   Clock
+	// Calendars takes what may have to change in agents' calendars; nil where
+	// there are none.
+	Calendars HintQueue
+	Table     Table
+	Meter     Meter
+	Now       Clock
 	// Each, if set, is told of every difference.
 	Each func(Found)
 	// Progress, if set, is told the report after every page.
@@ -163,8 +167,25 @@ func short(ctx context.Context) bool {
 	return ok && time.Until(deadline) < pageTime
 }
 
+// tasks queues every task on a page. What a calendar shows of it is not looked
+// up: that would take more calls than to write what is there already.
+func (r *Reconcile) tasks(ctx context.Context, desk DeskName, w Window, page Changes) error {
+	if r.Calendars == nil || len(page.Tasks) == 0 || w.DryRun {
+		return nil
+	}
+	ids := slices.Compact(slices.Sorted(slices.Values(page.Tasks)))
+	hints := make([]Hint, len(ids))
+	for i, id := range ids {
+		hints[i] = Hint{Desk: desk, Ticket: id}
+	}
+	return r.Calendars.SendAll(ctx, hints...)
+}
+
 func (r *Reconcile) page(ctx context.Context, desk ChangeDesk, w Window, page Changes, queued seenBefore, report *ReconcileReport) error {
 	report.Listed += page.Listed
+	if err := r.tasks(ctx, desk.Name(), w, page); err != nil {
+		return err
+	}
 	byID := map[string]Change{}
 	var groups []string
 	for _, c := range page.Tickets {

@@ -15,6 +15,7 @@ const maxSecret = 65536
 type secret struct {
 	arn, name, description string
 	created                time.Time
+	deleted                time.Time        // marked for deletion; zero if not
 	versions               []*secretVersion // oldest first
 }
 
@@ -32,6 +33,7 @@ var secretsOps = map[string]awsOp{
 	"CreateSecret":   (*aws).createSecret,
 	"PutSecretValue": (*aws).putSecretValue,
 	"DeleteSecret":   (*aws).deleteSecret,
+	"ListSecrets":    (*aws).listSecrets,
 }
 
 // SetSecret gives a secret a new current value, as a rotation does; the value
@@ -132,7 +134,7 @@ func (a *aws) getSecretValue(r *http.Request, body []byte) (any, *awsError) {
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
 	note(r, "secret", in.SecretId)
-	sec, e := a.findSecret(in.SecretId)
+	sec, e := a.liveSecret(in.SecretId)
 	if e != nil {
 		return nil, e
 	}
@@ -227,7 +229,9 @@ func (a *aws) createSecret(r *http.Request, body []byte) (any, *awsError) {
 	defer a.s.mu.Unlock()
 	note(r, "secret", in.Name)
 	a.loadSecrets()
-	if old := a.secrets[in.Name]; old != nil {
+	if old := a.secrets[in.Name]; old != nil && !old.deleted.IsZero() {
+		return nil, awsRefuse("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
+	} else if old != nil {
 		// The same request again is answered as the first one was.
 		for _, v := range old.versions {
 			if in.ClientRequestToken != "" && v.id == in.ClientRequestToken && v.text != nil && in.SecretString != nil && *v.text == *in.SecretString {
@@ -260,7 +264,7 @@ func (a *aws) putSecretValue(r *http.Request, body []byte) (any, *awsError) {
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
 	note(r, "secret", in.SecretId)
-	sec, e := a.findSecret(in.SecretId)
+	sec, e := a.liveSecret(in.SecretId)
 	if e != nil {
 		return nil, e
 	}
@@ -280,36 +284,101 @@ func (a *aws) putSecretValue(r *http.Request, body []byte) (any, *awsError) {
 	return map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": v.id, "VersionStages": v.stages}, nil
 }
 
-// deleteSecret follows
-// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html.
-// Only deletion without a recovery window is done; there is no time here in
-// which a secret could wait for it.
+// liveSecret is findSecret for operations on a secret's value, which one that
+// is marked for deletion refuses.
+func (a *aws) liveSecret(id string) (*secret, *awsError) {
+	sec, e := a.findSecret(id)
+	if e == nil && !sec.deleted.IsZero() {
+		return nil, awsRefuse("InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.")
+	}
+	return sec, e
+}
+
+// deleteSecret marks a secret for deletion, or deletes it at once when told to.
+// To force the deletion of a secret that is not there succeeds.
+//
+// See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html.
 func (a *aws) deleteSecret(r *http.Request, body []byte) (any, *awsError) {
 	var in struct {
 		SecretId                   string
 		ForceDeleteWithoutRecovery bool
-		RecoveryWindowInDays       int
+		RecoveryWindowInDays       *int
 	}
 	if err := decodeOne(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	switch {
-	case in.ForceDeleteWithoutRecovery && in.RecoveryWindowInDays != 0:
-		return nil, awsRefuse("InvalidParameterException", "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
-	case !in.ForceDeleteWithoutRecovery:
-		return nil, awsRefuse("InvalidParameterException", "the sandbox deletes without recovery only")
+	days := 30
+	if in.RecoveryWindowInDays != nil {
+		if days = *in.RecoveryWindowInDays; in.ForceDeleteWithoutRecovery || days < 7 || days > 30 {
+			return nil, awsRefuse("InvalidParameterException", "RecoveryWindowInDays is from 7 to 30 days, and not with ForceDeleteWithoutRecovery")
+		}
 	}
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
 	note(r, "secret", in.SecretId)
 	sec, e := a.findSecret(in.SecretId)
-	if e != nil && e.code == "ResourceNotFoundException" {
-		// Secrets Manager does not say whether there was one to delete at once.
+	switch {
+	case e != nil && in.ForceDeleteWithoutRecovery && e.code == "ResourceNotFoundException":
 		return map[string]any{"Name": in.SecretId, "DeletionDate": epoch(a.s.now())}, nil
-	}
-	if e != nil {
+	case e != nil:
 		return nil, e
 	}
-	delete(a.secrets, sec.name)
-	return map[string]any{"ARN": sec.arn, "Name": sec.name, "DeletionDate": epoch(a.s.now())}, nil
+	at := a.s.now()
+	if in.ForceDeleteWithoutRecovery {
+		delete(a.secrets, sec.name)
+	} else {
+		sec.deleted = at
+		at = at.AddDate(0, 0, days)
+	}
+	return map[string]any{"ARN": sec.arn, "Name": sec.name, "DeletionDate": epoch(at)}, nil
+}
+
+// listSecrets lists secrets by name, those marked for deletion left out. Of the
+// filters it knows name, which matches prefixes.
+//
+// See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html.
+func (a *aws) listSecrets(_ *http.Request, body []byte) (any, *awsError) {
+	var in struct {
+		MaxResults int
+		NextToken  string
+		Filters    []struct {
+			Key    string
+			Values []string
+		}
+	}
+	if err := decodeOne(body, &in); err != nil {
+		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+	}
+	if in.MaxResults < 0 || in.MaxResults > 100 {
+		return nil, awsRefuse("InvalidParameterException", "MaxResults is from 1 to 100")
+	}
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	a.loadSecrets()
+	names := slices.Sorted(maps.Keys(a.secrets))
+	for _, f := range in.Filters {
+		if f.Key != "name" {
+			return nil, awsRefuse("InvalidParameterException", "the stand-in filters by name only")
+		}
+		names = slices.DeleteFunc(names, func(name string) bool {
+			return !slices.ContainsFunc(f.Values, func(v string) bool { return strings.HasPrefix(name, v) })
+		})
+	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return !a.secrets[name].deleted.IsZero() || (in.NextToken != "" && name <= in.NextToken)
+	})
+	out := map[string]any{}
+	if size := max(in.MaxResults, 1); in.MaxResults > 0 && len(names) > size {
+		names = names[:size]
+		out["NextToken"] = names[size-1]
+	} else if in.MaxResults == 0 && len(names) > 100 {
+		names = names[:100]
+		out["NextToken"] = names[99]
+	}
+	list := []any{}
+	for _, name := range names {
+		list = append(list, map[string]any{"ARN": a.secrets[name].arn, "Name": name, "CreatedDate": epoch(a.secrets[name].created)})
+	}
+	out["SecretList"] = list
+	return out, nil
 }

@@ -13,6 +13,7 @@ type State struct {
 	Zendesk    ZendeskState    `json:"zendesk"`
 	Salesforce SalesforceState `json:"salesforce"`
 	Tencent    TencentState    `json:"tencent"`
+	Cronofy    CronofyState    `json:"cronofy"`
 	AWS        AWSState        `json:"aws"`
 }
 
@@ -24,6 +25,7 @@ func (s *Sandbox) State() State {
 		Zendesk:    s.zendesk.state(),
 		Salesforce: s.salesforce.state(),
 		Tencent:    s.tencent.state(),
+		Cronofy:    s.cronofy.state(),
 		AWS:        s.aws.state(),
 	}
 }

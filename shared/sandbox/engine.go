@@ -1,13 +1,13 @@
 // Package sandbox holds stateful stand-ins for the vendors that caseroom talks
-// to: Zendesk, Zendesk Chat, Salesforce, Tencent Chat, and the AWS APIs that its
+// to: Zendesk, Zendesk Chat, Salesforce, Tencent Chat, Cronofy, and the AWS APIs that its
 // functions use. They are one [http.Handler], used by the tests and by the local
 // run alike. They refuse what the vendor refuses, keep what the vendor keeps,
 // and can be told to fail the way vendors fail (see [Fault]).
 //
-//	/zendesk /zopim /salesforce /tencent /aws   the vendors
-//	/chat                                       what Tencent's client SDK does
-//	/desk                                       what people do at the vendors
-//	/state /calls /faults /flush                control
+//	/zendesk /zopim /salesforce /tencent /cronofy /aws   the vendors
+//	/chat                                                what Tencent's client SDK does
+//	/desk                                                what people do at the vendors
+//	/state /calls /faults /flush                         control
 //
 // The control routes change the sandbox without a credential: bind it to
 // loopback.
@@ -92,6 +92,7 @@ type Sandbox struct {
 	zopim      *zopim
 	salesforce *salesforce
 	tencent    *tencent
+	cronofy    *cronofy
 	aws        *aws
 	notifier   *notifier
 }
@@ -114,6 +115,7 @@ func New(o Options) *Sandbox {
 	s.zopim = newZopim(s)
 	s.salesforce = newSalesforce(s)
 	s.tencent = newTencent(s)
+	s.cronofy = newCronofy(s)
 	s.aws = newAWS(s)
 	s.control()
 	s.deskRoutes()

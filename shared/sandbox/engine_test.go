@@ -378,7 +378,7 @@ func TestFixturesAreOfTheSeed(t *testing.T) {
 			t.Errorf("%s is not a JSON object with keys", id)
 		}
 	}
-	if len(a.Secrets) != 10 {
+	if len(a.Secrets) != 11 {
 		t.Errorf("%d secrets", len(a.Secrets))
 	}
 }

@@ -11,7 +11,7 @@ import (
 // Fault makes calls fail the way vendors fail. Of several that match a call,
 // the one that was added first strikes.
 type Fault struct {
-	// Vendor is "zendesk", "zopim", "salesforce", "tencent", "aws", or "chat" for
+	// Vendor is "zendesk", "zopim", "salesforce", "tencent", "cronofy", "aws", or "chat" for
 	// the chat clients' own way to Tencent; Op is the operation as /calls names
 	// it. Empty means any.
 	Vendor string `json:"vendor,omitempty"`
@@ -69,7 +69,7 @@ var (
 		FaultNull, FaultTruncate, FaultCode, FaultSlow, FaultLose, FaultDuplicate, FaultReorder, FaultDelay,
 	}
 	eventFaults = []string{FaultLose, FaultDuplicate, FaultReorder, FaultDelay}
-	vendors     = []string{"zendesk", "zopim", "salesforce", "tencent", "aws", "chat"}
+	vendors     = []string{"zendesk", "zopim", "salesforce", "tencent", "cronofy", "aws", "chat"}
 )
 
 type armedFault struct {

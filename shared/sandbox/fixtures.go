@@ -22,6 +22,7 @@ type Fixtures struct {
 	Tencent    TencentFixture
 	Zendesk    ZendeskFixture
 	Salesforce SalesforceFixture
+	Cronofy    CronofyFixture
 	// LoginHS256 signs end users' login tokens.
 	LoginHS256 string
 	// GuestSecret makes guest ids and signs guest tokens.
@@ -80,6 +81,13 @@ type SalesforceFixture struct {
 	AgentIDs                          [2]string // two active standard users
 }
 
+// CronofyFixture is the Cronofy application.
+type CronofyFixture struct {
+	ClientID, ClientSecret string
+	// StateSecret is not Cronofy's: the stack signs with it what comes back.
+	StateSecret string
+}
+
 // The ids under which a stack finds its secrets, unless it is told otherwise.
 const (
 	SecretTencent       = "caseroom/tencent"
@@ -92,6 +100,7 @@ const (
 	SecretLogin         = "caseroom/login"
 	SecretGuest         = "caseroom/guest"
 	SecretDeskKeys      = "caseroom/desk-keys"
+	SecretCronofy       = "caseroom/cronofy"
 )
 
 // Fixtures returns the accounts and credentials. The first call in a process
@@ -197,6 +206,7 @@ func newFixtures(seed uint64) Fixtures {
 		DeskKeyZendesk:    hexOf(32),
 		DeskKeySalesforce: hexOf(32),
 		AppSessionSecret:  hexOf(32),
+		Cronofy:           CronofyFixture{ClientID: hexOf(16), ClientSecret: hexOf(40), StateSecret: hexOf(32)},
 	}
 	f.Zendesk.AdminSession = hexOf(32)
 	return f
@@ -207,6 +217,9 @@ func (f Fixtures) secrets() map[string]json.RawMessage {
 	values := map[string]any{
 		SecretTencent: map[string]any{
 			"sdkAppId": f.Tencent.SDKAppID, "secretKey": f.Tencent.SecretKey, "adminUserId": f.Tencent.AdminUserID,
+		},
+		SecretCronofy: map[string]any{
+			"clientId": f.Cronofy.ClientID, "clientSecret": f.Cronofy.ClientSecret, "stateSecret": f.Cronofy.StateSecret,
 		},
 		SecretZendesk: map[string]any{"clientId": f.Zendesk.ClientID, "clientSecret": f.Zendesk.ClientSecret},
 		SecretZendeskApp: map[string]any{

@@ -174,6 +174,8 @@ var commands = map[string]command{
 	"im_open_login_svc/account_delete":      (*tencent).accountDelete,
 	"im_open_login_svc/kick":                (*tencent).kick,
 
+	"profile/portrait_set": (*tencent).setProfile,
+
 	"group_open_http_svc/create_group":                   (*tencent).createGroup,
 	"group_open_http_svc/import_group":                   (*tencent).importGroup,
 	"group_open_http_svc/destroy_group":                  (*tencent).destroyGroup,
@@ -181,6 +183,7 @@ var commands = map[string]command{
 	"group_open_http_svc/modify_group_base_info":         (*tencent).modifyGroup,
 	"group_open_http_svc/change_group_owner":             (*tencent).changeOwner,
 	"group_open_http_svc/get_appid_group_list":           (*tencent).listGroups,
+	"group_open_http_svc/get_joined_group_list":          (*tencent).joinedGroups,
 	"group_open_http_svc/add_group_member":               (*tencent).addMember,
 	"group_open_http_svc/import_group_member":            (*tencent).importMember,
 	"group_open_http_svc/delete_group_member":            (*tencent).deleteMember,

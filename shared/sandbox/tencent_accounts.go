@@ -163,3 +163,36 @@ func (t *tencent) kick(r *http.Request, a *args) (reply, *imError) {
 	t.chat.end(id, chatEvent{Type: "kicked", Reason: "restApi"})
 	return nil, nil
 }
+
+// setProfile follows https://trtc.io/document/34916.
+func (t *tencent) setProfile(r *http.Request, a *args) (reply, *imError) {
+	id := a.text("From_Account")
+	type item struct{ tag, value string }
+	var items []item
+	for _, x := range a.objects("ProfileItem") {
+		items = append(items, item{x.text("Tag"), x.text("Value")})
+	}
+	if e := a.bad(); e != nil || len(items) == 0 {
+		return nil, refuse(40001, "Err_Profile_Comm_Decode_Fail")
+	}
+	note(r, "user", id)
+	acc := t.accounts[id]
+	if acc == nil {
+		return nil, refuse(40003, "the account does not exist")
+	}
+	for _, x := range items {
+		switch x.tag {
+		case "Tag_Profile_IM_Nick":
+			if len(x.value) > 500 {
+				return nil, refuse(40001, "the nickname is too long")
+			}
+			acc.nick = x.value
+		case "Tag_Profile_IM_Image":
+			acc.faceURL = x.value
+		case "Tag_Profile_IM_SelfSignature":
+		default:
+			return nil, refuse(40001, "there is no such profile field")
+		}
+	}
+	return nil, nil
+}

@@ -402,3 +402,32 @@ func (t *tencent) listGroups(_ *http.Request, a *args) (reply, *imError) {
 	}
 	return reply{"TotalCount": total, "GroupIdList": ids, "Next": cursor}, nil
 }
+
+// joinedGroups follows https://trtc.io/document/34925. Work groups that nobody
+// has written in yet are left out, as they are unless they are asked for.
+func (t *tencent) joinedGroups(r *http.Request, a *args) (reply, *imError) {
+	id, limit, offset, typ := a.text("Member_Account"), a.number("Limit", 5000), a.number("Offset", 0), a.text("GroupType")
+	if e := a.bad(); e != nil {
+		return nil, e
+	}
+	note(r, "user", id)
+	if limit == 0 || limit > 5000 {
+		return nil, refuse(10004, "Limit must be 1 to 5000")
+	}
+	if t.accounts[id] == nil {
+		return nil, refuse(10019, "the account does not exist")
+	}
+	total, ids := uint64(0), []reply{}
+	for _, g := range t.oldestFirst() {
+		in := slices.ContainsFunc(g.members, func(m *imMember) bool { return m.id == id })
+		sleeping := (g.typ == "Work" || g.typ == "Private") && len(g.messages) == 0
+		if !in || sleeping || g.typ == "AVChatRoom" || (typ != "" && g.typ != typ) {
+			continue
+		}
+		if total >= offset && uint64(len(ids)) < limit {
+			ids = append(ids, reply{"GroupId": g.id})
+		}
+		total++
+	}
+	return reply{"TotalCount": total, "GroupIdList": ids}, nil
+}

@@ -99,6 +99,7 @@ type zendeskUser struct {
 	Role       string // end-user, agent, admin
 	Suspended  bool
 	Verified   bool
+	Zone       string // IANA; "" is UTC
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }
@@ -175,6 +176,7 @@ func (z *zendesk) register() {
 	route("PUT", "/api/v2/tickets/{id}", "tickets_update", z.auth("tickets:write", z.updateTicket))
 	route("DELETE", "/api/v2/tickets/{id}", "tickets_delete", z.auth("tickets:write", z.deleteTicket))
 	route("GET", "/api/v2/tickets/{id}/comments", "tickets_comments", z.auth("tickets:read", z.listComments))
+	route("GET", "/api/v2/tickets/{id}/audits", "tickets_audits", z.auth("tickets:read", z.listAudits))
 	route("GET", "/api/v2/tickets/{id}/tags", "tickets_tags", z.auth("tickets:read", z.ticketTags))
 	route("PUT", "/api/v2/tickets/{id}/tags", "tickets_tags", z.auth("tickets:write", z.ticketTags))
 	route("POST", "/api/v2/tickets/{id}/tags", "tickets_tags", z.auth("tickets:write", z.ticketTags))
@@ -188,6 +190,7 @@ func (z *zendesk) register() {
 	route("GET", "/api/v2/search/export", "search_export", z.auth("search:read", z.searchExport))
 
 	route("POST", "/api/v2/users/create_or_update", "users_create_or_update", z.auth("users:write", z.createOrUpdateUser))
+	route("GET", "/api/v2/users", "users_list", z.auth("users:read", z.listUsers))
 	route("GET", "/api/v2/users/me", "users_me", z.me)
 	route("GET", "/api/v2/users/show_many", "users_show_many", z.auth("users:read", z.showManyUsers))
 	route("GET", "/api/v2/users/{id}", "users_show", z.auth("users:read", z.showUser))

@@ -15,10 +15,10 @@ import (
 // searchCursorLife is how long a cursor of the search export lives.
 const searchCursorLife = time.Hour
 
-var zdSearchTerm = regexp.MustCompile(`^(tags|status)(:|<=|>=|<|>)([a-z0-9_]+)$`)
+var zdSearchTerm = regexp.MustCompile(`^(tags|status|ticket_type|assignee)(:|<=|>=|<|>)([a-z0-9_]+)$`)
 
 // searchExport is GET /api/v2/search/export, as far as tickets are searched by
-// tags and status: by the time of their making, page by page without an end,
+// tags, status, type and assignee: by the time of their making, page by page without an end,
 // from an index that may lag and knows no deleted tickets. filter[type] says
 // what is searched; a type in the query is refused. The scope read is needed:
 // none of search exists, and tickets:read is not enough.
@@ -35,7 +35,7 @@ func (z *zendesk) searchExport(w http.ResponseWriter, r *http.Request, _ zdCalle
 	}
 	match, ok := zdSearch(q.Get("query"))
 	if !ok {
-		zdFail(w, http.StatusUnprocessableEntity, "invalid", "Invalid search: the stand-in knows terms of tags and status, and no type here")
+		zdFail(w, http.StatusUnprocessableEntity, "invalid", "Invalid search: the stand-in knows terms of tags, status, ticket_type and assignee, and no type here")
 		return
 	}
 	size := 100
@@ -101,6 +101,15 @@ func zdSearch(query string) (func(*zendeskTicket) bool, bool) {
 				return nil, false
 			}
 			tests = append(tests, func(t *zendeskTicket) bool { return slices.Contains(t.Tags, value) })
+			continue
+		}
+		if field != "status" {
+			if op != ":" || (field == "ticket_type" && !slices.Contains(zdTypes, value)) {
+				return nil, false
+			}
+			tests = append(tests, func(t *zendeskTicket) bool {
+				return field == "ticket_type" && t.Type == value || field == "assignee" && strconv.FormatInt(t.AssigneeID, 10) == value
+			})
 			continue
 		}
 		want := slices.Index(zdStatuses, value)

@@ -30,6 +30,7 @@ type ZendeskTicket struct {
 	Status       string           `json:"status"`
 	Priority     string           `json:"priority,omitempty"`
 	Type         string           `json:"type,omitempty"`
+	DueAt        time.Time        `json:"due_at,omitzero"` // of a task
 	RequesterID  int64            `json:"requester_id"`
 	SubmitterID  int64            `json:"submitter_id"`
 	AssigneeID   int64            `json:"assignee_id,omitempty"`
@@ -44,6 +45,14 @@ type ZendeskTicket struct {
 
 	beforeDelete string
 	purged       bool
+	assignments  []zendeskAssignment
+}
+
+// zendeskAssignment is one audit of the assignee; 0 is nobody.
+type zendeskAssignment struct {
+	id, actor, before, after int64
+	created                  bool // with the ticket
+	at                       time.Time
 }
 
 // ZendeskComment is one comment of a ticket.
@@ -66,6 +75,7 @@ func (t *zendeskTicket) snapshot() ZendeskTicket {
 	v.Tags = slices.Clone(t.Tags)
 	v.Comments = slices.Clone(t.Comments)
 	v.CustomFields = slices.Clone(t.CustomFields)
+	v.assignments = slices.Clone(t.assignments)
 	return v
 }
 
@@ -94,13 +104,20 @@ func (z *zendesk) viewTicket(t *zendeskTicket) map[string]any {
 		"id": t.ID, "url": z.url("/api/v2/tickets/" + strconv.FormatInt(t.ID, 10) + ".json"),
 		"external_id": orNull(t.ExternalID), "via": via,
 		"created_at": zdTime(t.CreatedAt), "updated_at": zdTime(t.UpdatedAt), "generated_timestamp": t.generated.Unix(),
-		"type": orNull(t.Type), "subject": t.Subject, "raw_subject": t.Subject, "description": description,
+		"type": orNull(t.Type), "due_at": dueAt(t), "subject": t.Subject, "raw_subject": t.Subject, "description": description,
 		"priority": orNull(t.Priority), "status": t.Status, "recipient": nil,
 		"requester_id": t.RequesterID, "submitter_id": t.SubmitterID,
 		"assignee_id": orNull(t.AssigneeID), "organization_id": nil, "group_id": orNull(t.GroupID),
 		"collaborator_ids": []int64{}, "follower_ids": []int64{}, "email_cc_ids": []int64{},
 		"tags": t.Tags, "custom_fields": custom, "fields": custom, "brand_id": z.accountID, "is_public": true,
 	}
+}
+
+func dueAt(t *zendeskTicket) any {
+	if t.DueAt.IsZero() {
+		return nil
+	}
+	return zdTime(t.DueAt)
 }
 
 // touch stamps a change by the sandbox's clock.
@@ -122,6 +139,7 @@ func (z *zendesk) emit(kind string, t *zendeskTicket, actor int64, previous, cur
 		})
 	}
 	if kind == "created" {
+		z.audit(t, actor, 0, true)
 		z.fire(nil, t, actor)
 	}
 }
@@ -334,6 +352,7 @@ func (z *zendesk) readFields(o *zdObject, t *zendeskTicket, invalid zdInvalid, c
 	}
 	text("priority", &t.Priority)
 	text("type", &t.Type)
+	z.readDue(o, t, &ch)
 	before := t.Status
 	if !o.null("status") {
 		ch.status = text("status", &t.Status)
@@ -389,6 +408,28 @@ func (z *zendesk) readFields(o *zdObject, t *zendeskTicket, invalid zdInvalid, c
 		t.AssigneeID = id
 	}
 	return ch
+}
+
+// readDue reads due_at, which only tasks have: of another ticket it is dropped
+// without a word.
+func (z *zendesk) readDue(o *zdObject, t *zendeskTicket, ch *zdChanges) {
+	due := t.DueAt
+	if o.has("due_at") {
+		due = time.Time{}
+		if !o.null("due_at") {
+			at, err := time.Parse(time.RFC3339, o.str("due_at"))
+			if err != nil {
+				o.wrong("due_at", "Must be a date")
+				return
+			}
+			due = at.UTC().Truncate(time.Second)
+		}
+	}
+	if t.Type != "task" {
+		due = time.Time{}
+	}
+	ch.any = ch.any || !due.Equal(t.DueAt)
+	t.DueAt = due
 }
 
 func (z *zendesk) readCustomFields(o *zdObject, t *zendeskTicket, ch *zdChanges) {
@@ -620,6 +661,7 @@ func (z *zendesk) updateTicket(w http.ResponseWriter, r *http.Request, c zdCalle
 // of the update.
 func (z *zendesk) emitChanges(t *zendeskTicket, before ZendeskTicket, actor int64) {
 	if before.AssigneeID != t.AssigneeID {
+		z.audit(t, actor, before.AssigneeID, false)
 		z.emit("agent_assignment_changed", t, actor, orNull(before.AssigneeID), orNull(t.AssigneeID))
 	}
 	if before.GroupID != t.GroupID {
@@ -627,6 +669,15 @@ func (z *zendesk) emitChanges(t *zendeskTicket, before ZendeskTicket, actor int6
 	}
 	if before.Status != t.Status {
 		z.emit("status_changed", t, actor, strings.ToUpper(before.Status), strings.ToUpper(t.Status))
+	}
+	if before.Type != t.Type {
+		z.emit("type_changed", t, actor, orNull(strings.ToUpper(before.Type)), orNull(strings.ToUpper(t.Type)))
+	}
+	if !before.DueAt.Equal(t.DueAt) {
+		z.emit("task_due_at_changed", t, actor, dueAt(&zendeskTicket{ZendeskTicket: before}), dueAt(t))
+	}
+	if before.Subject != t.Subject {
+		z.emit("subject_changed", t, actor, before.Subject, t.Subject)
 	}
 	if before.RequesterID != t.RequesterID {
 		z.emit("requester_changed", t, actor, before.RequesterID, t.RequesterID)

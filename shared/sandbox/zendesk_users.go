@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"cmp"
 	"net/http"
 	"net/mail"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +68,7 @@ func (z *zendesk) viewUser(u *zendeskUser) map[string]any {
 		"name": u.Name, "email": orNull(u.Email), "external_id": orNull(u.ExternalID),
 		"role": u.Role, "active": true, "suspended": u.Suspended, "verified": u.Verified,
 		"created_at": zdTime(u.CreatedAt), "updated_at": zdTime(u.UpdatedAt),
-		"time_zone": "UTC", "locale": "en-US", "tags": []string{}, "shared": false,
+		"time_zone": cmp.Or(u.Zone, "UTC"), "iana_time_zone": cmp.Or(u.Zone, "Etc/UTC"), "locale": "en-US", "tags": []string{}, "shared": false,
 	}
 }
 
@@ -204,4 +206,22 @@ func (z *zendesk) showManyUsers(w http.ResponseWriter, r *http.Request, _ zdCall
 		return
 	}
 	zdWrite(w, http.StatusOK, map[string]any{"users": users, "count": len(users), "next_page": nil, "previous_page": nil})
+}
+
+// listUsers is GET /api/v2/users: all of them, on one page, by role if asked.
+//
+// See https://developer.zendesk.com/api-reference/ticketing/users/users/#list-users.
+func (z *zendesk) listUsers(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+	q := r.URL.Query()
+	roles := q["role[]"]
+	if role := q.Get("role"); role != "" {
+		roles = append(roles, role)
+	}
+	list := []any{}
+	for _, u := range zdSorted(z.users) {
+		if len(roles) == 0 || slices.Contains(roles, u.Role) {
+			list = append(list, z.viewUser(u))
+		}
+	}
+	zdWrite(w, http.StatusOK, map[string]any{"users": list, "count": len(list), "next_page": nil, "previous_page": nil})
 }

@@ -16,6 +16,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/caseroom/caseroom/shared/awsenv"
+	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/upstream"
@@ -49,7 +50,10 @@ func New(client SendMessageAPI, queueURL string, newID func() string) *Queue {
 
 // message is the body of a hint:
 //
-//	{"v":1,"desk":"zendesk|salesforce","ticket":"…","hint":"deleted|merged:<ticket>|"}
+//	{"v":1,"desk":"zendesk|salesforce","ticket":"…","hint":"deleted|merged:<ticket>|agents:<agent>,…|"}
+//	{"v":1,"desk":"agent","ticket":"<agent>|all","hint":"disconnect|"}
+//
+// The second form and the hint agents are the calendars'; see shared/calendar.
 type message struct {
 	V int `json:"v"`
 	relay.Hint
@@ -131,6 +135,9 @@ func Decode(body string) (relay.Hint, error) {
 // check accepts the hints that relay makes. A ticket id is part of the group id
 // and must be the normal form: two forms would be two groups.
 func check(h relay.Hint) error {
+	if calendar.IsAgentHint(h) {
+		return nil
+	}
 	if h.Desk != relay.Zendesk && h.Desk != relay.Salesforce {
 		return errDesk
 	}
@@ -141,7 +148,7 @@ func check(h relay.Hint) error {
 		if !isTicket(h.Desk, survivor) {
 			return errHint
 		}
-	} else if h.Hint != "" && h.Hint != "deleted" && h.Hint != relay.HintFile {
+	} else if _, calendars := calendar.ParseHintAgents(h.Hint); !calendars && h.Hint != "" && h.Hint != "deleted" && h.Hint != relay.HintFile {
 		return errHint
 	}
 	return nil

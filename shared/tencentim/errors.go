@@ -55,6 +55,8 @@ var outcomes = map[int]outcome{
 	10025: {class: upstream.Refused}, // group id in use, by a group the caller owns
 	10026: {class: upstream.Refused}, // command disabled for the app
 	10038: {class: upstream.Refused}, // member limit
+	40001: {class: upstream.Refused}, // malformed profile
+	40003: {class: upstream.Refused}, // no such account, of profiles
 	60002: {class: upstream.Refused}, // malformed URL
 	60003: {class: upstream.Refused}, // malformed JSON
 	60009: {class: upstream.Refused}, // parameter faults

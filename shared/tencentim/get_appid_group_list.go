@@ -43,6 +43,19 @@ func (c *Client) ListGroups(ctx context.Context, groupType string, limit int, ne
 	return ids, *out.Next, nil
 }
 
+// CountGroups returns how many groups of a type the app has, whoever made them.
+func (c *Client) CountGroups(ctx context.Context, groupType string) (int, error) {
+	const command = "get_appid_group_list"
+	out, err := repeat[struct{ TotalCount *int }](ctx, c, groupService, command, map[string]any{"Limit": 1, "GroupType": groupType})
+	if err == nil && out.TotalCount == nil {
+		err = incomplete(command)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return *out.TotalCount, nil
+}
+
 // List returns one page of the ids of the app's Public groups, which all rooms
 // are. A group of another type under a ticket's id shows from the ticket's side.
 func (r Rooms) List(ctx context.Context, cursor string, limit int) ([]string, string, error) {

@@ -128,6 +128,9 @@ func isLoopback(host string) bool {
 // Host returns the configured host, port included: what a room's mark names.
 func (c *Client) Host() string { return c.base.Host }
 
+// Base returns the configured base URL, without a slash at its end.
+func (c *Client) Base() string { return c.base.String() }
+
 // Call describes one request.
 type Call struct {
 	Op     string // named in errors

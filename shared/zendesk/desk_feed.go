@@ -52,6 +52,9 @@ func (d *SyncDesk) Changes(ctx context.Context, from, until time.Time, cursor st
 			continue
 		}
 		out.Listed++
+		if row.Type == "task" {
+			out.Tasks = append(out.Tasks, strconv.FormatInt(row.ID, 10))
+		}
 		t := ticketOf(row, nil, own)
 		// A ticket that was deleted for good may have lost its external id.
 		erased := t.Deleted && row.ExternalID == ""

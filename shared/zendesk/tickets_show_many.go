@@ -18,9 +18,12 @@ type TicketRow struct {
 	ExternalID  string    `json:"external_id"`
 	Subject     string    `json:"subject"`
 	Status      string    `json:"status"` // new, open, pending, hold, solved, closed, deleted
+	Type        string    `json:"type"`   // problem, incident, question, task; "" for none
+	DueAt       time.Time `json:"due_at"` // of a task; zero for none
 	AssigneeID  int64     `json:"assignee_id"`
 	RequesterID int64     `json:"requester_id"`
 	Tags        []string  `json:"tags"`
+	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"` // whole seconds; the stamp of a safe update
 	// Generated is when it last changed in any way, Unix seconds: system changes
 	// move it and leave UpdatedAt.
@@ -33,6 +36,7 @@ type Person struct {
 	Name   string `json:"name"`
 	Locale string `json:"locale"` // such as en-US
 	Role   string `json:"role"`   // end-user, agent, admin
+	Zone   string `json:"iana_time_zone"`
 }
 
 // maxMany is how many records one show_many takes.

@@ -71,6 +71,16 @@ func TestStoredEvents(t *testing.T) {
 				t.Error(a)
 			}
 		},
+		"calendarconnect": func(t *testing.T, _ *stack, a answer) {
+			if a.text("state") != "none" || a.text("feedUrl") == "" {
+				t.Error(a)
+			}
+		},
+		"calendarfeed": func(t *testing.T, _ *stack, a answer) {
+			if !strings.HasPrefix(string(a.body), "BEGIN:VCALENDAR\r\n") {
+				t.Error(a)
+			}
+		},
 		"zendeskapp": func(t *testing.T, _ *stack, a answer) {
 			if !strings.Contains(string(a.body), "caseroom-session") {
 				t.Error(a)
@@ -179,6 +189,7 @@ func eventRequest(t *testing.T, f lambdahost.Function, event string) request {
 	}
 	scheme, ok := map[string]string{
 		"createticket": "loginToken", "usersig": "loginToken", "chatjwt": "loginCookie", "zendeskapp": "", "zendeskevent": "zisBearer",
+		"calendarconnect": "agentSession", "calendarfeed": "",
 	}[f.Label()]
 	if !ok {
 		scheme = "deskKey"

@@ -146,17 +146,26 @@ func newStack(tb testing.TB, options ...option) *stack {
 	parameters := map[string]string{
 		"ZendeskBaseUrl": s.boxURL + "/zendesk", "SalesforceBaseUrl": s.boxURL + "/salesforce",
 		"TencentBaseUrl": s.boxURL + "/tencent", "ZopimBaseUrl": s.boxURL + "/zopim",
-		"LoginIssuer": issuer, "LoginAudience": audience, "AllowedOrigins": origin,
+		"CronofyBaseUrl": s.boxURL + "/cronofy",
+		"LoginIssuer":    issuer, "LoginAudience": audience, "AllowedOrigins": origin,
 		"Guests": "on", "ReservedUserIds": "boss,night_shift",
 		"ThrottleRate": "100000", "ThrottleBurst": "100000",
 		"GuestThrottleRate": "100000", "GuestThrottleBurst": "100000",
 	}
 	maps.Copy(parameters, set.parameters)
+	if parameters["ZendeskBaseUrl"] == "" {
+		parameters["CronofyBaseUrl"] = "" // tasks are Zendesk's
+	}
 	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: parameters})
 	s.must(err)
+	names := map[string]string{}
+	for _, q := range stack.Queues {
+		names[q.ARN] = q.Name
+	}
 	for _, q := range stack.Queues {
 		set.sandbox.Queues = append(set.sandbox.Queues, sandbox.QueueConfig{
 			Name: q.Name, FIFO: q.FIFO, ContentDedup: q.ContentDedup, GroupDedup: q.GroupDedup, Visibility: q.Visibility,
+			MaxReceive: q.MaxReceiveCount, DLQ: names[q.DeadLetterARN],
 		})
 	}
 	set.sandbox.Buckets = stack.Buckets

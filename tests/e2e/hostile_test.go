@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/caseroom/caseroom/shared/lambdahost"
 )
 
 // bodied are the routes that need a JSON body, each with a credential that lets
@@ -174,7 +176,9 @@ func TestStrayRequests(t *testing.T) {
 	for _, f := range s.host.Stack().Functions {
 		for _, route := range f.Routes {
 			for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE", "post"} {
-				if method == route.Method || method == "GET" && route.Path == "/generate/token" || method == "POST" && route.Path == "/generate/token" {
+				if slices.ContainsFunc(s.host.Stack().Functions, func(f lambdahost.Function) bool {
+					return slices.ContainsFunc(f.Routes, func(r lambdahost.Route) bool { return r.Key() == method+" "+route.Path })
+				}) {
 					continue
 				}
 				before := len(s.calls())

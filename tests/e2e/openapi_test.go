@@ -41,6 +41,7 @@ func loadDocument() (*openapi, error) {
 	// A problem of ours may be declared application/problem+json.
 	openapi3filter.RegisterBodyDecoder("application/problem+json", openapi3filter.JSONBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("text/calendar", openapi3filter.FileBodyDecoder)
 	return &openapi{doc}, nil
 }
 
@@ -128,6 +129,7 @@ func TestRoutes(t *testing.T) {
 		(&api.CreateTicket{}).Routes(), members.JoinRoutes(), members.LeaveRoutes(), members.DeleteRoutes(),
 		(&api.ChatJWT{}).Routes(), (&api.UserSig{}).Routes(), (&api.ZendeskApp{}).Routes(), (&api.Visitor{}).Routes(),
 		(&api.ZendeskEvent{}).Routes(), (&api.SalesforceEvent{}).Routes(),
+		(&api.CalendarConnect{}).Routes(), (&api.CalendarFeed{}).Routes(),
 	} {
 		handled = slices.AppendSeq(handled, maps.Keys(routes))
 	}
@@ -257,6 +259,15 @@ func (s *stack) example(t *testing.T, op operation, scheme string, b body, query
 				r.key = fmt.Sprint(example.Value.Value)
 			}
 		}
+	}
+	switch op.String() {
+	case "GET /calendar/feed":
+		r.path = s.feedPath()
+		if query, _, _ := strings.Cut(query, "="); query == "format" {
+			r.path += "&format=vtodo"
+		}
+	case "GET /calendar/callback":
+		r = s.consent(s.agentSession(s.zendeskAgent()), "alex@caseroom.example")
 	}
 	credentials := s.credentials()
 	switch scheme {

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/sandbox"
+)
+
+// TestDoctor breaks one thing at a time and wants exactly that finding.
+func TestDoctor(t *testing.T) {
+	o := newOperator(t)
+	r := o.want(0, "doctor")
+	for _, want := range []string{"all is well", "credentials.zendesk", "webhook.delivery", "quota.salesforce", "dead.sweep"} {
+		if !strings.Contains(r.out, want) {
+			t.Errorf("no %q in\n%s", want, r.out)
+		}
+	}
+	fix := sandbox.New(sandbox.Options{Seed: 1}).Fixtures()
+	secret := func(id, value string) func() {
+		return func() { o.putSecret(id, value) }
+	}
+	fault := func(vendor, op, kind, code string, status int) func() {
+		return func() { o.fault(sandbox.Fault{Vendor: vendor, Op: op, Kind: kind, Code: code, Status: status}) }
+	}
+	for _, c := range []struct {
+		name    string
+		breaks  func()
+		finding string
+		says    string // in its detail or in what to do
+		args    []string
+	}{
+		{"a secret that is no JSON", secret(sandbox.SecretTencent, "{"), "secret.tencent", "put-secret-value", nil},
+		{"half a secret", secret(sandbox.SecretSalesforce, `{"clientId":"x"}`), "secret.salesforce", "clientSecret, privateKey or password", nil},
+		{"a short desk key", secret(sandbox.SecretDeskKeys, `{"zendesk":["x"]}`), "secret.desk-keys", "", nil},
+		{"no login secret", secret(sandbox.SecretLogin, `{}`), "secret.login", "hs256Secrets", nil},
+		{"no guest secret", secret(sandbox.SecretGuest, `{"guestSecrets":[]}`), "secret.guest", "put-secret-value", nil},
+		{"a wrong Zendesk client secret", secret(sandbox.SecretZendesk, `{"clientId":"caseroom","clientSecret":"`+strings.Repeat("0", 64)+`"}`), "credentials.zendesk", "caseroom/zendesk", nil},
+		{"a wrong Salesforce client secret", secret(sandbox.SecretSalesforce, `{"clientId":"x","clientSecret":"y"}`), "credentials.salesforce", "caseroom/salesforce", nil},
+		{"a wrong key of the app", secret(sandbox.SecretTencent, `{"sdkAppId":1400000000,"secretKey":"wrong","adminUserId":"administrator"}`), "credentials.tencent", "check secretKey", nil},
+		{"no admin of the app", secret(sandbox.SecretTencent, `{"sdkAppId":1400000000,"secretKey":"`+fix.Tencent.SecretKey+`","adminUserId":"dana"}`), "credentials.tencent", "adminUserId", nil},
+		{"a wrong Zendesk Chat token", secret(sandbox.SecretZopim, `{"apiToken":"wrong"}`), "credentials.zopim", "caseroom/zopim", nil},
+		{"another region", fault("tencent", "", "code", "60026", 0), "region.tencent", "set TencentRegion", nil},
+		{"Zendesk down", fault("zendesk", "users_me", "status", "", 503), "credentials.zendesk", "status page", nil},
+		{"Salesforce's requests used up", fault("salesforce", "limits", "code", "REQUEST_LIMIT_EXCEEDED", 0), "quota.salesforce", "quota", nil},
+		{"no package", fault("salesforce", "query_all", "code", "INVALID_FIELD", 0), "salesforce.package", "install caseroom's package", nil},
+		{"the list of webhooks is refused", fault("zendesk", "webhooks_list", "status", "", 403), "webhook", "permission", nil},
+		{"many rooms", nil, "quota.rooms", "DissolveAfter", []string{"--max-rooms", "5"}},
+		{"another API", nil, "api", "usersig", []string{"--api-url", o.ready.Sandbox}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.breaks != nil {
+				c.breaks()
+			}
+			r := o.run(append([]string{"doctor", "--json"}, c.args...)...)
+			o.heal()
+			for id, v := range fix.Secrets {
+				o.putSecret(id, string(v))
+			}
+			if r.code != 3 {
+				t.Fatalf("exit code %d: %s%s", r.code, r.out, r.err)
+			}
+			var report doctorReport
+			if err := json.Unmarshal([]byte(r.out), &report); err != nil {
+				t.Fatal(err)
+			}
+			var findings []check
+			for _, x := range report.Checks {
+				if x.State == checkFinding {
+					findings = append(findings, x)
+				}
+			}
+			if c.name == "another API" {
+				// The webhook is then not this API's either.
+				findings = slices.DeleteFunc(findings, func(x check) bool { return x.ID == "webhook" })
+			}
+			if len(findings) != 1 || findings[0].ID != c.finding || findings[0].Do == "" || !strings.Contains(findings[0].Detail+findings[0].Do, c.says) {
+				t.Errorf("found %+v, want %s with %q", findings, c.finding, c.says)
+			}
+		})
+	}
+	if r := o.want(0, "doctor"); !strings.Contains(r.out, "all is well") {
+		t.Errorf("healed:\n%s", r.out)
+	}
+}
+
+// only returns the findings of a doctor's look.
+func only(o *operator, change func(*doctor)) []check {
+	o.Helper()
+	p, err := (&place{local: true, file: o.file}).parts(o.Context())
+	o.must(err)
+	d := p.newDoctor(doctorOptions{roomsPerUser: 500})
+	change(d)
+	d.look(o.Context())
+	return d.findings()
+}
+
+func TestDoctorClock(t *testing.T) {
+	o := newOperator(t)
+	got := only(o, func(d *doctor) { d.now = func() time.Time { return time.Now().Add(-10 * time.Minute) } })
+	if len(got) != 1 || got[0].ID != "clock" || !strings.HasPrefix(got[0].Detail, "-") {
+		t.Errorf("found %+v", got)
+	}
+}
+
+func TestDoctorQueues(t *testing.T) {
+	o := newOperator(t)
+	o.send("zendesk:7", "no hint")
+	o.eventually("a letter is dead", func() bool { return o.dead() == 1 })
+	got := only(o, func(*doctor) {})
+	if len(got) != 1 || got[0].ID != "dead.sync" || !strings.Contains(got[0].Do, "redrive") {
+		t.Errorf("found %+v", got)
+	}
+}
+
+func TestDoctorDelivery(t *testing.T) {
+	o := newOperator(t)
+	// The stack refuses what it cannot verify.
+	o.putSecret(sandbox.SecretZendeskEvents, `{"webhookSecrets":["`+strings.Repeat("0", 40)+`"]}`)
+	o.parts.touch(o, o.ready.Rooms.Zendesk)
+	o.eventually("a delivery failed", func() bool {
+		got := only(o, func(*doctor) {})
+		return len(got) == 1 && got[0].ID == "webhook.delivery" && got[0].Do != ""
+	})
+}
+
+func TestDoctorBusyAgent(t *testing.T) {
+	o := newOperator(t)
+	who := o.agents()[0]
+	o.must(o.parts.zendesk.AssignTicket(t.Context(), ticketNumber(o.ready.Rooms.Zendesk), who))
+	agent := o.parts.agentID(relay.Zendesk, strconv.FormatInt(who, 10))
+	o.eventually("the agent is in", func() bool { return slices.Contains(o.members(o.ready.Rooms.Zendesk), agent) })
+	got := only(o, func(d *doctor) { d.roomsPerUser = 1 })
+	if len(got) != 1 || got[0].ID != "quota.rooms-per-agent" || !strings.Contains(got[0].Detail, agent) {
+		t.Errorf("found %+v", got)
+	}
+}
+
+// touch changes a ticket so that its desk tells the stack.
+func (p *parts) touch(o *operator, group string) {
+	o.Helper()
+	o.must(p.zendesk.SetStatus(o.Context(), ticketNumber(group), "pending"))
+}

@@ -1,0 +1,53 @@
+// Command calendarfeed serves GET /calendar/feed.
+package main
+
+import (
+	"context"
+	"time"
+	_ "time/tzdata" // Lambda's image has no zones
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/caseroom/caseroom/shared/api"
+	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/calendar"
+	"github.com/caseroom/caseroom/shared/config"
+	"github.com/caseroom/caseroom/shared/connections"
+	"github.com/caseroom/caseroom/shared/ics"
+	"github.com/caseroom/caseroom/shared/secrets"
+	"github.com/caseroom/caseroom/shared/zendesk"
+)
+
+func main() {
+	var env struct {
+		config.Cronofy
+		config.CalendarEvents
+		config.Zendesk
+	}
+	p := boot.New("calendarfeed", &env)
+
+	handler := &api.CalendarFeed{}
+	if env.Cronofy.BaseURL != "" && env.Zendesk.BaseURL != "" {
+		creds := secrets.For[zendesk.Credentials](p.Secrets, env.Zendesk.Secret)
+		desk := zendesk.TaskDesk{Client: boot.Value(zendesk.New(zendesk.Options{
+			BaseURL: env.Zendesk.BaseURL, Local: p.Local, Credentials: creds.Load, Reread: creds.Reload,
+		}))}
+		settings := calendar.Settings{
+			Host: desk.Host(), Start: env.Start, Length: time.Duration(env.Length) * time.Minute, Reminder: -1, Subjects: env.Subjects,
+		}
+		secret := secrets.For[calendar.Secret](p.Secrets, env.Cronofy.Secret)
+		handler = &api.CalendarFeed{
+			On:      true,
+			Tokens:  calendar.Tokens{Now: time.Now, Secret: func(ctx context.Context) (string, error) { v, err := secret.Load(ctx); return v.StateSecret, err }},
+			Records: connections.Secrets{API: secretsmanager.NewFromConfig(p.AWS), Prefix: env.Cronofy.Secret},
+			Events: func(ctx context.Context, agent string) ([]calendar.Event, error) {
+				return settings.Agenda(ctx, desk, agent)
+			},
+			Write: func(events []calendar.Event, todos bool) ([]byte, string, error) {
+				body, err := ics.Feed{Name: "Zendesk tasks", Host: desk.Host(), Events: events, Todos: todos}.Write()
+				return body, ics.ContentType, err
+			},
+		}
+	}
+	p.Serve(handler.Routes())
+}

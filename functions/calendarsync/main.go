@@ -1,0 +1,61 @@
+// Command calendarsync works off the queue of tasks whose calendars have to be
+// looked at.
+package main
+
+import (
+	mathrand "math/rand/v2"
+	"time"
+	_ "time/tzdata" // Lambda's image has no zones
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/calendar"
+	"github.com/caseroom/caseroom/shared/config"
+	"github.com/caseroom/caseroom/shared/connections"
+	"github.com/caseroom/caseroom/shared/cronofy"
+	"github.com/caseroom/caseroom/shared/secrets"
+	"github.com/caseroom/caseroom/shared/sqsqueue"
+	"github.com/caseroom/caseroom/shared/worker"
+	"github.com/caseroom/caseroom/shared/zendesk"
+)
+
+func main() {
+	var env struct {
+		config.Cronofy
+		config.CalendarQueue
+		config.CalendarDeadLetters
+		config.CalendarEvents
+		config.Zendesk
+	}
+	p := boot.New("calendarsync", &env)
+
+	creds := secrets.For[zendesk.Credentials](p.Secrets, env.Zendesk.Secret)
+	desk := zendesk.TaskDesk{Client: boot.Value(zendesk.New(zendesk.Options{
+		BaseURL: env.Zendesk.BaseURL, Local: p.Local, Credentials: creds.Load, Reread: creds.Reload,
+	}))}
+	secret := secrets.For[cronofy.Secret](p.Secrets, env.Cronofy.Secret)
+	client := boot.Value(cronofy.New(cronofy.Options{
+		BaseURL: env.Cronofy.BaseURL, Local: p.Local, Secret: secret.Load, Reread: secret.Reload,
+	}))
+	queue := sqs.NewFromConfig(p.AWS)
+
+	lambda.Start((&worker.Worker{
+		Sync: &calendar.Sync{
+			Desk: desk, Meter: p.Meter, Now: time.Now,
+			Calendars: &cronofy.Calendars{
+				Client: client, Meter: p.Meter, Now: time.Now,
+				Records: connections.Secrets{API: secretsmanager.NewFromConfig(p.AWS), Prefix: env.Cronofy.Secret},
+			},
+			Queue: sqsqueue.New(queue, env.CalendarQueue.URL, boot.NewID),
+			Settings: calendar.Settings{
+				Host: desk.Host(), Start: env.Start, Length: time.Duration(env.Length) * time.Minute,
+				Reminder: env.Reminder, Subjects: env.Subjects,
+			},
+		},
+		Queue: queue, QueueURL: env.CalendarQueue.URL, DeadLetterURL: env.DeadLetterURL,
+		Meter: p.Meter, Random: mathrand.Float64,
+	}).Lambda)
+}

@@ -1,0 +1,147 @@
+// Package connections keeps the records of agents' calendar connections in AWS
+// Secrets Manager, one secret for each agent.
+package connections
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/caseroom/caseroom/shared/awsenv"
+	"github.com/caseroom/caseroom/shared/calendar"
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// API is the calls that are made. A process that only loads needs no right to
+// the others.
+//
+// See https://docs.aws.amazon.com/secretsmanager/latest/apireference/.
+type API interface {
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	CreateSecret(context.Context, *secretsmanager.CreateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
+	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
+	DeleteSecret(context.Context, *secretsmanager.DeleteSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error)
+	ListSecrets(context.Context, *secretsmanager.ListSecretsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretsOutput, error)
+}
+
+// Secrets are the records, in secrets named <Prefix>/agents/<Zendesk user id>.
+type Secrets struct {
+	API    API
+	Prefix string
+}
+
+var _ calendar.Records = Secrets{}
+
+func (s Secrets) id(agent string) string { return s.Prefix + "/agents/" + agent }
+
+const vendor = "secretsmanager"
+
+// Load reads an agent's record as it is now.
+func (s Secrets) Load(ctx context.Context, agent string) (calendar.Record, error) {
+	id := s.id(agent)
+	out, err := s.API.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
+	switch code := awsenv.ErrorCode(err); {
+	case code == "ResourceNotFoundException" || (code == "InvalidRequestException"):
+		return calendar.Record{}, nil // the latter is one marked for deletion
+	case err != nil:
+		return calendar.Record{}, failed(ctx, "GetSecretValue", err)
+	}
+	var r calendar.Record
+	if out.SecretString == nil || json.Unmarshal([]byte(*out.SecretString), &r) != nil || r.V != 1 {
+		return calendar.Record{}, &upstream.Error{Vendor: vendor, Op: "GetSecretValue", Class: upstream.Refused, Err: errors.New("not a connection of ours: " + id)}
+	}
+	return r, nil
+}
+
+// Save makes r the agent's record. A secret that is just being deleted may not be
+// made again at once; the error then says that another try will do.
+func (s Secrets) Save(ctx context.Context, agent string, r calendar.Record) error {
+	r.V = 1
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	id, value := s.id(agent), aws.String(string(text))
+	_, err = s.API.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: value})
+	if awsenv.ErrorCode(err) != "ResourceNotFoundException" {
+		return failed(ctx, "PutSecretValue", err)
+	}
+	_, err = s.API.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
+		Name: &id, SecretString: value,
+		Description: aws.String("The calendar connection of a Zendesk agent, written by caseroom."),
+	})
+	if awsenv.ErrorCode(err) == "ResourceExistsException" { // somebody was faster
+		_, err = s.API.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: value})
+	}
+	return failed(ctx, "CreateSecret", err)
+}
+
+// Delete deletes the agent's secret for good.
+func (s Secrets) Delete(ctx context.Context, agent string) error {
+	id := s.id(agent)
+	_, err := s.API.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: aws.Bool(true)})
+	if awsenv.ErrorCode(err) == "ResourceNotFoundException" {
+		return nil
+	}
+	return failed(ctx, "DeleteSecret", err)
+}
+
+// List returns the agents who have a secret.
+func (s Secrets) List(ctx context.Context) ([]string, error) {
+	prefix := s.id("")
+	in := &secretsmanager.ListSecretsInput{
+		MaxResults: aws.Int32(100), Filters: []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{prefix}}},
+	}
+	var agents []string
+	for {
+		out, err := s.API.ListSecrets(ctx, in)
+		if err != nil {
+			return nil, failed(ctx, "ListSecrets", err)
+		}
+		for _, sec := range out.SecretList {
+			// The filter goes by words of a name, and its case may not matter.
+			if agent, ok := strings.CutPrefix(aws.ToString(sec.Name), prefix); ok && digits(agent) {
+				agents = append(agents, agent)
+			}
+		}
+		if aws.ToString(out.NextToken) == "" {
+			return agents, nil
+		}
+		in.NextToken = out.NextToken
+	}
+}
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// failed classifies an error of Secrets Manager without its prose, which holds
+// the secret's ARN and request ids.
+func failed(ctx context.Context, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &upstream.Error{Vendor: vendor, Op: op, Code: awsenv.ErrorCode(err), Class: upstream.Unknown}
+	var answered *smithyhttp.ResponseError
+	if errors.As(err, &answered) && answered.Response != nil {
+		e.Status = answered.HTTPStatusCode()
+	}
+	switch {
+	case ctx.Err() != nil:
+		e.Err = ctx.Err()
+	case strings.Contains(e.Code, "Throttl") || e.Code == "LimitExceededException":
+		e.Class = upstream.RateLimited
+	case e.Code == "AccessDeniedException" || strings.HasPrefix(e.Code, "UnrecognizedClient") || strings.HasPrefix(e.Code, "ExpiredToken"):
+		e.Class, e.Credentials = upstream.Refused, true
+	case e.Code == "InvalidRequestException" && op == "CreateSecret":
+		e.Class = upstream.Unavailable // a secret of this name is just being deleted
+	case e.Status >= 400 && e.Status < 500 && e.Status != http.StatusRequestTimeout && e.Code != "":
+		e.Class = upstream.Refused
+	}
+	return e
+}

@@ -1,0 +1,80 @@
+package zendesk
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// maxAuditPages bounds how far back a ticket's history is read: 5,000 changes.
+const maxAuditPages = 50
+
+// Assignees returns everybody to whom the ticket was ever assigned, as its
+// audits say.
+//
+//	GET /api/v2/tickets/1/audits?page[size]=100
+//	200 {"audits":[{"events":[{"type":"Create|Change","field_name":"assignee_id","value":"…","previous_value":"…"}]}],
+//	     "meta":{"has_more","after_cursor"}}
+//
+// See https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_audits/#list-audits-for-a-ticket.
+func (c *Client) Assignees(ctx context.Context, ticket int64) ([]int64, error) {
+	const op = "tickets_audits"
+	query := url.Values{"page[size]": {"100"}}
+	var people []int64
+	for range maxAuditPages {
+		res, err := upstream.Retry(ctx, func(ctx context.Context) (*upstream.Response, error) {
+			res, err := c.do(ctx, upstream.Call{
+				Op: op, Method: http.MethodGet, Path: "/api/v2/tickets/" + strconv.FormatInt(ticket, 10) + "/audits", Query: query,
+			})
+			if err == nil && !succeeded(res) {
+				err = failed(c.http, op, res)
+			}
+			return res, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		var answer struct {
+			Audits *[]struct {
+				Events []struct {
+					Field    string          `json:"field_name"`
+					Value    json.RawMessage `json:"value"`
+					Previous json.RawMessage `json:"previous_value"`
+				} `json:"events"`
+			} `json:"audits"`
+			Meta pageMeta `json:"meta"`
+		}
+		if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Audits == nil {
+			return nil, senseless(c.http, op, res)
+		}
+		for _, audit := range *answer.Audits {
+			for _, e := range audit.Events {
+				if e.Field != "assignee_id" {
+					continue
+				}
+				for _, raw := range []json.RawMessage{e.Value, e.Previous} {
+					id, err := strconv.ParseInt(ticketID(value(raw)), 10, 64)
+					if err == nil && !slices.Contains(people, id) {
+						people = append(people, id)
+					}
+				}
+			}
+		}
+		if !answer.Meta.More || answer.Meta.After == "" {
+			return people, nil
+		}
+		query.Set("page[after]", answer.Meta.After)
+	}
+	return people, nil
+}
+
+// pageMeta says where a listing goes on.
+type pageMeta struct {
+	More  bool   `json:"has_more"`
+	After string `json:"after_cursor"`
+}

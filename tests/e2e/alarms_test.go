@@ -1,0 +1,281 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/shared/tencentim"
+)
+
+// alarm is an alarm of the template on one metric.
+type alarm struct {
+	name       string
+	namespace  string
+	metric     string
+	dimensions map[string]string // of the template's own words, such as "SyncQueue.QueueName"
+	threshold  float64
+}
+
+var selects = regexp.MustCompile(`^SELECT SUM\((\w+)\) FROM "(\w+)"$`)
+
+// alarms are those of the template that watch one metric.
+func alarms(t *testing.T) map[string]alarm {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Resources map[string]struct {
+			Type       string    `yaml:"Type"`
+			Properties yaml.Node `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	list := map[string]alarm{}
+	for name, r := range document.Resources {
+		if r.Type != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		var p struct {
+			Namespace  string `yaml:"Namespace"`
+			MetricName string `yaml:"MetricName"`
+			Dimensions []struct{ Name, Value string }
+			Metrics    []struct {
+				Expression string `yaml:"Expression"`
+			} `yaml:"Metrics"`
+			Threshold float64 `yaml:"Threshold"`
+		}
+		var dimensions struct {
+			Dimensions []struct {
+				Name  string    `yaml:"Name"`
+				Value yaml.Node `yaml:"Value"`
+			} `yaml:"Dimensions"`
+		}
+		_ = r.Properties.Decode(&p) // of others, what is an intrinsic does not fit
+		if err := r.Properties.Decode(&dimensions); err != nil {
+			t.Fatal(err)
+		}
+		a := alarm{name: name, namespace: p.Namespace, metric: p.MetricName, threshold: p.Threshold, dimensions: map[string]string{}}
+		for _, d := range dimensions.Dimensions {
+			a.dimensions[d.Name] = d.Value.Value
+		}
+		if len(p.Metrics) == 1 {
+			if m := selects.FindStringSubmatch(p.Metrics[0].Expression); m != nil {
+				a.metric, a.namespace = m[1], m[2]
+			}
+		}
+		list[name] = a
+	}
+	return list
+}
+
+// counted sums a metric in a function's log, as CloudWatch reads it: embedded
+// lines alone, each with its namespace and its dimensions beside the value.
+func counted(t *testing.T, log string, a alarm) (sum float64) {
+	t.Helper()
+	for _, line := range strings.Split(log, "\n") {
+		_, text, ok := strings.Cut(line, " | ")
+		if !ok || !strings.Contains(text, `"_aws"`) {
+			continue
+		}
+		var embedded struct {
+			AWS struct {
+				Timestamp         int64
+				CloudWatchMetrics []struct {
+					Namespace  string
+					Dimensions [][]string
+					Metrics    []struct{ Name string }
+				}
+			} `json:"_aws"`
+		}
+		var members map[string]any
+		if json.Unmarshal([]byte(text), &embedded) != nil || json.Unmarshal([]byte(text), &members) != nil {
+			t.Errorf("a metric that CloudWatch drops: %s", text)
+			continue
+		}
+		for _, d := range embedded.AWS.CloudWatchMetrics {
+			for _, names := range d.Dimensions {
+				for _, n := range names {
+					if _, ok := members[n].(string); !ok {
+						t.Errorf("dimension %s has no value: %s", n, text)
+					}
+				}
+			}
+			for _, m := range d.Metrics {
+				if value, ok := members[m.Name].(float64); ok && d.Namespace == a.namespace && m.Name == a.metric {
+					sum += value
+				}
+			}
+		}
+	}
+	return sum
+}
+
+// waiting is the alarm's metric of a queue, as SQS would report it.
+func (s *stack) waiting(a alarm) float64 {
+	s.tb.Helper()
+	logical, _, _ := strings.Cut(a.dimensions["QueueName"], ".")
+	for _, q := range s.host.Stack().Queues {
+		if q.LogicalID != logical {
+			continue
+		}
+		i := slices.IndexFunc(s.box.State().AWS.Queues, func(x sandbox.QueueState) bool { return x.Name == q.Name })
+		return float64(s.box.State().AWS.Queues[i].Visible)
+	}
+	s.tb.Fatalf("%s watches the queue %q, which the template lacks", a.name, logical)
+	return 0
+}
+
+// command builds caseroom and returns what runs it on the stack.
+func (s *stack) command(t *testing.T) func(args ...string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	binary, envFile := filepath.Join(dir, "caseroom"), filepath.Join(dir, "env")
+	build := exec.Command("go", "build", "-o", binary, "./cmd/caseroom")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("the command does not build: %v\n%s", err, out)
+	}
+	env := map[string]string{}
+	for _, f := range s.host.Stack().Functions {
+		maps.Copy(env, f.Env)
+	}
+	env["AWS_ENDPOINT_URL"] = s.options.Env["AWS_ENDPOINT_URL"]
+	var lines strings.Builder
+	for k, v := range env {
+		fmt.Fprintf(&lines, "%s=%s\n", k, v)
+	}
+	s.must(os.WriteFile(envFile, []byte(lines.String()), 0o600))
+	return func(args ...string) []byte {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), binary, append(args, "--env-file", envFile, "--json")...)
+		cmd.Env = append(os.Environ(), "AWS_REGION="+s.fix.AWS.Region,
+			"AWS_ACCESS_KEY_ID="+s.fix.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+s.fix.AWS.SecretAccessKey)
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("caseroom %v: %v\n%s%s", args, err, out, &errs)
+		}
+		return out
+	}
+}
+
+// TestPoison follows a message that no retry helps: into the dead-letter queue,
+// to the alarm, through the mending of its cause and back by the command, until
+// the room is right.
+func TestPoison(t *testing.T) {
+	s := newStack(t)
+	all := alarms(t)
+	dead := all["SyncDeadLettersAlarm"]
+	if dead.namespace != "AWS/SQS" || dead.metric != "ApproximateNumberOfMessagesVisible" || dead.threshold != 1 {
+		t.Fatalf("the alarm watches something else: %+v", dead)
+	}
+	made := s.createTicket("/zendesk/createticket", s.customer("dana"))
+	group := made.text("GroupId")
+	// Another installation on the same app takes the room's id.
+	s.must(s.rooms().Destroy(t.Context(), group))
+	s.must(s.rooms().Client.CreateGroup(t.Context(), tencentim.NewGroup{
+		GroupID: group, Type: tencentim.TypePublic, Name: "Theirs", ApplyJoinOption: tencentim.DisableApply,
+		InviteJoinOption: tencentim.DisableInvite, Introduction: relay.Mark{Desk: relay.DeskHash("other.zendesk.com")}.String(),
+	}))
+	if got := s.waiting(dead); got != 0 {
+		t.Fatalf("%v dead letters at first", got)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = s.host.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+
+	s.until(func() bool { return s.waiting(dead) >= dead.threshold })
+	s.logged("", `"DeadLetter"`)
+	if got := counted(t, s.log.String(), alarm{namespace: "caseroom", metric: "DeadLetter"}); got != 1 {
+		t.Errorf("the function counted %v dead letters", got)
+	}
+
+	caseroom := s.command(t)
+	var report struct {
+		Moved   int `json:"moved"`
+		Letters []struct {
+			Group, Reason string
+		} `json:"letters"`
+	}
+	s.must(json.Unmarshal(caseroom("redrive", "--dry-run"), &report))
+	if len(report.Letters) != 1 || report.Letters[0].Group != "zendesk:"+strings.TrimPrefix(group, "ZENDESK#") || !strings.Contains(report.Letters[0].Reason, "another stack") {
+		t.Fatalf("the letters: %+v", report)
+	}
+	s.must(s.rooms().Destroy(t.Context(), group)) // they give it up
+	s.must(json.Unmarshal(caseroom("redrive", "--reason", "another stack"), &report))
+	if report.Moved != 1 {
+		t.Errorf("moved: %+v", report)
+	}
+	s.until(func() bool {
+		g, ok := s.box.Group(group)
+		return ok && slices.Equal(members(g), []string{"dana"}) && len(g.Messages) == 1 && s.waiting(dead) == 0 && len(s.hints()) == 0
+	})
+	var view struct {
+		Whose string `json:"whose"`
+		Sync  struct {
+			Steps []any `json:"steps"`
+		} `json:"sync"`
+	}
+	s.must(json.Unmarshal(caseroom("room", "show", group), &view))
+	if view.Whose != "ours" || len(view.Sync.Steps) != 0 {
+		t.Errorf("the room: %+v", view)
+	}
+}
+
+// TestAlarmsHear causes what alarms of the functions' own metrics are for, and
+// finds the metric in the log as the alarm's expression selects it.
+func TestAlarmsHear(t *testing.T) {
+	all := alarms(t)
+	for name, cause := range map[string]func(*stack){
+		"QuotaExceededAlarm": func(s *stack) {
+			s.must(s.box.AddFault(sandbox.Fault{Vendor: "tencent", Op: "get_group_info", Kind: "code", Code: "60028"}))
+		},
+		"CredentialsRefusedAlarm": func(s *stack) {
+			s.must(s.box.AddFault(sandbox.Fault{Vendor: "tencent", Op: "get_group_info", Kind: "code", Code: "60010"}))
+		},
+		"RoomSquattedAlarm": func(s *stack) {
+			group := "ZENDESK#" + fmt.Sprint(s.box.Zendesk().Tickets()[0].ID)
+			s.must(s.rooms().Destroy(context.Background(), group))
+			s.must(s.rooms().Client.CreateGroup(context.Background(), tencentim.NewGroup{GroupID: group, Type: tencentim.TypePublic, Name: "Mine"}))
+		},
+		"TicketsHiddenAlarm": func(s *stack) {
+			s.must(s.box.AddFault(sandbox.Fault{Vendor: "zendesk", Op: "tickets_show_many", Kind: "status", Status: 200, Body: `{"tickets":[],"users":[]}`}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := all[name]
+			if a.metric == "" || a.namespace == "" {
+				t.Fatalf("the alarm watches no metric of the functions: %+v", a)
+			}
+			s := newStack(t)
+			made := s.createTicket("/zendesk/createticket", s.customer("dana"))
+			before := s.log.String()
+			cause(s)
+			s.deliver(s.syncOf("zendesk", made.text("ticketId"), ""), 1)
+			s.logged(before, `"`+a.metric+`"`)
+			if got := counted(t, strings.TrimPrefix(s.log.String(), before), a); got < 1 {
+				t.Errorf("the log counts %v", got)
+			}
+		})
+	}
+}
