@@ -287,7 +287,6 @@ function Composer({
   return (
     <div>
       {quickReplies.length > 0 && (
-        // biome-ignore lint/a11y/useSemanticElements: a fieldset brings a frame that no reset removes everywhere
         <div class="cr-quick" role="group" aria-label={t("quickReplies")}>
           {quickReplies.map((q) => (
             <button
