@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -14,6 +15,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// What functions log, commands report.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	os.Exit(execute(ctx, command(), os.Stderr))
 }
 
