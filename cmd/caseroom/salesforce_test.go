@@ -9,7 +9,7 @@ import (
 )
 
 func TestSalesforceStatus(t *testing.T) {
-	a := newAdmin(t)
+	a := newAdmin(t, "Omni=on")
 	var good sandbox.SalesforceSetup
 	get(t, a.ready.Sandbox+"/desk/salesforce/setup", &good)
 	set := func(change func(*sandbox.SalesforceSetup)) {
@@ -33,6 +33,7 @@ func TestSalesforceStatus(t *testing.T) {
 		"may not write Case.Caseroom_Key": func(s *sandbox.SalesforceSetup) { s.Locked = true },
 		"see all cases":                   func(s *sandbox.SalesforceSetup) { s.ViewAllCases = false },
 		"switched off":                    func(s *sandbox.SalesforceSetup) { s.Enabled = false },
+		"AgentWork":                       func(s *sandbox.SalesforceSetup) { s.Omni = false },
 		"leads elsewhere":                 func(s *sandbox.SalesforceSetup) { s.Endpoint = "https://elsewhere.example.com" },
 	} {
 		set(change)
@@ -44,9 +45,6 @@ func TestSalesforceStatus(t *testing.T) {
 	if out := a.want(3, "salesforce", "status", "--json"); !strings.Contains(out, `"viewsAllCases": false`) {
 		t.Error(out)
 	}
-	set(func(s *sandbox.SalesforceSetup) { s.Omni = false })
-	a.want(0, "salesforce", "status")
-
 	set(func(*sandbox.SalesforceSetup) {})
 	for op, f := range map[string]sandbox.Fault{
 		"sobject_describe": {Kind: sandbox.FaultStatus, Status: 500, Times: 2},

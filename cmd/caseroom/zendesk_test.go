@@ -31,10 +31,10 @@ type admin struct {
 }
 
 // newAdmin starts a stack whose account tells it nothing yet.
-func newAdmin(t *testing.T) *admin {
+func newAdmin(t *testing.T, parameters ...string) *admin {
 	t.Helper()
 	a := &admin{T: t, file: filepath.Join(t.TempDir(), "local.json"), fix: sandbox.New(sandbox.Options{Seed: 1}).Fixtures()}
-	a.ready, _, _ = mustRun(t, func(o *runOptions) { o.noBuild, o.readyFile = built(t), a.file })
+	a.ready, _, _ = mustRun(t, func(o *runOptions) { o.noBuild, o.readyFile, o.parameters = built(t), a.file, parameters })
 	p := place{local: true, file: a.file}
 	s, err := p.open(t.Context())
 	if err != nil {
@@ -107,7 +107,7 @@ func (a *admin) state() (s sandbox.State) {
 	return s
 }
 
-// setup is how the account is set up, tickets and people aside.
+// account is how the account is set up, tickets and people aside.
 func (a *admin) account() sandbox.ZendeskState {
 	a.Helper()
 	st := a.state().Zendesk

@@ -140,6 +140,7 @@ func (z *zendesk) registerZIS() {
 	route("DELETE", "/registry/job_specs/install", "zis_job_spec_uninstall", "registry", z.zisInstall)
 	route("GET", "/integrations/{i}/connections/all", "zis_connections", "connections", z.zisConnections)
 	route("POST", "/integrations/{i}/connections/{kind}", "zis_connection_create", "connections", z.zisConnect)
+	route("PATCH", "/integrations/{i}/connections/{kind}/{name}", "zis_connection_update", "connections", z.zisReconnect)
 	route("DELETE", "/integrations/{i}/connections/{kind}/{name}", "zis_connection_delete", "connections", z.zisDisconnect)
 }
 
@@ -390,6 +391,27 @@ func (z *zendesk) zisConnect(w http.ResponseWriter, r *http.Request, i *zisInteg
 		i.connections[c.name] = c
 		zdWrite(w, http.StatusCreated, map[string]any{"name": c.name, "allowed_domain": c.domain, "created_at": zdTime(c.created)})
 	}
+}
+
+// zisReconnect gives a connection with a bearer token another one, or another
+// host.
+func (z *zendesk) zisReconnect(w http.ResponseWriter, r *http.Request, i *zisIntegration) {
+	c := i.connections[r.PathValue("name")]
+	if c == nil || c.kind != r.PathValue("kind") || c.kind != "bearer_token" {
+		zisFail(w, http.StatusNotFound, "NotFound", "connection not found")
+		return
+	}
+	o, _, err := zdBody(w, r)
+	if err != nil {
+		return
+	}
+	if token := o.str("token"); token != "" {
+		c.header = func(h http.Header) { h.Set("Authorization", "Bearer "+token) }
+	}
+	if domain := o.str("allowed_domain"); domain != "" {
+		c.domain = domain
+	}
+	zdWrite(w, http.StatusOK, map[string]any{"name": c.name, "allowed_domain": c.domain, "created_at": zdTime(c.created)})
 }
 
 func (z *zendesk) zisDisconnect(w http.ResponseWriter, r *http.Request, i *zisIntegration) {

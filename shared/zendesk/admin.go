@@ -1,6 +1,7 @@
 package zendesk
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -60,8 +61,11 @@ type cursor struct {
 	Meta struct {
 		HasMore bool   `json:"has_more"`
 		After   string `json:"after_cursor"`
+		ZIS     string `json:"after"` // as ZIS calls it
 	} `json:"meta"`
 }
+
+func (c cursor) next() string { return cmp.Or(c.Meta.After, c.Meta.ZIS) }
 
 // pages reads a list to its end: fetch is called with the query of each page.
 func pages(query url.Values, fetch func(url.Values) (cursor, error)) error {
@@ -71,10 +75,10 @@ func pages(query url.Values, fetch func(url.Values) (cursor, error)) error {
 	query.Set("page[size]", "100")
 	for range maxPages {
 		page, err := fetch(query)
-		if err != nil || !page.Meta.HasMore || page.Meta.After == "" {
+		if err != nil || !page.Meta.HasMore || page.next() == "" {
 			return err
 		}
-		query.Set("page[after]", page.Meta.After)
+		query.Set("page[after]", page.next())
 	}
 	return nil
 }

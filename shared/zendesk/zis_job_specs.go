@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // JobSpec says which flow an event starts. It does so only while it is
@@ -29,7 +30,11 @@ func (c *Client) JobSpecs(ctx context.Context, integration string) (list []JobSp
 			JobSpecs []JobSpec `json:"job_specs"`
 		}
 		err := c.zis(ctx, "zis_job_specs", http.MethodGet, "/registry/"+url.PathEscape(integration)+"/job_specs", q, nil, &page)
-		list = append(list, page.JobSpecs...)
+		for _, spec := range page.JobSpecs {
+			// By its name, or by its ARN.
+			spec.Name = spec.Name[strings.LastIndexByte(spec.Name, ':')+1:]
+			list = append(list, spec)
+		}
 		return page.cursor, err
 	})
 	return list, err
