@@ -88,8 +88,9 @@ function chat(pane, config, groupId, first, renew) {
   const show = (m) => {
     const what = m.recalled ? "(recalled)" : m.type === "text" ? m.text : h("a", { href: m.url, target: "_blank", rel: "noreferrer" }, m.name ?? m.type);
     const li = h("li", { class: m.from === me ? "mine" : "" }, h("b", {}, `${m.nick || m.from} `), what);
+    const next = [...seen.keys()].filter((seq) => seq > m.seq).sort((a, b) => a - b)[0];
     if (seen.has(m.seq)) seen.get(m.seq).replaceWith(li);
-    else list.append(li);
+    else list.insertBefore(li, seen.get(next) ?? null);
     seen.set(m.seq, li);
     list.scrollTop = list.scrollHeight;
   };
