@@ -85,8 +85,8 @@ pages: web sam ## upload the widget and the panel to a stack with Pages=on (STAC
 	@$(SAM) list stack-outputs --stack-name $(or $(STACK),caseroom) --region $(REGION) --output json | AWS_REGION=$(REGION) go run ./cmd/caseroom pages $(ARGS)
 
 .PHONY: zendesk-app
-zendesk-app: ## the zip of the Zendesk app (API=https://…, the stack's ApiUrl)
-	@go run ./cmd/caseroom zendesk-app --api $(or $(API),$(error API is missing: the output ApiUrl of the stack))
+zendesk-app: ## the zip of the Zendesk app (API=https://…, the stack's ApiUrl; ZENDESK=https://…)
+	@go run ./cmd/caseroom zendesk-app --api $(or $(API),$(error API is missing: the output ApiUrl of the stack)) --zendesk '$(ZENDESK)' $(ARGS)
 
 # Test. Each stage is a target: make test-unit.
 

@@ -220,13 +220,21 @@ func TestZendeskAppZip(t *testing.T) {
 		cmd.SetArgs(append([]string{"zendesk-app", "--source", "../../clients/zendesk", "-o", zip}, args...))
 		return cmd.ExecuteContext(t.Context())
 	}
-	if err := run("--api", "https://api.example.com"); err != nil {
+	account := "--zendesk=https://acme.zendesk.com"
+	if err := run("--api", "https://api.example.com", "--integration", "own_name"); err != nil {
+		t.Fatal(err)
+	}
+	if err := run("--api", "https://api.example.com", account); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := os.ReadFile(zip); err != nil || !strings.HasPrefix(string(b), "PK") {
 		t.Errorf("the zip: %v", err)
 	}
-	for _, args := range [][]string{{}, {"--api", "http://api.example.com"}, {"--api", "https://api.example.com", "--source", t.TempDir()}} {
+	for _, args := range [][]string{
+		{}, {"--api", "https://api.example.com"}, {"--api", "http://api.example.com", account},
+		{"--api", "https://api.example.com", account, "--source", t.TempDir()},
+		{"--api", "https://api.example.com", "--integration", "No Name"},
+	} {
 		if err := run(args...); err == nil {
 			t.Errorf("%v made an app", args)
 		}

@@ -6,30 +6,44 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/caseroom/caseroom/shared/upstream"
 	"github.com/caseroom/caseroom/shared/zafapp"
+	"github.com/caseroom/caseroom/shared/zis"
 )
 
 func zendeskAppCommand() *cobra.Command {
-	var api, source, out string
+	var api, desk, integration, source, out string
 	cmd := &cobra.Command{
 		Use:   "zendesk-app",
 		Short: "Make the zip of the Zendesk app",
 		Long: `Makes the zip that an admin uploads at Zendesk (Admin Center → Apps and
 integrations → Zendesk Support apps → Upload private app), after checking the
 manifest, the translations and the files by Zendesk's rules. Nothing is sent
-anywhere.`,
-		Example: `  caseroom zendesk-app --api https://abc.execute-api.eu-central-1.amazonaws.com`,
+anywhere. The app holds the same bundle under the same name as caseroom zis.`,
+		Example: `  caseroom zendesk-app --api https://abc.execute-api.eu-central-1.amazonaws.com --zendesk https://example.zendesk.com`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			base, err := appAPI(api)
 			if err != nil {
 				return err
 			}
-			b, err := zafapp.Package(os.DirFS(source), base)
+			endpoint := strings.TrimSuffix(base.String(), "/") + "/zendesk/events"
+			if integration == "" {
+				account, err := upstream.ParseBaseURL(desk, false)
+				if desk == "" || err != nil {
+					return errors.New("--zendesk is the account's address, such as https://example.zendesk.com; or name the integration with --integration")
+				}
+				integration = zis.Name(account.Host, endpoint)
+			}
+			bundle, err := zis.New(integration, endpoint)
+			if err != nil {
+				return fmt.Errorf("--integration: %w", err)
+			}
+			b, err := zafapp.Package(os.DirFS(source), zafapp.App{API: base, Integration: integration, Bundle: bundle.JSON})
 			if err != nil {
 				return fmt.Errorf("the app is not packaged:\n%w", err)
 			}
@@ -45,6 +59,8 @@ anywhere.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&api, "api", "", "the stack's API, as its output ApiUrl says")
+	f.StringVar(&desk, "zendesk", "", "the Zendesk account, which its integration is named after")
+	f.StringVar(&integration, "integration", "", "another name of the integration, if that one is taken")
 	f.StringVar(&source, "source", filepath.Join("clients", "zendesk"), "the app's files")
 	f.StringVarP(&out, "out", "o", filepath.Join("bin", "caseroom-zendesk.zip"), "the zip")
 	return cmd

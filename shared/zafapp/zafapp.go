@@ -255,7 +255,7 @@ func checkFiles(files fs.FS, bad func(string, ...any)) {
 		}
 	}
 	err := fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() && !slices.Contains(fileTypes, path.Ext(name)) {
+		if err == nil && e.Type().IsRegular() && packaged(name) && !slices.Contains(fileTypes, path.Ext(name)) {
 			bad("%s: Zendesk does not take such a file, or the app does not need it", name)
 		}
 		return err
@@ -265,21 +265,43 @@ func checkFiles(files fs.FS, bad func(string, ...any)) {
 	}
 }
 
-// filledIn are the files that name the API at the time of packaging. The bundle
-// is filled in by the page, which knows the integration's name.
+// App is what a package is made for.
+type App struct {
+	API *url.URL
+	// Integration is the name of the ZIS integration that the admins' page sets
+	// up, Bundle what it uploads.
+	Integration string
+	Bundle      []byte
+}
+
+// packaged reports whether a file belongs to the app.
+func packaged(name string) bool {
+	return name == "manifest.json" || strings.HasPrefix(name, "assets/") || strings.HasPrefix(name, "translations/")
+}
+
+// filledIn are the files that name the API or the integration.
 var filledIn = []string{"manifest.json", "assets/config.json"}
 
-// Package fills in the address of the API, makes the app's zip and checks what
-// is in it. The same files make the same bytes.
-func Package(files fs.FS, api *url.URL) ([]byte, error) {
-	if api.Scheme != "https" {
+// Package fills in the addresses, adds the bundle, makes the app's zip and
+// checks what is in it. The same files make the same bytes.
+func Package(files fs.FS, app App) ([]byte, error) {
+	if app.API.Scheme != "https" {
 		return nil, errors.New("the API's address must be https: Zendesk opens no other")
 	}
-	fill := strings.NewReplacer("${API_URL}", strings.TrimSuffix(api.String(), "/"), "${API_HOST}", api.Hostname())
+	fill := strings.NewReplacer(
+		"${API_URL}", strings.TrimSuffix(app.API.String(), "/"), "${API_HOST}", app.API.Hostname(), "${INTEGRATION}", app.Integration,
+	)
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
+	add := func(name string, data []byte) error {
+		f, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)})
+		if err == nil {
+			_, err = f.Write(data)
+		}
+		return err
+	}
 	err := fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error { // in order of names
-		if err != nil || !e.Type().IsRegular() {
+		if err != nil || !e.Type().IsRegular() || !packaged(name) {
 			return err
 		}
 		data, err := fs.ReadFile(files, name)
@@ -289,13 +311,9 @@ func Package(files fs.FS, api *url.URL) ([]byte, error) {
 		if slices.Contains(filledIn, name) {
 			data = []byte(fill.Replace(string(data)))
 		}
-		f, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)})
-		if err == nil {
-			_, err = f.Write(data)
-		}
-		return err
+		return add(name, data)
 	})
-	if err = errors.Join(err, w.Close()); err != nil {
+	if err = errors.Join(err, add("assets/bundle.json", app.Bundle), w.Close()); err != nil {
 		return nil, err
 	}
 	z, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))

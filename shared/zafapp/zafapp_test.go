@@ -16,15 +16,18 @@ import (
 
 const source = "../../clients/zendesk"
 
-var api = &url.URL{Scheme: "https", Host: "abc.execute-api.eu-central-1.amazonaws.com", Path: "/"}
+var app = zafapp.App{
+	API:         &url.URL{Scheme: "https", Host: "abc.execute-api.eu-central-1.amazonaws.com", Path: "/"},
+	Integration: "caseroom_acme_1", Bundle: []byte(`{"name":"caseroom"}`),
+}
 
 // TestPackage makes the app's zip and checks what Zendesk would look at.
 func TestPackage(t *testing.T) {
-	b, err := zafapp.Package(os.DirFS(source), api)
+	b, err := zafapp.Package(os.DirFS(source), app)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := zafapp.Package(os.DirFS(source), api)
+	again, err := zafapp.Package(os.DirFS(source), app)
 	if err != nil || !bytes.Equal(b, again) {
 		t.Errorf("the same files make another zip: %v", err)
 	}
@@ -50,10 +53,20 @@ func TestPackage(t *testing.T) {
 		!strings.Contains(m, `["abc.execute-api.eu-central-1.amazonaws.com"]`) || strings.Contains(m, "${") {
 		t.Errorf("manifest.json: %s", m)
 	}
-	if c := read("assets/config.json"); c != `{ "api": "https://abc.execute-api.eu-central-1.amazonaws.com" }`+"\n" {
+	if c := read("assets/config.json"); c != `{ "api": "https://abc.execute-api.eu-central-1.amazonaws.com", "integration": "caseroom_acme_1" }`+"\n" {
 		t.Errorf("config.json: %s", c)
 	}
-	if _, err := zafapp.Package(os.DirFS(source), &url.URL{Scheme: "http", Host: "127.0.0.1:3000"}); err == nil {
+	if b := read("assets/bundle.json"); b != `{"name":"caseroom"}` {
+		t.Errorf("bundle.json: %s", b)
+	}
+	for _, f := range z.File {
+		if strings.HasPrefix(f.Name, "zis/") {
+			t.Errorf("%s is no part of the app", f.Name)
+		}
+	}
+	local := app
+	local.API = &url.URL{Scheme: "http", Host: "127.0.0.1:3000"}
+	if _, err := zafapp.Package(os.DirFS(source), local); err == nil {
 		t.Error("an address that Zendesk does not open was taken")
 	}
 }
@@ -95,15 +108,16 @@ func TestCheck(t *testing.T) {
 		{"unsigned", "manifest.json", `"signedUrls": true`, `"signedUrls": false`, "signedUrls"},
 		{"key of a place", "manifest.json", `"flexible"`, `"flexibel"`, "flexibel"},
 		{"host", "manifest.json", `["api.example.com"]`, `["https://api.example.com"]`, "domainWhitelist"},
-		{"parameter's name", "manifest.json", `"name": "integration"`, `"name": "name"`, `named "name"`},
-		{"parameter's type", "manifest.json", `"type": "text"`, `"type": "string"`, "type"},
-		{"secret", "manifest.json", `"name": "integration"`, `"name": "api_token"`, "sounds like a secret"},
-		{"scopes without secure", "manifest.json", `"required": false`, `"required": false, "scopes": ["header"]`, "not secure"},
-		{"secure without scopes", "manifest.json", `"required": false`, `"required": false, "secure": true`, "no scopes"},
-		{"scope", "manifest.json", `"required": false`, `"required": false, "secure": true, "scopes": ["cookie"]`, "scope"},
-		{"hidden default", "manifest.json", `"required": false`, `"required": false, "secure": true, "scopes": ["header"], "default": "x"`, "default"},
-		{"label", "translations/ru.json", `"label"`, `"helpText2"`, "helpText2"},
-		{"no label", "translations/ja.json", `"label": "連携の名前"`, `"label": ""`, "no label"},
+		{"parameter's name", "manifest.json", `"parameters": []`, `"parameters": [{"name": "name", "type": "text"}]`, `named "name"`},
+		{"parameter's type", "manifest.json", `"parameters": []`, `"parameters": [{"name": "x", "type": "string"}]`, "type"},
+		{"secret", "manifest.json", `"parameters": []`, `"parameters": [{"name": "api_token", "type": "text"}]`, "sounds like a secret"},
+		{"scopes without secure", "manifest.json", `"parameters": []`, `"parameters": [{"name": "x", "type": "text", "scopes": ["header"]}]`, "not secure"},
+		{"secure without scopes", "manifest.json", `"parameters": []`, `"parameters": [{"name": "x", "type": "text", "secure": true}]`, "no scopes"},
+		{"scope", "manifest.json", `"parameters": []`, `"parameters": [{"name": "x", "type": "text", "secure": true, "scopes": ["cookie"]}]`, "scope"},
+		{"hidden default", "manifest.json", `"parameters": []`, `"parameters": [{"name": "x", "type": "text", "secure": true, "scopes": ["header"], "default": "x"}]`, "default"},
+		{"unknown text", "translations/ru.json", `"parameters": {}`, `"parameters": {"x": {"label2": "y"}}`, "label2"},
+		{"no label", "manifest.json", `"parameters": []`, `"parameters": [{"name": "x", "type": "text"}]`, "no label"},
+		{"label of nothing", "translations/ja.json", `"parameters": {}`, `"parameters": {"x": {"label": "y"}}`, "no parameter x"},
 		{"name of a translation", "translations/zh-cn.json", "rename", "translations/chinese.json", "translations/chinese.json"},
 		{"empty text", "translations/en.json", `"The customer's chat, beside the ticket"`, `""`, "short_description"},
 		{"logo", "assets/logo.png", "", "", "assets/logo.png"},

@@ -1,7 +1,7 @@
 // The page in Zendesk's navigation bar: it connects the account to caseroom
 // through the admin's own session, and shows how that stands.
 import { textsFor } from "./texts.js";
-import { apiAnswers, bundleOf, defaultName, validName, webhookTo, Zis, ZisError } from "./zis.js";
+import { apiAnswers, webhookTo, Zis, ZisError } from "./zis.js";
 
 const main = document.getElementById("main");
 
@@ -27,10 +27,8 @@ async function start() {
     main.replaceChildren(el("p", { role: "alert" }, textsFor(navigator.language).outside));
     return;
   }
-  const [{ currentUser }, context, metadata, { api }, template] = await Promise.all([
+  const [{ currentUser }, { api, integration }, bundle] = await Promise.all([
     client.get("currentUser"),
-    client.context(),
-    client.metadata(),
     json("config.json"),
     json("bundle.json"),
   ]);
@@ -40,12 +38,10 @@ async function start() {
     main.replaceChildren(el("h1", {}, t.title), el("p", { role: "alert" }, t.onlyAdmins));
     return;
   }
-  const name = metadata.settings?.integration || defaultName(context.account?.subdomain ?? "");
-  draw({ client, t, api, template, name });
+  draw({ client, t, api, integration, bundle });
 }
 
-function draw({ client, t, api, template, name }) {
-  const nameInput = el("input", { id: "name", value: name, autocomplete: "off", spellcheck: "false", "aria-describedby": "name-help" });
+function draw({ client, t, api, integration, bundle }) {
   const bearer = el("input", { id: "bearer", type: "password", autocomplete: "off", "aria-describedby": "bearer-help" });
   const problem = el("p", { role: "alert", class: "bad" });
   const news = el("p", { role: "status", class: "good" });
@@ -65,11 +61,7 @@ function draw({ client, t, api, template, name }) {
       el("button", { type: "button", onclick: () => ask.close() }, t.no),
     ),
   );
-  const zis = () => {
-    const integration = nameInput.value.trim();
-    if (!validName(integration)) throw new Failure("badName", nameInput);
-    return new Zis(client, integration, bundleOf(template, integration, api));
-  };
+  const z = new Zis(client, integration, bundle);
 
   async function busy(work) {
     const buttons = [setUp, again, stop];
@@ -88,7 +80,6 @@ function draw({ client, t, api, template, name }) {
   }
 
   async function install() {
-    const z = zis();
     if (!bearer.value) throw new Failure("noBearer", bearer);
     const steps = [
       ["register", () => z.register()],
@@ -122,7 +113,6 @@ function draw({ client, t, api, template, name }) {
   }
 
   async function uninstall() {
-    const z = zis();
     await z.uninstall();
     list.replaceChildren();
     await look();
@@ -130,7 +120,6 @@ function draw({ client, t, api, template, name }) {
   }
 
   async function look() {
-    const z = zis();
     const [answers, status, hook] = await Promise.all([apiAnswers(client, api), z.status(), webhookTo(client, api).catch(() => undefined)]);
     const row = (label, text, good) => el("div", {}, el("dt", {}, label), el("dd", { class: good ? "good" : "bad" }, text));
     const yes = (v) => (v ? t.good : t.bad);
@@ -147,7 +136,7 @@ function draw({ client, t, api, template, name }) {
   const form = el(
     "form",
     { onsubmit: (e) => { e.preventDefault(); void busy(install); } },
-    el("label", {}, t.name, nameInput, el("span", { class: "help", id: "name-help" }, t.nameHelp)),
+    el("p", {}, t.name, " ", el("code", {}, integration)),
     el("label", {}, t.bearer, bearer, el("span", { class: "help", id: "bearer-help" }, t.bearerHelp)),
     el("div", { class: "buttons" }, setUp),
   );

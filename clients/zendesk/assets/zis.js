@@ -6,16 +6,6 @@
 const root = "/api/services/zis";
 export const connectionName = "caseroom";
 
-/** An integration's name: 1 to 64 of a–z, 0–9, - and _. */
-export function validName(name) {
-  return /^[a-z0-9_-]{1,64}$/.test(name);
-}
-
-/** The default name, which no other account is likely to have. */
-export function defaultName(subdomain) {
-  return `caseroom_${subdomain.toLowerCase().replace(/[^a-z0-9_-]/g, "_")}`.slice(0, 64);
-}
-
 /** A refusal. Its code names a text; nothing of a request or an answer is in it. */
 export class ZisError extends Error {
   constructor(code, status = 0) {
@@ -23,17 +13,6 @@ export class ZisError extends Error {
     this.code = code;
     this.status = status;
   }
-}
-
-/** Makes the bundle of an integration: all its names come from this one. */
-export function bundleOf(template, integration, api) {
-  const fill = (v) => {
-    if (typeof v === "string") return v.replaceAll("${INTEGRATION}", integration).replaceAll("${API_URL}", api);
-    if (Array.isArray(v)) return v.map(fill);
-    if (v && typeof v === "object") return Object.fromEntries(Object.entries(v).map(([k, x]) => [k, fill(x)]));
-    return v;
-  };
-  return fill(template);
 }
 
 /** The names of a bundle's job specs. */
@@ -47,7 +26,7 @@ export class Zis {
   /**
    * @param client Zendesk's app framework client
    * @param integration the integration's name
-   * @param bundle what bundleOf made
+   * @param bundle what caseroom made for it
    */
   constructor(client, integration, bundle) {
     this.client = client;
@@ -68,7 +47,8 @@ export class Zis {
 
   /** Stores the bearer with which the flows call caseroom, for its host alone. */
   async connect(bearer) {
-    const host = new URL(this.bundle.resources.tell_caseroom.properties.definition.url).hostname;
+    const action = Object.values(this.bundle.resources).find((r) => r.type === "ZIS::Action::Http");
+    const host = new URL(action.properties.definition.url).hostname;
     const body = { name: connectionName, token: bearer, allowed_domain: host };
     const path = `${root}/integrations/${this.i}/connections/bearer_token`;
     if (await this.connected()) {
