@@ -169,15 +169,19 @@ func TestPages(t *testing.T) {
 	})
 	outputs := `[{"OutputKey":"ApiUrl","OutputValue":"https://api.example.com"},{"OutputKey":"PagesBucketName","OutputValue":"pages"},
 		{"OutputKey":"PagesUrl","OutputValue":"https://d1.cloudfront.net"},{"OutputKey":"PanelParents","OutputValue":"https://a.lightning.force.com,https://b.example"}]`
-	upload := func(outputs, web string) (string, error) {
+	upload := func(outputs, web string, flags ...string) (string, error) {
 		cmd := command()
 		var out strings.Builder
 		cmd.SetOut(&out)
+		cmd.SetErr(&out)
 		cmd.SetIn(strings.NewReader(outputs))
 		more := filepath.Join(writeFiles(t, map[string]string{"more.json": `{"quickReplies":["Hello"]}`}), "more.json")
-		cmd.SetArgs([]string{"pages", "--web", web, "--config", more})
+		cmd.SetArgs(append([]string{"pages", "--web", web, "--config", more}, flags...))
 		err := cmd.ExecuteContext(t.Context())
 		return out.String(), err
+	}
+	if out, err := upload(outputs, web, "--dry-run", "--json"); err != nil || !strings.Contains(out, `"uploaded": false`) || len(box.State().AWS.Objects) != 0 {
+		t.Errorf("a dry run: %v %s", err, out)
 	}
 	out, err := upload(outputs, web)
 	if err != nil || !strings.Contains(out, "5/5 config.json") || !strings.Contains(out, "https://d1.cloudfront.net/widget.js") {
@@ -221,6 +225,12 @@ func TestZendeskAppZip(t *testing.T) {
 		return cmd.ExecuteContext(t.Context())
 	}
 	account := "--zendesk=https://acme.zendesk.com"
+	if err := run("--api", "https://api.example.com", account, "--dry-run"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(zip); err == nil {
+		t.Error("a dry run wrote the zip")
+	}
 	if err := run("--api", "https://api.example.com", "--integration", "own_name"); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,8 @@ type stackOutputs struct {
 
 func pagesCommand() *cobra.Command {
 	var outputs, web, extra string
+	var dryRun bool
+	var p printer
 	cmd := &cobra.Command{
 		Use:   "pages",
 		Short: "Upload the widget and the panel to the stack's bucket",
@@ -66,15 +68,31 @@ and the AWS credentials from the standard environment variables.`,
 					return fmt.Errorf("--config: not a JSON object: %w", err)
 				}
 			}
-			cfg, err := awsenv.Config()
+			var client putAPI
+			if !dryRun {
+				cfg, err := awsenv.Config()
+				if err != nil {
+					return err
+				}
+				client = s3.NewFromConfig(cfg, func(s *s3.Options) { s.UsePathStyle = cfg.BaseEndpoint != nil })
+			}
+			files, err := uploadPages(cmd.Context(), client, os.DirFS(web), o, p.note)
 			if err != nil {
 				return err
 			}
-			client := s3.NewFromConfig(cfg, func(s *s3.Options) { s.UsePathStyle = cfg.BaseEndpoint != nil })
-			return uploadPages(cmd.Context(), client, os.DirFS(web), o, cmd.OutOrStdout())
+			done := map[string]any{"bucket": o.Bucket, "files": files, "widget": o.Pages + "/widget.js", "panel": o.Pages + "/panel.html", "uploaded": !dryRun}
+			return p.result(done, func(w io.Writer) {
+				if dryRun {
+					fmt.Fprintf(w, "%d files would go to %s\n", len(files), o.Bucket)
+					return
+				}
+				fmt.Fprintf(w, "The widget is %s/widget.js, the panel %s/panel.html.\n", o.Pages, o.Pages)
+			})
 		},
 	}
+	p.flags(cmd)
 	f := cmd.Flags()
+	f.BoolVar(&dryRun, "dry-run", false, "say what would be uploaded, and upload nothing")
 	f.StringVar(&outputs, "outputs", "-", "the stack's outputs; - for the standard input")
 	f.StringVar(&extra, "config", "", "a JSON object whose keys go into config.json, such as quickReplies")
 	f.StringVar(&web, "web", filepath.Join("clients", "web", "dist"), "the built clients")
@@ -117,10 +135,10 @@ type putAPI interface {
 }
 
 // uploadPages puts hashed files first, so that no page names one that is not
-// there yet.
-func uploadPages(ctx context.Context, client putAPI, web fs.FS, o stackOutputs, out io.Writer) error {
+// there yet. Without a client it only says what it would put.
+func uploadPages(ctx context.Context, client putAPI, web fs.FS, o stackOutputs, note func(string, ...any)) ([]string, error) {
 	if _, err := fs.Stat(web, "widget.js"); err != nil {
-		return errors.New("the clients are not built: make web")
+		return nil, errors.New("the clients are not built: make web")
 	}
 	var hashed, named []string
 	err := fs.WalkDir(web, ".", func(name string, e fs.DirEntry, err error) error {
@@ -134,13 +152,13 @@ func uploadPages(ctx context.Context, client putAPI, web fs.FS, o stackOutputs, 
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	all := append(hashed, append(named, "config.json")...)
 	for i, name := range all {
 		body, err := page(web, name, o)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		// The distribution's cache heeds this: a new version of what has a fixed
 		// name is there within a minute.
@@ -148,16 +166,18 @@ func uploadPages(ctx context.Context, client putAPI, web fs.FS, o stackOutputs, 
 		if i < len(hashed) {
 			cache = "public, max-age=31536000, immutable"
 		}
+		if client == nil {
+			continue
+		}
 		if _, err := client.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: &o.Bucket, Key: aws.String(name), Body: bytes.NewReader(body),
 			ContentType: aws.String(contentType(name)), CacheControl: &cache,
 		}); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		_, _ = fmt.Fprintf(out, "%3d/%d %s\n", i+1, len(all), name)
+		note("%3d/%d %s", i+1, len(all), name)
 	}
-	_, err = fmt.Fprintf(out, "\nThe widget is %s/widget.js, the panel %s/panel.html.\n", o.Pages, o.Pages)
-	return err
+	return all, nil
 }
 
 // page is a file as it is uploaded. Pages get a policy of their own beside the

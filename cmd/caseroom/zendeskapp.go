@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 
 func zendeskAppCommand() *cobra.Command {
 	var api, desk, integration, source, out string
+	var dryRun bool
+	var p printer
 	cmd := &cobra.Command{
 		Use:   "zendesk-app",
 		Short: "Make the zip of the Zendesk app",
@@ -26,7 +29,7 @@ manifest, the translations and the files by Zendesk's rules. Nothing is sent
 anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 		Example: `  caseroom zendesk-app --api https://abc.execute-api.eu-central-1.amazonaws.com --zendesk https://example.zendesk.com`,
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(_ *cobra.Command, _ []string) error {
 			base, err := appAPI(api)
 			if err != nil {
 				return err
@@ -47,17 +50,22 @@ anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 			if err != nil {
 				return fmt.Errorf("the app is not packaged:\n%w", err)
 			}
+			made := map[string]any{"file": out, "bytes": len(b), "integration": integration, "written": !dryRun}
+			if dryRun {
+				return p.result(made, func(w io.Writer) { fmt.Fprintf(w, "the app is in order: %d bytes, not written\n", len(b)) })
+			}
 			if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 				return err
 			}
 			if err := os.WriteFile(out, b, 0o644); err != nil { //nolint:gosec // it holds no secret
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s, %d bytes: upload it as a private app\n", out, len(b))
-			return err
+			return p.result(made, func(w io.Writer) { fmt.Fprintf(w, "%s, %d bytes: upload it as a private app\n", out, len(b)) })
 		},
 	}
+	p.flags(cmd)
 	f := cmd.Flags()
+	f.BoolVar(&dryRun, "dry-run", false, "check the app and write nothing")
 	f.StringVar(&api, "api", "", "the stack's API, as its output ApiUrl says")
 	f.StringVar(&desk, "zendesk", "", "the Zendesk account, which its integration is named after")
 	f.StringVar(&integration, "integration", "", "another name of the integration, if that one is taken")

@@ -833,7 +833,7 @@ func TestZendeskApp(t *testing.T) {
 	if got := page.header.Get("Content-Type"); got != "text/html; charset=utf-8" {
 		t.Errorf("Content-Type %q", got)
 	}
-	if csp := page.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors "+s.boxURL+";") {
+	if csp := page.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors http://127.0.0.1:* http://localhost:*;") {
 		t.Errorf("Content-Security-Policy %q", csp)
 	}
 	_, rest, _ := strings.Cut(string(page.body), `id="caseroom-session">`)
