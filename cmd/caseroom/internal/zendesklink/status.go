@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
 	"github.com/caseroom/caseroom/shared/zendesk"
@@ -92,6 +93,9 @@ func advice(status int) string {
 // answers 200 and queues nothing.
 const probe = `{"type":"zen:event-type:ticket.status_changed","subject":"zen:ticket:1","detail":{"id":"1","external_id":null},"event":{}}`
 
+// known is how long after it was written every function knows a secret.
+const known = 6 * time.Minute
+
 // Test has Zendesk send a signed event of a ticket that is not ours.
 func (l *Link) Test(ctx context.Context, s *State) (status int, problems []converge.Problem, err error) {
 	if len(s.Webhooks) == 0 {
@@ -99,7 +103,11 @@ func (l *Link) Test(ctx context.Context, s *State) (status int, problems []conve
 	}
 	status, err = l.Account.TestWebhook(ctx, s.Webhooks[len(s.Webhooks)-1], probe)
 	if err == nil && status != http.StatusOK {
-		problems = []converge.Problem{{What: fmt.Sprintf("a test event that Zendesk sent was answered with %d", status), Do: advice(status)}}
+		do := advice(status)
+		if age := l.Now().Sub(s.Secret.Changed); status == http.StatusUnauthorized && age < known {
+			do = fmt.Sprintf("wait and test again: %s was written %s ago, and a function may keep an older one for five minutes", l.Secret.ID, age.Round(time.Second))
+		}
+		problems = []converge.Problem{{What: fmt.Sprintf("a test event that Zendesk sent was answered with %d", status), Do: do}}
 	}
 	return status, problems, err
 }
