@@ -32,6 +32,7 @@ type settings struct {
 	config.DeadLetters
 	config.Windows
 	config.Pages
+	config.CalendarQueue
 }
 
 // parts are the desks, the chat and the queue of a stack, as its functions have
