@@ -21,7 +21,7 @@ func sfSetupSchema() []*sfObject {
 		}},
 		{name: "NamedCredential", prefix: "0XA", fields: []*sfField{{name: "DeveloperName", max: 80}, {name: "Endpoint", max: 255}}},
 		{name: "Caseroom_Settings__mdt", prefix: "m00", packaged: true, fields: []*sfField{
-			{name: "DeveloperName", max: 40}, {name: "Caseroom_Enabled__c", kind: sfBool, def: false}, {name: "Caseroom_Credential__c", max: 80},
+			{name: "DeveloperName", max: 40}, {name: "Caseroom_Enabled__c", kind: sfBool, def: false}, {name: "Caseroom_Credential__c", max: 80}, {name: "Caseroom_Panel_URL__c"},
 		}},
 	}
 }
