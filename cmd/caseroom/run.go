@@ -171,9 +171,6 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	if _, err := box.Zendesk().Subscribe(gatewayURL + "/zendesk/events"); err != nil {
 		return fmt.Errorf("the sandbox's webhook: %w", err)
 	}
-	if _, err := box.Zendesk().Subscribe(gatewayURL+"/zendesk/events", zendesk.TaskEvents...); err != nil {
-		return fmt.Errorf("the sandbox's webhook for tasks: %w", err)
-	}
 	box.Salesforce().SetTrigger(sandbox.SalesforceTrigger{URL: gatewayURL + "/salesforce/events", Key: fixtures.DeskKeySalesforce})
 
 	ready := readiness{calendars: parameters["CronofyBaseUrl"] != "", Gateway: gatewayURL, Sandbox: sandboxURL}
@@ -186,6 +183,10 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	ready.Requests = examples(ready, fixtures)
 	if err := settle(ctx, box); err != nil {
 		return err
+	}
+	// The first tickets are no tasks: what they would tell is nothing to anybody.
+	if _, err := box.Zendesk().Subscribe(gatewayURL+"/zendesk/events", zendesk.TaskEvents...); err != nil {
+		return fmt.Errorf("the sandbox's webhook for tasks: %w", err)
 	}
 	if err := page.learn(ready, fixtures, time.Now()); err != nil {
 		return err
