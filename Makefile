@@ -177,6 +177,23 @@ bench: export GOFLAGS := $(SMALL)
 bench: ## measure the functions against their targets (ARGS=-write: into docs/performance.md)
 	@go run ./bench $(ARGS)
 
+# What takes long: bench-scale six minutes, the others as long as asked.
+DURATION ?= 10m
+
+.PHONY: bench-scale
+bench-scale: ## measure 10,000 tickets that change at once, into docs/performance.md
+	@depths=$$(mktemp); trap 'rm -f "$$depths"' EXIT; \
+	go test ./bench/scale -v -count=1 -timeout 1h -args -tickets 10000 -write -depths "$$depths"; \
+	go run -C bench/plot . -in "$$depths" -out ../../docs/scale-queue.png
+
+.PHONY: soak
+soak: ## random histories of tickets for as long as asked (DURATION=30m)
+	@go test ./tests/lifecycle -count=1 -timeout 0 -v -run 'TestSoak|TestOutage' -args -soak $(DURATION)
+
+.PHONY: chaos
+chaos: ## kill the local run's functions under load (DURATION=10m) and see that nothing is lost
+	@go run ./tests/chaos/run -duration $(DURATION)
+
 .PHONY: lint
 lint: test-format test-vet test-staticcheck test-template test-openapi ## the checks that run nothing
 

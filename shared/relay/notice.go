@@ -84,15 +84,17 @@ func (a announcement) key() string {
 // step from n to n+1 of the mark's count, and the mark is written after the
 // notice was sent. A try that was cut off in between is followed by another
 // that finds the notice in the last page of the history: the vendor's own
-// memory of it lasts five minutes only.
+// memory of it lasts five minutes only. It looks there even if the mark says
+// that all is told, for the mark may be of before a notice that has been
+// outdated since, such as "solved" in the room of a ticket that is open again.
 func (w *work) announce(ctx context.Context, a announcement) error {
-	if w.told(a) {
-		return nil
-	}
 	if w.item.Redelivered {
-		if err := w.recall(ctx); err != nil || w.told(a) {
+		if err := w.recall(ctx); err != nil {
 			return err
 		}
+	}
+	if w.told(a) {
+		return nil
 	}
 	n := w.room.Mark.Announced + 1
 	notice := Notice{

@@ -256,6 +256,8 @@ func (t Table) changed(ref RoomRef, c Change, room Room) []Difference {
 	switch {
 	case room.Err != nil:
 		return []Difference{RoomUnread}
+	case c.Erased && room.Whose != OurRoom:
+		return nil // it may have been anybody's, and so may the group
 	case c.Erased:
 		return t.CompareHidden(ref, room, true)
 	default:

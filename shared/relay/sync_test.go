@@ -348,6 +348,15 @@ func TestSyncUnreadable(t *testing.T) {
 	if b.meter.of("TicketUnreadable") != 1 {
 		t.Error("a day of it is not counted")
 	}
+	// Without a room there is nothing to come back for.
+	hidden := relay.SyncItem{Desk: relay.Zendesk, Ticket: "4711"}
+	if err := b.run(hidden)[0]; !errors.Is(err, relay.ErrUnreadable) {
+		t.Errorf("a ticket that may show up: %v", err)
+	}
+	hidden.Since = old.Since
+	if err := b.run(hidden)[0]; err != nil || b.meter.of("TicketUnreadable") != 2 {
+		t.Errorf("a ticket that has not shown up for a day: %v", err)
+	}
 	// A deletion that the ticket read alone does not confirm.
 	b.ok(b.box.AddFault(sandbox.Fault{Vendor: "zendesk", Op: "tickets_show", Kind: sandbox.FaultStatus, Status: 403}))
 	err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID, Hints: []string{"deleted"}})[0]

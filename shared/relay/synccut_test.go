@@ -212,3 +212,30 @@ func TestSyncFaults(t *testing.T) {
 		}
 	}
 }
+
+// A notice that was sent by a try that died before it could write so down is
+// known to the next try, though the ticket has turned back since.
+func TestSyncOutdatedNotice(t *testing.T) {
+	t.Parallel()
+	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
+		ref := b.open(desk, "carol", "Printer")
+		b.converge(ref)
+		b.end(ref)
+		item := relay.SyncItem{Desk: desk, Ticket: ref.TicketID}
+		b.killed(5, cutBefore, item)
+		b.wantSaid(ref, "will join", "solved")
+		if mark, _ := relay.ParseMark(b.group(ref).Introduction); mark.Announced != 1 {
+			t.Fatalf("the mark knows of it: %v", mark)
+		}
+		b.reopen(ref)
+		b.clock.add(10 * time.Minute) // the vendor has forgotten what it was told
+		item.Redelivered = true
+		if err := b.run(item)[0]; err != nil {
+			t.Fatal(err)
+		}
+		b.wantSaid(ref, "will join", "solved", "will join")
+		b.end(ref)
+		b.converge(ref)
+		b.wantSaid(ref, "will join", "solved", "will join", "solved")
+	})
+}

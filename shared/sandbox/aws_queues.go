@@ -257,18 +257,16 @@ type MessageState struct {
 	Visible time.Time `json:"visibleFrom"`
 }
 
+// Queues returns the queues and what is in them.
+func (s *Sandbox) Queues() []QueueState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.aws.queueStates()
+}
+
 func (a *aws) state() AWSState {
 	a.loadSecrets()
-	st := AWSState{Secrets: slices.Sorted(maps.Keys(a.secrets)), Queues: []QueueState{}, Objects: []ObjectState{}}
-	for _, name := range slices.Sorted(maps.Keys(a.queues)) {
-		q := a.queues[name]
-		visible, inFlight, _ := a.counts(q)
-		v := QueueState{Name: name, URL: q.url(a.s.opts.URL), ARN: q.arn, Visible: visible, InFlight: inFlight, Messages: []MessageState{}}
-		for _, m := range q.messages {
-			v.Messages = append(v.Messages, MessageState{m.id, m.body, m.group, m.dedup, m.count, m.sent.UTC(), m.visible.UTC()})
-		}
-		st.Queues = append(st.Queues, v)
-	}
+	st := AWSState{Secrets: slices.Sorted(maps.Keys(a.secrets)), Queues: a.queueStates(), Objects: []ObjectState{}}
 	for bucket, objects := range a.buckets {
 		for key, o := range objects {
 			st.Objects = append(st.Objects, ObjectState{bucket, key, len(o.body), o.contentType, o.modified.UTC()})
@@ -278,4 +276,18 @@ func (a *aws) state() AWSState {
 		return cmp.Or(cmp.Compare(a.Bucket, b.Bucket), cmp.Compare(a.Key, b.Key))
 	})
 	return st
+}
+
+func (a *aws) queueStates() []QueueState {
+	list := []QueueState{}
+	for _, name := range slices.Sorted(maps.Keys(a.queues)) {
+		q := a.queues[name]
+		visible, inFlight, _ := a.counts(q)
+		v := QueueState{Name: name, URL: q.url(a.s.opts.URL), ARN: q.arn, Visible: visible, InFlight: inFlight, Messages: []MessageState{}}
+		for _, m := range q.messages {
+			v.Messages = append(v.Messages, MessageState{m.id, m.body, m.group, m.dedup, m.count, m.sent.UTC(), m.visible.UTC()})
+		}
+		list = append(list, v)
+	}
+	return list
 }

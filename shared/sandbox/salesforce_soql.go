@@ -667,6 +667,31 @@ func soqlLike(pattern string) *regexp.Regexp {
 	return regexp.MustCompile(b.String())
 }
 
+// candidates are the rows that a query may match: those of the ids that it names,
+// else all of the object.
+func (f *salesforce) candidates(o *sfObject, where soqlExpr) []*sfRow {
+	tests := []soqlExpr{where}
+	if and, ok := where.(soqlAnd); ok {
+		tests = and.list
+	}
+	for _, e := range tests {
+		test, ok := e.(soqlTest)
+		if !ok || !strings.EqualFold(test.field, "Id") || (test.op != "=" && test.op != "IN") {
+			continue
+		}
+		var rows []*sfRow
+		for _, v := range test.values {
+			id, err := identity.SalesforceID(v.text, "")
+			if row := f.rows[id]; err == nil && row != nil && row.object == o && !slices.Contains(rows, row) {
+				rows = append(rows, row)
+			}
+		}
+		slices.SortFunc(rows, func(a, b *sfRow) int { return cmp.Compare(a.id(), b.id()) })
+		return rows
+	}
+	return f.list(o)
+}
+
 // run executes a query; all includes the recycle bin.
 func (f *salesforce) run(q *soqlQuery, all bool) ([]map[string]any, int, *sfError) {
 	o := f.objects[strings.ToLower(q.object)]
@@ -685,7 +710,7 @@ func (f *salesforce) run(q *soqlQuery, all bool) ([]map[string]any, int, *sfErro
 	if err != nil {
 		return nil, 0, err
 	}
-	rows := slices.DeleteFunc(f.list(o), func(r *sfRow) bool { return (r.deleted() && !all) || !match(r) })
+	rows := slices.DeleteFunc(f.candidates(o, q.where), func(r *sfRow) bool { return (r.deleted() && !all) || !match(r) })
 	for i := len(q.order) - 1; i >= 0; i-- {
 		by := q.order[i]
 		p, err := f.path(o, by.field)

@@ -210,3 +210,10 @@ func (s *Sandbox) RotateTencentKey(secretKey string) {
 	defer s.mu.Unlock()
 	s.fix.Tencent.SecretKey = secretKey
 }
+
+// SetTencentRate replaces the plan's RatePerSecond.
+func (s *Sandbox) SetTencentRate(perSecond int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tencent.plan.RatePerSecond = perSecond
+}

@@ -62,6 +62,7 @@ type ZendeskLimits struct {
 	Account      int // every authenticated request
 	Incremental  int // incremental exports: 10 on every plan
 	UpdateTicket int // updates of one ticket by one user, per ten minutes: 30
+	Updates      int // updates of all tickets: 100 on every plan, 300 with the add-on
 	SearchExport int // 100 on every plan
 }
 

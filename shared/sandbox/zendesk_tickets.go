@@ -621,7 +621,7 @@ func (z *zendesk) updateTicket(w http.ResponseWriter, r *http.Request, c zdCalle
 		return
 	}
 	limit := fmt.Sprintf("update:%d:%d", t.ID, c.user.ID)
-	if !z.admit(w, limit, z.limits.UpdateTicket, 10*time.Minute) {
+	if !z.admit(w, "updates", z.limits.Updates, time.Minute) || !z.admit(w, limit, z.limits.UpdateTicket, 10*time.Minute) {
 		return
 	}
 	if closedTicket(w, t) || !z.safe(w, o, t) {

@@ -12,6 +12,7 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -57,6 +58,8 @@ func (w *Worker) mailbox() *Mailbox {
 type job struct {
 	item     relay.SyncItem
 	messages []events.SQSMessage
+	// spare messages say nothing that one before them does not.
+	spare map[string]bool // by message id
 }
 
 // Lambda handles one batch, as the runtime calls it. It returns an error only
@@ -86,8 +89,10 @@ func (w *Worker) Lambda(ctx context.Context, e events.SQSEvent) (events.SQSEvent
 			continue
 		}
 		w.log(ctx, j, err)
-		// One that stays makes all behind it stay: nothing overtakes.
-		rest := j.messages
+		// One that stays makes all behind it stay: nothing overtakes. What repeats
+		// another goes, or ten of a kind would hide from every try what an eleventh
+		// has to say, such as that the ticket is deleted.
+		rest := slices.DeleteFunc(j.messages, func(m events.SQSMessage) bool { return j.spare[m.MessageId] })
 		if dead(j.messages[0], err) {
 			for len(rest) > 0 && box.bury(ctx, rest[0], err) {
 				rest = rest[1:]
@@ -132,14 +137,19 @@ func group(records []events.SQSMessage) (jobs []*job, broken []brokenMessage) {
 		ref := relay.RoomRef{Desk: hint.Desk, TicketID: hint.Ticket}
 		j := byTicket[ref]
 		if j == nil {
-			j = &job{item: relay.SyncItem{Desk: hint.Desk, Ticket: hint.Ticket}}
+			j = &job{item: relay.SyncItem{Desk: hint.Desk, Ticket: hint.Ticket}, spare: map[string]bool{}}
 			byTicket[ref] = j
 			jobs = append(jobs, j)
 		}
-		j.messages = append(j.messages, m)
-		if hint.Hint != "" {
+		switch {
+		case hint.Hint == "":
+			j.spare[m.MessageId] = len(j.messages) > 0
+		case slices.Contains(j.item.Hints, hint.Hint):
+			j.spare[m.MessageId] = true
+		default:
 			j.item.Hints = append(j.item.Hints, hint.Hint)
 		}
+		j.messages = append(j.messages, m)
 		j.item.Redelivered = j.item.Redelivered || receives(m) > 1
 		if sent := sentAt(m); !sent.IsZero() && (j.item.Since.IsZero() || sent.Before(j.item.Since)) {
 			j.item.Since = sent

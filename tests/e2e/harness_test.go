@@ -10,6 +10,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -97,6 +98,7 @@ type settings struct {
 	timeout     time.Duration
 	sandbox     sandbox.Options
 	secrets     func(*sandbox.Sandbox)
+	visibility  time.Duration // of the queues, the template's if zero
 }
 
 type option func(*settings)
@@ -164,8 +166,8 @@ func newStack(tb testing.TB, options ...option) *stack {
 	}
 	for _, q := range stack.Queues {
 		set.sandbox.Queues = append(set.sandbox.Queues, sandbox.QueueConfig{
-			Name: q.Name, FIFO: q.FIFO, ContentDedup: q.ContentDedup, GroupDedup: q.GroupDedup, Visibility: q.Visibility,
-			MaxReceive: q.MaxReceiveCount, DLQ: names[q.DeadLetterARN],
+			Name: q.Name, FIFO: q.FIFO, ContentDedup: q.ContentDedup, GroupDedup: q.GroupDedup,
+			Visibility: cmp.Or(set.visibility, q.Visibility), MaxReceive: q.MaxReceiveCount, DLQ: names[q.DeadLetterARN],
 		})
 	}
 	set.sandbox.Buckets = stack.Buckets
