@@ -151,7 +151,9 @@ export async function pmd(root) {
   return results
     .getViolations()
     .filter((v) => !(v.getRule().getName() in NOT_OURS))
-    .filter((v) => !(v.getPrimaryLocation().getFile().includes("/tests/") && v.getRule().getName() in NOT_IN_TESTS))
+    .filter(
+      (v) => !(/\/tests\/|Test\.cls$/.test(v.getPrimaryLocation().getFile()) && v.getRule().getName() in NOT_IN_TESTS),
+    )
     .map((v) => {
       const at = v.getPrimaryLocation();
       const rule = v.getRule();

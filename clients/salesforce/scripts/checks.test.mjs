@@ -148,6 +148,27 @@ for (const [name, check, file, change, says] of [
     /a write without as/,
   ],
   [
+    "a merge without a mode",
+    rules,
+    "force-app/tests/classes/CaseroomHandlerTest.cls",
+    replace("merge as system", "merge"),
+    /a write without as/,
+  ],
+  [
+    "an id that Apex throws at",
+    rules,
+    "force-omni/main/default/classes/CaseroomAgentWorkTest.cls",
+    replace("AbCdEKAV", "AbCdEIAV"),
+    /it ends with KAV/,
+  ],
+  [
+    "a future where no queueable asked for it",
+    rules,
+    A + "classes/CaseroomJobs.cls",
+    replace("!System.isQueueable() || ", ""),
+    /CaseroomJobs\.cls:\d+: @future/,
+  ],
+  [
     "a key in the code",
     rules,
     A + "classes/CaseroomClient.cls",

@@ -18,7 +18,12 @@ const lineOf = (text, index) => text.slice(0, index).split("\n").length;
 
 // Each: what it looks for, in code with or without strings, and what it says.
 const patterns = [
-  { what: /@future/gi, say: "@future: one job for each call, none from a batch, no retry; queue one job" },
+  {
+    what: /@future/gi,
+    say: "@future: one job for each call, none from a batch, no retry; queue one job",
+    // A queueable may start one job only, and that one is its author's.
+    unless: (text) => /System\.isQueueable\(\)[^}]*Limits\.getFutureCalls\(\)\s*>=/.test(text),
+  },
   { what: /System\s*\.\s*debug/gi, say: "System.debug: nobody reads it; write a log record, or nothing" },
   { what: /\bhttp:\/\//gi, strings: true, say: "http://: a call must be encrypted" },
   {
@@ -31,15 +36,23 @@ const patterns = [
   { what: /setHeader\s*\(\s*'Authorization'/gi, strings: true, say: "Authorization: the Named Credential adds it" },
   { what: /\[\s*SELECT\b(?![^\]]*\bWITH\s+(?:SYSTEM|USER)_MODE\b)[^\]]*\]/gi, say: "a query without WITH … _MODE" },
   {
-    what: /(?:^|[;{}])\s*(?:insert|update|upsert|delete|undelete)\s+(?!as\s+(?:system|user)\b)(?=[\w[])/gi,
+    what: /(?:^|[;{}])\s*(?:insert|update|upsert|delete|undelete|merge)\s+(?!as\s+(?:system|user)\b)(?=[\w[])/gi,
     say: "a write without as system or as user",
   },
   {
-    what: /Database\s*\.\s*(?:insert|update|upsert|delete|undelete)\s*\((?![^;]*AccessLevel\.)/gi,
+    what: /Database\s*\.\s*(?:insert|update|upsert|delete|undelete|merge)\s*\((?![^;]*AccessLevel\.)/gi,
     say: "a write without an AccessLevel",
   },
   { what: /String\s*\[\s*\]\s+\w+\s*\)/gi, say: "arguments by position in a list: name them" },
 ];
+
+/** The last three characters of a record's id: which of the others are capitals. */
+function checksum(id) {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+  return [0, 5, 10]
+    .map((from) => letters[[...id.slice(from, from + 5)].reduce((bits, c, i) => bits | (/[A-Z]/.test(c) << i), 0)])
+    .join("");
+}
 
 /** Faults that no parser and no type check finds. */
 export function rules(root) {
@@ -55,12 +68,17 @@ export function rules(root) {
   for (const { file, text } of files) {
     const say = (index, message) => found.push(finding(root, file, lineOf(text, index), message));
     for (const p of patterns) {
-      if (p.tests === false && isTest({ text })) {
+      if ((p.tests === false && isTest({ text })) || p.unless?.(bare(text))) {
         continue;
       }
       const searched = p.strings ? code(text) : bare(text);
       for (const match of searched.matchAll(p.what)) {
         say(match.index + match[0].search(/\S/), p.say);
+      }
+    }
+    for (const match of code(text).matchAll(/'([05a][0-9A-Za-z]{14})([A-Z0-5]{3})'/g)) {
+      if (checksum(match[1]) !== match[2]) {
+        say(match.index, `${match[1]}${match[2]} is no id, it ends with ${checksum(match[1])}: Apex throws at it`);
       }
     }
     const plain = bare(text);

@@ -3,11 +3,14 @@ import { BaseDesk, type Customer, type Desk } from "./desk";
 
 /** How long the page around may take to renew a credential, in milliseconds. */
 const renewDeadline = 20_000;
+/** How long to wait before asking again for a first credential, in milliseconds. */
+const askAgain = { least: 1_000, most: 60_000 };
 
 /**
  * The desk is the page around this one, as Salesforce's panel is. It gets
  * {type:"caseroom:ready"}, "caseroom:renew" and "caseroom:unread" with a count,
- * and sends "caseroom:credentials" with who the agent is and the room.
+ * and sends "caseroom:credentials" with who the agent is and the room, or
+ * "caseroom:error" with retryAfterMs when it got no credential.
  *
  * Both ways only configured origins count: what is sent names the origin it is
  * for, and what comes from any other, or from another window, is not heard.
@@ -16,8 +19,11 @@ export class FramedDesk extends BaseDesk implements Desk {
   readonly #parents: string[];
   readonly #window: Window;
   #parent = "";
-  #heard: ((c: Credentials) => void)[] = [];
+  #heard: { take(c: Credentials): void; fail(err: ChatError): void }[] = [];
   #last: Credentials | undefined;
+  #given = "";
+  #refusals = 0;
+  #again: ReturnType<typeof setTimeout> | undefined;
 
   constructor(parents: string[], page: Window = window) {
     super();
@@ -37,14 +43,23 @@ export class FramedDesk extends BaseDesk implements Desk {
     this.#last = undefined;
     if (held && Date.parse(held.expiresAt) > Date.now()) return held;
     return new Promise<Credentials>((resolve, reject) => {
-      const late = setTimeout(() => reject(new ChatError("offline")), renewDeadline);
-      this.#heard.push((c) => {
+      const late = setTimeout(() => waiting.fail(new ChatError("offline")), renewDeadline);
+      const done = () => {
         clearTimeout(late);
-        resolve(c);
-      });
-      for (const origin of this.#parent ? [this.#parent] : this.#parents) {
-        this.#post({ type: "caseroom:renew" }, origin);
-      }
+        this.#heard = this.#heard.filter((w) => w !== waiting);
+      };
+      const waiting = {
+        take(c: Credentials) {
+          done();
+          resolve(c);
+        },
+        fail(err: ChatError) {
+          done();
+          reject(err);
+        },
+      };
+      this.#heard.push(waiting);
+      this.#ask();
     });
   }
 
@@ -58,19 +73,48 @@ export class FramedDesk extends BaseDesk implements Desk {
     if (this.#parent) this.#post({ type: "caseroom:unread", count }, this.#parent);
   }
 
+  #ask(): void {
+    for (const origin of this.#parent ? [this.#parent] : this.#parents) {
+      this.#post({ type: "caseroom:renew" }, origin);
+    }
+  }
+
+  /**
+   * Whoever waits for a credential hears at once that there is none and tries
+   * again in their own time. Before the first one nobody waits, so it is asked
+   * for here, less and less often: each time costs the page around a call.
+   */
+  #refused(retryAfterMs: number): void {
+    for (const w of [...this.#heard]) w.fail(new ChatError("refused"));
+    if (this.state.phase !== "waiting") return;
+    const wait = Math.max(retryAfterMs, askAgain.least) * 2 ** Math.min(this.#refusals++, 10);
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => this.#ask(), Math.min(wait, askAgain.most));
+  }
+
   #post(message: object, origin: string): void {
     this.#window.parent.postMessage(message, origin);
   }
 
   #message = (e: MessageEvent): void => {
     if (e.source !== this.#window.parent || !this.#parents.includes(e.origin)) return;
+    const retryAfterMs = parseRefusal(e.data);
+    if (retryAfterMs !== undefined) {
+      this.#parent = e.origin;
+      this.#refused(retryAfterMs);
+      return;
+    }
     const m = parseCredentials(e.data);
     if (!m) return;
     this.#parent = e.origin;
-    const waiting = this.#heard;
-    this.#heard = [];
-    if (waiting.length > 0) for (const take of waiting) take(m.credentials);
-    else {
+    this.#refusals = 0;
+    clearTimeout(this.#again);
+    const waiting = [...this.#heard];
+    const known = m.credentials.userSig === this.#given;
+    this.#given = m.credentials.userSig;
+    if (waiting.length > 0) for (const w of waiting) w.take(m.credentials);
+    // The same one comes again with every room: that is no reason to log in again.
+    else if (!known) {
       // The first ones wait for whoever asks; later ones are told.
       if (this.#unasked) this.#unasked(m.credentials);
       else this.#last = m.credentials;
@@ -111,6 +155,17 @@ export function parseCredentials(
     ticketId: typeof d.ticketId === "string" && d.ticketId ? d.ticketId : ticketOf(groupId),
     ...(customer ? { customer } : {}),
   };
+}
+
+/**
+ * Reads a message "caseroom:error": after how many milliseconds to ask again, 0 if
+ * it does not say; undefined if it is none.
+ */
+export function parseRefusal(data: unknown): number | undefined {
+  if (typeof data !== "object" || data === null) return undefined;
+  const d = data as Record<string, unknown>;
+  if (d.type !== "caseroom:error" || d.code !== "credentials") return undefined;
+  return typeof d.retryAfterMs === "number" && d.retryAfterMs > 0 ? d.retryAfterMs : 0;
 }
 
 function parseCustomer(v: unknown): Customer | undefined {

@@ -226,13 +226,11 @@ export async function console_(
       };
       g.heard = [];
       g.tell = async () => {
-        const c = await g.credentials();
-        document
-          .querySelector("iframe")
-          ?.contentWindow?.postMessage(
-            { type: "caseroom:credentials", groupId, ...c },
-            panel as string,
-          );
+        const message = await g.credentials().then(
+          (c) => ({ type: "caseroom:credentials", desk: "salesforce", ...c, groupId }),
+          () => ({ type: "caseroom:error", code: "credentials", retryAfterMs: 1000 }),
+        );
+        document.querySelector("iframe")?.contentWindow?.postMessage(message, panel as string);
       };
       addEventListener("message", (e) => {
         if (e.origin !== panel) return;

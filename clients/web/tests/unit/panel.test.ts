@@ -1,7 +1,7 @@
-import { expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { parseNotice } from "../../src/chat/notice";
 import { parseConfig } from "../../src/panel/config";
-import { FramedDesk, parseCredentials } from "../../src/panel/framed";
+import { FramedDesk, parseCredentials, parseRefusal } from "../../src/panel/framed";
 import { transcript } from "../../src/panel/transcript";
 import { safeUrl } from "../../src/ui/text";
 import { credentials, message } from "./fakes";
@@ -72,6 +72,72 @@ test("a credential that comes unasked is told, with its room", () => {
   });
   tell({ data: { ...data, groupId: "" } });
   expect(d.state).toEqual({ phase: "noTicket" });
+  // The agent looked at another case: the same credential, so no other login.
+  expect(heard).toHaveBeenCalledTimes(1);
+  tell({ data: { ...data, userSig: "next", groupId: "" } });
+  expect(heard).toHaveBeenCalledTimes(2);
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const refusal = { type: "caseroom:error", code: "credentials", retryAfterMs: 5000 };
+
+test("who waits for a credential hears at once that there is none", async () => {
+  vi.useFakeTimers();
+  const { d, parent, tell, data } = framed();
+  tell();
+  await d.renew();
+  const asked = d.renew();
+  const both = Promise.allSettled([asked, d.renew()]);
+  tell({ data: refusal, origin: "https://evil.example" });
+  tell({ data: refusal, source: {} });
+  tell({ data: { ...refusal, code: "other" } });
+  tell({ data: refusal });
+  await expect(asked).rejects.toMatchObject({ code: "refused" });
+  expect((await both).map((r) => r.status)).toEqual(["rejected", "rejected"]);
+  // The session asks again by itself; the desk does not ask beside it.
+  const before = parent.postMessage.mock.calls.length;
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(parent.postMessage).toHaveBeenCalledTimes(before);
+  expect(d.state.phase).toBe("ticket");
+  const again = d.renew();
+  tell({ data: { ...data, userSig: "later" } });
+  expect((await again).userSig).toBe("later");
+});
+
+test("a first credential that was refused is asked for again, less and less often", async () => {
+  vi.useFakeTimers();
+  const { d, parent, tell } = framed();
+  const asks = () =>
+    parent.postMessage.mock.calls.filter(([m]) => m.type === "caseroom:renew").length;
+  for (const [i, wait] of [5000, 10_000, 20_000, 40_000, 60_000, 60_000].entries()) {
+    tell({ data: refusal });
+    await vi.advanceTimersByTimeAsync(wait - 1);
+    expect(asks()).toBe(i);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(asks()).toBe(i + 1);
+  }
+  expect(parent.postMessage).toHaveBeenLastCalledWith({ type: "caseroom:renew" }, desk);
+  tell({ data: refusal });
+  tell();
+  expect(d.state.phase).toBe("ticket");
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(asks()).toBe(6);
+});
+
+test.each([
+  [refusal, 5000],
+  [{ ...refusal, retryAfterMs: -1 }, 0],
+  [{ ...refusal, retryAfterMs: Number.NaN }, 0],
+  [{ ...refusal, retryAfterMs: "5000" }, 0],
+  [{ ...refusal, code: 5 }, undefined],
+  [{ type: "caseroom:credentials" }, undefined],
+  [null, undefined],
+  ["caseroom:error", undefined],
+])("the refusal %j", (data, want) => {
+  expect(parseRefusal(data)).toBe(want);
 });
 
 test.each([

@@ -70,7 +70,9 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
   wiredPage(page) {
     const id = page?.attributes?.recordId;
     this.caseId = CASE_ID.test(id ?? "") ? id : null;
-    if (!this.caseId) {
+    // Until the new case is read, and when it cannot be, no room is shown: an
+    // answer typed into the last one would reach the wrong customer.
+    if (this.room !== this.caseId) {
       this.setRoom(null);
     }
   }
@@ -80,7 +82,10 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
     recordId: "$caseId",
     optionalFields: [OWNER_FIELD, NAME_FIELD, EMAIL_FIELD, CHAT_USER_FIELD],
   })
-  wiredCase({ data }) {
+  wiredCase({ data, error }) {
+    if (error) {
+      this.setRoom(null);
+    }
     if (!data || data.id !== this.caseId) {
       return;
     }

@@ -200,6 +200,27 @@ describe("the room", () => {
     expect(sent.slice(1).map((s) => s.message.groupId)).toEqual([CASE, null]);
   });
 
+  it("is none while the next case is read, and when it may not be", async () => {
+    await panel();
+    await look(CASE, { owner: ME, user: "u_1" });
+    await say({ type: "caseroom:ready" });
+    CurrentPageReference.emit({ type: "standard__recordPage", attributes: { recordId: "500Hs0000004C94IAE" } });
+    await settle();
+    expect(sent.map((s) => s.message.groupId)).toEqual([CASE, null]);
+    await look(CASE, { owner: ME, user: "u_1" });
+    getRecord.error({ message: "no access" });
+    await settle();
+    expect(sent.map((s) => s.message.groupId)).toEqual([CASE, null, CASE, null]);
+  });
+
+  it("stays when the page of the same case says so again", async () => {
+    await panel();
+    await say({ type: "caseroom:ready" });
+    await look(CASE, { owner: ME, user: "u_1" });
+    await look(CASE, { owner: ME, user: "u_1" });
+    expect(sent.map((s) => s.message.groupId)).toEqual([null, CASE]);
+  });
+
   it("ignores a record that comes late", async () => {
     await panel();
     await say({ type: "caseroom:ready" });
