@@ -2,6 +2,8 @@ module github.com/caseroom/caseroom
 
 go 1.26.0
 
+ignore node_modules
+
 require (
 	github.com/MicahParks/jwkset v0.11.4
 	github.com/arran4/golang-ical v0.3.4

@@ -23,6 +23,7 @@ import (
 	"github.com/caseroom/caseroom/shared/awsenv"
 	"github.com/caseroom/caseroom/shared/chatjwt"
 	"github.com/caseroom/caseroom/shared/config"
+	"github.com/caseroom/caseroom/shared/cronofy"
 	"github.com/caseroom/caseroom/shared/login"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/salesforce"
@@ -43,6 +44,7 @@ type more struct {
 	config.ZendeskEvents
 	config.ZendeskChat
 	config.Zopim
+	config.Cronofy
 }
 
 func (d *doctor) more() (m more) {
@@ -104,6 +106,9 @@ func (d *doctor) lookSecrets(ctx context.Context) {
 	}
 	if m.On {
 		secretOf[session.GuestSecret](ctx, d, "guest", m.Guests.Secret, "")
+	}
+	if m.Cronofy.BaseURL != "" {
+		secretOf[cronofy.Secret](ctx, d, "cronofy", m.Cronofy.Secret, "")
 	}
 	secretOf[api.DeskKeys](ctx, d, "desk-keys", m.DeskKeys.Secret, "no desk can call by key")
 }
@@ -320,6 +325,28 @@ func (d *doctor) lookZopim(ctx context.Context) {
 		return
 	}
 	d.ok(id, "accepted")
+}
+
+func (d *doctor) lookCronofy(ctx context.Context) {
+	const id = "credentials.cronofy"
+	m := d.more()
+	if m.Cronofy.BaseURL == "" || d.unread(id, "cronofy") {
+		return
+	}
+	secret := secrets.For[cronofy.Secret](d.parts.secrets, m.Cronofy.Secret)
+	client, err := cronofy.New(cronofy.Options{BaseURL: m.Cronofy.BaseURL, Secret: secret.Load, Reread: secret.Reload})
+	if err == nil {
+		err = client.Check(ctx)
+	}
+	switch {
+	case err == nil:
+		d.ok(id, "accepted")
+	case errors.Is(err, cronofy.ErrClient):
+		d.bad(id, "compare clientId and clientSecret in "+m.Cronofy.Secret+" with Cronofy's console, and CronofyBaseUrl with the data centre the application lives in: "+
+			strings.Join(cronofy.DataCentres, ", "), "%v", err)
+	default:
+		d.refusal(id, "Cronofy", m.Cronofy.Secret, err)
+	}
 }
 
 // lookWebhook looks whether the account tells the stack of changes.

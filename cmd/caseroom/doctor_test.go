@@ -16,7 +16,7 @@ import (
 func TestDoctor(t *testing.T) {
 	o := newOperator(t)
 	r := o.want(0, "doctor")
-	for _, want := range []string{"all is well", "credentials.zendesk", "webhook.delivery", "quota.salesforce", "dead.sweep"} {
+	for _, want := range []string{"all is well", "credentials.zendesk", "credentials.cronofy", "webhook.delivery", "quota.salesforce", "dead.sweep"} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("no %q in\n%s", want, r.out)
 		}
@@ -45,6 +45,8 @@ func TestDoctor(t *testing.T) {
 		{"a wrong key of the app", secret(sandbox.SecretTencent, `{"sdkAppId":1400000000,"secretKey":"wrong","adminUserId":"administrator"}`), "credentials.tencent", "check secretKey", nil},
 		{"no admin of the app", secret(sandbox.SecretTencent, `{"sdkAppId":1400000000,"secretKey":"`+fix.Tencent.SecretKey+`","adminUserId":"dana"}`), "credentials.tencent", "adminUserId", nil},
 		{"a wrong Zendesk Chat token", secret(sandbox.SecretZopim, `{"apiToken":"wrong"}`), "credentials.zopim", "caseroom/zopim", nil},
+		{"half a calendar secret", secret(sandbox.SecretCronofy, `{"clientId":"x"}`), "secret.cronofy", "put-secret-value", nil},
+		{"another Cronofy client", secret(sandbox.SecretCronofy, `{"clientId":"x","clientSecret":"y","stateSecret":"`+strings.Repeat("0", 64)+`"}`), "credentials.cronofy", "data centre", nil},
 		{"another region", fault("tencent", "", "code", "60026", 0), "region.tencent", "set TencentRegion", nil},
 		{"Zendesk down", fault("zendesk", "users_me", "status", "", 503), "credentials.zendesk", "status page", nil},
 		{"Salesforce's requests used up", fault("salesforce", "limits", "code", "REQUEST_LIMIT_EXCEEDED", 0), "quota.salesforce", "quota", nil},
