@@ -374,6 +374,7 @@ func (d *doctor) lookWebhook(ctx context.Context) {
 	}
 	link := &zendesklink.Link{
 		Account: client, Endpoint: strings.TrimSuffix(d.doctorOptions.api, "/") + "/zendesk/events", Now: d.now,
+		Tasks:  d.more().Cronofy.BaseURL != "",
 		Secret: &zendesklink.Secret{API: secretsmanager.NewFromConfig(d.stack.AWS), ID: d.more().ZendeskEvents.Secret},
 	}
 	state, err := link.Observe(ctx)

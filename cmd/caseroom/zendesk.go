@@ -36,6 +36,7 @@ type zendeskDesk struct {
 	credentials string // the secret's id
 	events      string // the id of the secret of what proves events
 	endpoint    string // where the stack takes events
+	tasks       bool   // tasks stand in agents' calendars
 	sandbox     bool
 }
 
@@ -50,6 +51,7 @@ func (s *stack) zendesk(scope, apiURL string) (*zendeskDesk, error) {
 		config.Zendesk
 		config.ZendeskAdmin
 		config.ZendeskEvents
+		config.Cronofy
 	}
 	if err := s.load(&env); err != nil {
 		return nil, err
@@ -69,7 +71,7 @@ func (s *stack) zendesk(scope, apiURL string) (*zendeskDesk, error) {
 	}
 	d := &zendeskDesk{
 		credentials: env.ZendeskAdmin.Secret, events: env.ZendeskEvents.Secret,
-		endpoint: strings.TrimSuffix(base.String(), "/") + "/zendesk/events", sandbox: s.Sandbox != "",
+		endpoint: strings.TrimSuffix(base.String(), "/") + "/zendesk/events", tasks: env.Cronofy.BaseURL != "", sandbox: s.Sandbox != "",
 	}
 	creds := secrets.For[zendesk.Credentials](s.secrets(), d.credentials)
 	d.client, err = zendesk.New(zendesk.Options{
@@ -121,7 +123,7 @@ func (o *linkOptions) link(ctx context.Context) (*zendeskDesk, *zendesklink.Link
 	return d, &zendesklink.Link{
 		Account:  d.client,
 		Secret:   &zendesklink.Secret{API: secretsmanager.NewFromConfig(s.AWS), ID: d.events},
-		Endpoint: d.endpoint, Now: time.Now, Wait: o.out.wait,
+		Endpoint: d.endpoint, Tasks: d.tasks, Now: time.Now, Wait: o.out.wait,
 		Did: func(step string) { o.out.note("%s", step) },
 	}, nil
 }

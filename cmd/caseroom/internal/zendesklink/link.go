@@ -49,6 +49,16 @@ func prefixed(prefix string, names ...string) []string {
 	return list
 }
 
+// subscriptions are the event types of our webhook, sorted.
+func (l *Link) subscriptions() []string {
+	if !l.Tasks {
+		return eventTypes
+	}
+	all := slices.Concat(eventTypes, prefixed("zen:event-type:ticket.", zendesk.TaskEvents...))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // triggerBody is all that a trigger sends: whatever else a placeholder holds may
 // break the JSON, and is read from the ticket anyway.
 const triggerBody = `{"ticketId":"{{ticket.id}}"}`
@@ -58,7 +68,10 @@ type Link struct {
 	Account  *zendesk.Client
 	Secret   *Secret
 	Endpoint string // <API>/zendesk/events
-	Now      func() time.Time
+	// Tasks subscribes to what changes a task in a calendar as well. Triggers
+	// tell of tickets with a room only.
+	Tasks bool
+	Now   func() time.Time
 	// Wait waits, and tells for what. It returns the context's error.
 	Wait func(ctx context.Context, d time.Duration, what string) error
 	// Did is told of each step that was taken; may be nil.
@@ -252,7 +265,8 @@ func (l *Link) repairs(h zendesk.Webhook) (fields map[string]any, what []string)
 	set("request_format", h.Format != "json", "json")
 	if !h.OfTriggers() {
 		got := slices.Sorted(slices.Values(h.Subscriptions))
-		set("subscriptions", !slices.Equal(got, eventTypes), eventTypes)
+		want := l.subscriptions()
+		set("subscriptions", !slices.Equal(got, want), want)
 	}
 	return fields, what
 }
@@ -330,7 +344,7 @@ func (l *Link) planUp(s *State, way Way) (steps converge.Steps, err error) {
 
 // makeWebhook makes a webhook that sends nothing yet.
 func (l *Link) makeWebhook(ctx context.Context, way Way) (zendesk.Webhook, error) {
-	subscriptions := eventTypes
+	subscriptions := l.subscriptions()
 	if way == Triggers {
 		subscriptions = []string{zendesk.ConditionalEvents}
 	}
