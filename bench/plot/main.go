@@ -62,7 +62,7 @@ func draw(in, out string) error {
 	p.X.Label.Text, p.Y.Label.Text = "minutes, logarithmic", "messages"
 	// The scenarios differ by a factor of a hundred.
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{}
-	p.Legend.Top = true
+	p.Legend.Left = true // where no line is
 	p.Add(plotter.NewGrid())
 	for i, name := range names {
 		var points plotter.XYs
