@@ -218,7 +218,7 @@ func (b *bench) stack(url string, f *fixtures) (*lambdahost.Stack, error) {
 	return template.Resolve(lambdahost.ResolveOptions{
 		Region: f.AWS.Region, AccountID: f.AWS.AccountID,
 		Parameters: map[string]string{
-			"ZendeskBaseUrl": url + "/zendesk", "SalesforceBaseUrl": url + "/salesforce",
+			"ZendeskBaseUrl": url + "/zendesk", "SalesforceBaseUrl": url + "/salesforce", "CronofyBaseUrl": url + "/cronofy",
 			"TencentBaseUrl": url + "/tencent", "ZopimBaseUrl": url + "/zopim",
 			"LoginIssuer": loginIssuer, "LoginAudience": loginAudience, "Guests": "on",
 		},
