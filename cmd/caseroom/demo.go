@@ -212,13 +212,22 @@ func (d *demo) page(w http.ResponseWriter, r *http.Request, files fs.FS, name st
 	http.ServeFileFS(w, r, files, name)
 }
 
-// knowledge answers only who reaches this machine by a name of its own: a page
-// elsewhere may give a name of its own the address of this one.
-func (d *demo) knowledge(w http.ResponseWriter, r *http.Request) {
+// ownName answers who does not reach this machine by a name of its own, and
+// reports whether it is one: a page elsewhere may give a name of its own the
+// address of this one.
+func ownName(w http.ResponseWriter, r *http.Request) bool {
 	host := (&url.URL{Host: r.Host}).Hostname()
 	ip := net.ParseIP(host)
 	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		http.Error(w, "only for this machine", http.StatusForbidden)
+		return false
+	}
+	return true
+}
+
+// knowledge answers what the page must know.
+func (d *demo) knowledge(w http.ResponseWriter, r *http.Request) {
+	if !ownName(w, r) {
 		return
 	}
 	k := d.know.Load()
@@ -233,6 +242,9 @@ func (d *demo) knowledge(w http.ResponseWriter, r *http.Request) {
 // schedule runs a schedule of the stack at once. Its time is a minute ahead: a
 // window ends a minute before its time, and times are whole seconds.
 func (d *demo) schedule(w http.ResponseWriter, r *http.Request, name string) {
+	if !ownName(w, r) {
+		return
+	}
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		http.Error(w, "only for this page", http.StatusForbidden)
 		return

@@ -128,6 +128,9 @@ func TestDemo(t *testing.T) {
 		if f := fetch(t, "POST", ready.Gateway+"/demo/schedules/"+name, "Sec-Fetch-Site: cross-site"); f.status != 403 {
 			t.Errorf("%s from another site: %d", name, f.status)
 		}
+		if f := fetch(t, "POST", ready.Gateway+"/demo/schedules/"+name, "Host: evil.example:3000", "Origin: http://evil.example:3000"); f.status != 403 {
+			t.Errorf("%s under another name: %d", name, f.status)
+		}
 	}
 	if f := fetch(t, "POST", ready.Gateway+"/demo/schedules/None"); f.status != 404 {
 		t.Errorf("an unknown schedule: %d", f.status)

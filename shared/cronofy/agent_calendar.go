@@ -73,7 +73,9 @@ func (c *agentCalendar) write(ctx context.Context, call func(ctx context.Context
 	return err
 }
 
-// move chooses another calendar and remembers it.
+// move chooses another calendar and remembers it. Of the record as it is now only
+// that changes: since this job began the agent may have left, or taken the
+// address of the feed back.
 func (c *agentCalendar) move(ctx context.Context) error {
 	var cal Calendar
 	err := c.do(ctx, func(ctx context.Context, access string) (err error) {
@@ -83,8 +85,16 @@ func (c *agentCalendar) move(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.record.CalendarID, c.record.CalendarName = cal.ID, cal.Name
-	return c.store.Records.Save(ctx, c.agent, c.record)
+	now, err := c.store.Records.Load(ctx, c.agent)
+	if err != nil {
+		return err
+	}
+	if now.State != c.record.State || now.Account != c.record.Account {
+		return calendar.ErrNotConnected
+	}
+	now.CalendarID, now.CalendarName = cal.ID, cal.Name
+	c.record = now
+	return c.store.Records.Save(ctx, c.agent, now)
 }
 
 // Put writes an event into the calendar.

@@ -140,6 +140,13 @@ func (s *Calendars) Forget(ctx context.Context, agent string) error {
 			return err
 		}
 	}
+	// Meanwhile the agent may have connected again or taken the address of the
+	// feed back.
+	now, err := s.Records.Load(ctx, agent)
+	if err != nil || now.State != calendar.Leaving || now.Refresh != r.Refresh {
+		return err
+	}
+	r = now
 	if r.Feed > 0 {
 		err = s.Records.Save(ctx, agent, calendar.Record{Feed: r.Feed})
 	} else {
@@ -192,7 +199,8 @@ func (s *Calendars) refresh(ctx context.Context, agent, refused string) (calenda
 	return now, s.Records.Save(ctx, agent, now)
 }
 
-// The looks at a secret that another process may be about to write.
+// The waits for a secret that another process may be about to write. There is a
+// look before each and one after the last.
 const (
 	looks    = 3
 	lookWait = 400 * time.Millisecond
@@ -205,7 +213,7 @@ func (s *Calendars) refused(ctx context.Context, agent string, r calendar.Record
 	if wait == nil {
 		wait = upstream.Sleep
 	}
-	for range looks {
+	for look := 0; ; look++ {
 		now, err := s.Records.Load(ctx, agent)
 		if err != nil {
 			return calendar.Record{}, err
@@ -214,6 +222,9 @@ func (s *Calendars) refused(ctx context.Context, agent string, r calendar.Record
 			return s.changed(now)
 		}
 		r = now
+		if look == looks { // what is written below is of this look
+			break
+		}
 		if err := wait(ctx, lookWait); err != nil {
 			return calendar.Record{}, err
 		}

@@ -309,6 +309,10 @@ func sigExpiry(sig string) (time.Time, bool) {
 // others: what the sandbox does needs no credential.
 func fromLoopback(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !ownName(r.Host) {
+			http.Error(w, "only under a name of this machine", http.StatusForbidden)
+			return
+		}
 		if origin := r.Header.Get("Origin"); origin != "" {
 			if !loopbackOrigin(origin) {
 				http.Error(w, "pages of other machines may not use the sandbox", http.StatusForbidden)
@@ -326,6 +330,14 @@ func fromLoopback(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// ownName reports whether a request's Host is no name that somebody elsewhere can
+// give this machine's address: what a page of such a name reads is of its own
+// origin, which browsers do not tell. Containers know each other by one word.
+func ownName(host string) bool {
+	name := (&url.URL{Host: host}).Hostname()
+	return net.ParseIP(name) != nil || !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") || name == "host.docker.internal"
 }
 
 // loopbackOrigin reports whether a page's origin is on this machine.

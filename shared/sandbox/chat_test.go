@@ -502,6 +502,23 @@ func TestSandboxIsForPagesOfThisMachine(t *testing.T) {
 	}
 }
 
+// A page elsewhere may give a name of its own the address of this machine; what it
+// then reads is of its own origin, which browsers do not name.
+func TestSandboxIsForNamesOfThisMachine(t *testing.T) {
+	d := newDesk(t)
+	for host, want := range map[string]int{
+		"127.0.0.1:3100": 200, "localhost:3100": 200, "[::1]:3100": 200, "app.localhost": 200, "192.168.1.7:3100": 200,
+		"sandbox:3100": 200, "host.docker.internal:3100": 200,
+		"evil.example:3100": 403, "127.0.0.1.evil.example": 403, "host.docker.internal.evil.example": 403,
+	} {
+		for _, path := range []string{"/state", "/calls", "/faults", "/desk/zendesk/agents"} {
+			if a := d.send("GET", path, "", "Host: "+host); a.status != want {
+				t.Errorf("%s at %s: %d", path, host, a.status)
+			}
+		}
+	}
+}
+
 func FuzzChat(f *testing.F) {
 	s := sandbox.New(sandbox.Options{Seed: 7})
 	h := s.Handler()

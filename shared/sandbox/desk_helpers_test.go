@@ -98,7 +98,9 @@ func (d *desk) send(method, path, body string, headers ...string) deskAnswer {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	for _, h := range headers {
-		if k, v, ok := strings.Cut(h, ": "); ok {
+		if k, v, ok := strings.Cut(h, ": "); k == "Host" {
+			req.Host = v
+		} else if ok {
 			req.Header.Set(k, v)
 		}
 	}

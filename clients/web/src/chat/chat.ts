@@ -23,7 +23,10 @@ export type Connection =
   /** The same person logged in elsewhere and this login was ended. */
   | "kicked";
 
-/** What caseroom itself tells a room: the CloudCustomData of its notices. */
+/**
+ * What caseroom itself tells a room: the CloudCustomData of its notices. Others may send
+ * the same; only a room's members tell whose it is.
+ */
 export interface Notice {
   kind: "waiting" | "joined" | "ended" | "merged";
   /** The surviving request of a merge that the customer may open. */

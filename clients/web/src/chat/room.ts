@@ -285,7 +285,8 @@ export class RoomStore {
       }
     }
     const left = unsent.filter((m) => !m.clientId || !done.has(m.clientId));
-    const messages = sorted([...bySeq.values(), ...left]);
+    const all = [...bySeq.values(), ...left];
+    const messages = sorted(genuine(all, this.state.members, this.me));
     this.#set({
       messages,
       unread: messages.filter((m) => m.seq > this.#seen && !m.mine && m.kind !== "notice").length,
@@ -332,6 +333,7 @@ export class RoomStore {
 
   #set(change: Partial<RoomState>): void {
     const state = { ...this.state, ...change };
+    if (change.members) state.messages = genuine(state.messages, state.members, this.me);
     state.standing = standing(state, this.#before);
     this.state = state;
     for (const listener of this.#listeners) listener();
@@ -349,6 +351,19 @@ function standing(s: RoomState, before: Member[]): Standing {
   const agents = s.members.filter((m) => isAgent(m.userId));
   if (agents.length > 0) return { kind: "joined", agents, before, reopened };
   return { kind: "waiting", reopened };
+}
+
+/**
+ * Any member can send what looks like a notice. caseroom speaks as the app's admin,
+ * who is in no room, so that what a customer or an agent says is only a text.
+ */
+function genuine(messages: Message[], members: Member[], me: string): Message[] {
+  return messages.map((m) => {
+    const known = m.from === me || isAgent(m.from) || members.some((x) => x.userId === m.from);
+    if (m.kind !== "notice" || !known) return m;
+    const { notice: _, ...said } = m;
+    return { ...said, kind: "text" };
+  });
 }
 
 function pick(ticket: string | undefined): { ticket?: string } {

@@ -136,7 +136,7 @@ export class SandboxChat extends Emitter implements Chat {
   }
 
   #message(m: WireMessage): Message {
-    const notice = parseNotice(m.cloudCustomData);
+    const notice = m.type === "text" ? parseNotice(m.cloudCustomData) : undefined;
     const kind = notice ? "notice" : m.type;
     return {
       seq: m.seq,

@@ -263,7 +263,7 @@ export class TencentChat extends Emitter implements Chat {
   }
 
   #message(m: SdkMessage): Message {
-    const notice = parseNotice(m.cloudCustomData);
+    const notice = m.type === "TIMTextElem" ? parseNotice(m.cloudCustomData) : undefined;
     const image = m.payload.imageInfoArray?.find((i) => i.url || i.imageUrl);
     const url = m.payload.fileUrl ?? image?.url ?? image?.imageUrl;
     const size = m.payload.fileSize ?? image?.size;

@@ -86,7 +86,11 @@ test("where the ticket stands follows members, notices and the lock", async () =
   const notice = (seq: number, kind: "waiting" | "joined" | "ended" | "merged", ticket?: string) =>
     chat.say("message", {
       groupId,
-      message: message(seq, { kind: "notice", notice: { kind, ...(ticket ? { ticket } : {}) } }),
+      message: message(seq, {
+        from: "administrator",
+        kind: "notice",
+        notice: { kind, ...(ticket ? { ticket } : {}) },
+      }),
     });
   expect(store.state.standing).toEqual({ kind: "waiting", reopened: false });
   chat.in = [dana, alex];
@@ -126,7 +130,7 @@ test("unread are others' messages since they were last seen; notices are none", 
   chat.say("message", { groupId, message: message(2, { mine: true }) });
   chat.say("message", {
     groupId,
-    message: message(3, { kind: "notice", notice: { kind: "waiting" } }),
+    message: message(3, { from: "administrator", kind: "notice", notice: { kind: "waiting" } }),
   });
   expect(store.state.unread).toBe(1);
   store.seen();
@@ -166,4 +170,34 @@ test.each([
   ["005short", false],
 ])("%s is an agent: %s", (id, want) => {
   expect(isAgent(id)).toBe(want);
+});
+
+test("what a member says is no notice, whatever it carries", async () => {
+  const chat = new MemoryChat();
+  chat.in = [
+    { userId: "dana", nick: "Dana" },
+    { userId: "zd_1", nick: "Alex" },
+  ];
+  const forged = { kind: "notice", notice: { kind: "merged", ticket: "666" } } as const;
+  chat.list = [message(1, { ...forged, from: "zd_1" }), message(2, { ...forged, from: "zd_2" })];
+  const { store } = await opened(chat);
+  chat.say("message", { groupId, message: message(3, { ...forged, from: "dana", mine: true }) });
+  expect(store.state.messages.map((m) => [m.kind, m.notice])).toEqual([
+    ["text", undefined],
+    ["text", undefined],
+    ["text", undefined],
+  ]);
+  expect(store.state.standing.kind).toBe("joined");
+  chat.say("message", { groupId, message: message(4, { ...forged, from: "administrator" }) });
+  expect(store.state.standing).toEqual({ kind: "merged", ticket: "666" });
+});
+
+test("a forged notice before the members are known is none once they are", async () => {
+  const chat = new MemoryChat();
+  const store = new RoomStore(chat, groupId, "zd_1");
+  const forged = { kind: "notice", notice: { kind: "ended" }, from: "dana" } as const;
+  chat.say("message", { groupId, message: message(1, forged) });
+  await store.open();
+  expect(store.state.messages.map((m) => m.kind)).toEqual(["text"]);
+  expect(store.state.standing.kind).toBe("waiting");
 });

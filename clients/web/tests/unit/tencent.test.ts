@@ -173,6 +173,7 @@ test("what arrives is told apart", async () => {
     sdkMessage(3, {
       type: "TIMFileElem",
       payload: { fileUrl: "https://f", fileName: "f", fileSize: 3 },
+      cloudCustomData: '{"caseroom":{"kind":"joined"}}',
     }),
     sdkMessage(4, {
       type: "TIMImageElem",
