@@ -6,10 +6,11 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // deskRoutes registers what people do at the vendors, as clicks: the agents of
-// both desks and whoever has the chat's console open. The vendors' own checks
+// both desks, with their calendars, and whoever has the chat's console open. The vendors' own checks
 // apply. See docs/sandbox.md.
 func (s *Sandbox) deskRoutes() {
 	mux := http.NewServeMux()
@@ -17,6 +18,7 @@ func (s *Sandbox) deskRoutes() {
 	s.zendeskClicks(mux)
 	s.salesforceClicks(mux)
 	s.tencentClicks(mux)
+	s.cronofyClicks(mux)
 	s.setupClicks(mux)
 }
 
@@ -97,6 +99,13 @@ func (s *Sandbox) zendeskClicks(mux *http.ServeMux) {
 		Status string `json:"status"`
 	}) (any, error) {
 		return done(desk.SetStatus(in.Ticket, in.Status))
+	})
+	click(mux, "zendesk/type", func(in struct {
+		Ticket int64     `json:"ticket"`
+		Type   string    `json:"type"`
+		Due    time.Time `json:"due"` // a task's
+	}) (any, error) {
+		return done(desk.SetType(in.Ticket, in.Type, in.Due))
 	})
 	click(mux, "zendesk/comment", func(in struct {
 		Ticket int64  `json:"ticket"`
@@ -229,6 +238,15 @@ func (o SalesforceOrg) Comment(caseID, body string) error {
 	return o.liveCase(caseID, func(f *salesforce, row *sfRow) error {
 		f.add(f.objects["casecomment"], map[string]any{"ParentId": row.id(), "CommentBody": body})
 		return nil
+	})
+}
+
+// cronofyClicks are what a person does in their calendar account.
+func (s *Sandbox) cronofyClicks(mux *http.ServeMux) {
+	click(mux, "cronofy/withdraw", func(in struct {
+		Account string `json:"account"`
+	}) (any, error) {
+		return done(s.Cronofy().Withdraw(in.Account))
 	})
 }
 

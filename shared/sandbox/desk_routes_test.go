@@ -52,6 +52,12 @@ func TestZendeskClicks(t *testing.T) {
 		{"status", `{"ticket":ONE,"status":"solved"}`, 204, func(x sandbox.ZendeskTicket) bool { return x.Status == "solved" }},
 		{"status", `{"ticket":ONE,"status":"done"}`, 400, nil},
 		{"status", `{"ticket":ONE,"status":"open"}`, 204, func(x sandbox.ZendeskTicket) bool { return x.Status == "open" }},
+		{"type", `{"ticket":ONE,"type":"task","due":"2026-12-01T12:00:00Z"}`, 204, func(x sandbox.ZendeskTicket) bool {
+			return x.Type == "task" && x.DueAt.Equal(time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC))
+		}},
+		{"type", `{"ticket":ONE,"type":"wish"}`, 400, nil},
+		{"type", `{"ticket":ONE,"type":"task","due":"tomorrow"}`, 400, nil},
+		{"type", `{"ticket":ONE,"type":""}`, 204, func(x sandbox.ZendeskTicket) bool { return x.Type == "" && x.DueAt.IsZero() }},
 		{"undelete", `{"ticket":ONE}`, 404, nil},
 		{"delete", `{"ticket":ONE}`, 204, func(x sandbox.ZendeskTicket) bool { return x.Status == "deleted" }},
 		{"delete", `{"ticket":ONE}`, 404, nil},
@@ -143,6 +149,29 @@ func TestSalesforceClicks(t *testing.T) {
 	}
 	if notes := d.State().Salesforce.Comments; len(notes) != 1 || notes[0]["CommentBody"] != "A note" {
 		t.Errorf("comments %v", notes)
+	}
+}
+
+func TestCronofyClicks(t *testing.T) {
+	d := newDesk(t)
+	const account, redirect = "alex@caseroom.example", "http://127.0.0.1/calendar/callback"
+	code, err := d.Cronofy().Allow(account, redirect, "create_event")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := d.Fixtures().Cronofy
+	ask := func(fields string) deskAnswer {
+		return d.send("POST", "/cronofy/oauth/token", `{"client_id":"`+app.ClientID+`","client_secret":"`+app.ClientSecret+`",`+fields+`}`)
+	}
+	refresh := `"grant_type":"refresh_token","refresh_token":"` +
+		d.want(ask(`"grant_type":"authorization_code","code":"`+code+`","redirect_uri":"`+redirect+`"`), 200).text("refresh_token") + `"`
+	d.want(ask(refresh), 200)
+	d.click("cronofy/withdraw", `{"account":"nobody@caseroom.example"}`, 404)
+	d.click("cronofy/withdraw", `{"account":"billie@caseroom.example"}`, 204)
+	d.want(ask(refresh), 200)
+	d.click("cronofy/withdraw", `{"account":"`+account+`"}`, 204)
+	if a := d.want(ask(refresh), 400); a.text("error") != "invalid_grant" {
+		t.Errorf("after it was withdrawn: %s", a.raw)
 	}
 }
 

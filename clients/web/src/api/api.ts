@@ -78,24 +78,39 @@ export class Api {
     return this.#post<Credentials>("/usersig", proof, {});
   }
 
+  /** Asks for something that takes no parameters, such as GET /calendar. */
+  async ask<T>(method: "GET" | "POST", path: string, proof: Proof): Promise<T> {
+    return this.#send<T>(method, path, proof);
+  }
+
   async #post<T>(
     path: string,
     proof: Proof,
     body: object,
     headers: Record<string, string> = {},
   ): Promise<T> {
+    return this.#send<T>("POST", path, proof, body, headers);
+  }
+
+  async #send<T>(
+    method: "GET" | "POST",
+    path: string,
+    proof: Proof,
+    body?: object,
+    headers: Record<string, string> = {},
+  ): Promise<T> {
     let res: Response;
     let answer: unknown;
     try {
       res = await fetch(this.#base + path, {
-        method: "POST",
+        method,
         headers: {
-          "Content-Type": "application/json",
+          ...(body ? { "Content-Type": "application/json" } : {}),
           ...("bearer" in proof ? { Authorization: `Bearer ${proof.bearer}` } : {}),
           ...headers,
         },
         credentials: "cookie" in proof ? "include" : "omit",
-        body: JSON.stringify(body),
+        ...(body ? { body: JSON.stringify(body) } : {}),
         signal: AbortSignal.timeout(deadline),
       });
       answer = await res.json().catch(() => ({}));

@@ -4,6 +4,7 @@ import { isAgent, type RoomState } from "../chat/room";
 import type { Locale } from "../i18n/i18n";
 import { Center, Conversation, loadChat, Session } from "../ui/conversation";
 import { useStore } from "../ui/store";
+import { CalendarSlot } from "./calendarslot";
 import type { Customer, Desk, DeskState } from "./desk";
 import { transcript } from "./transcript";
 
@@ -61,29 +62,36 @@ function Signed({
     },
     [desk, groupId, t],
   );
-  if (state.phase !== "ticket") return <Center>{t("panelNoTicket")}</Center>;
   const here = room?.groupId === groupId ? room.state : undefined;
   return (
     <>
-      <header class="cp-head">
-        <h1>{t("request", { ticket: state.ticketId })}</h1>
-        {here !== undefined && here.unread > 0 && (
-          <span class="cp-unread">{t("unreadCount", { count: here.unread })}</span>
-        )}
-      </header>
-      {here?.phase === "ready" && (
-        <Details room={here} customer={state.customer ?? {}} locale={locale} />
+      {state.phase === "ticket" ? (
+        <>
+          <header class="cp-head">
+            <h1>{t("request", { ticket: state.ticketId })}</h1>
+            {here !== undefined && here.unread > 0 && (
+              <span class="cp-unread">{t("unreadCount", { count: here.unread })}</span>
+            )}
+          </header>
+          {here?.phase === "ready" && (
+            <Details room={here} customer={state.customer ?? {}} locale={locale} />
+          )}
+          <Conversation
+            session={session}
+            groupId={groupId}
+            locale={locale}
+            viewer="agent"
+            quickReplies={quickReplies}
+            onRoom={onRoom}
+            left={<p>{t("panelNotMember")}</p>}
+          />
+          {here?.phase === "ready" && <Preview room={here} locale={locale} />}
+        </>
+      ) : (
+        <Center>{t("panelNoTicket")}</Center>
       )}
-      <Conversation
-        session={session}
-        groupId={groupId}
-        locale={locale}
-        viewer="agent"
-        quickReplies={quickReplies}
-        onRoom={onRoom}
-        left={<p>{t("panelNotMember")}</p>}
-      />
-      {here?.phase === "ready" && <Preview room={here} locale={locale} />}
+      {/* Whatever the ticket: the calendar is the agent's. */}
+      {desk.agent && <CalendarSlot agent={desk.agent} locale={locale} />}
     </>
   );
 }

@@ -1,4 +1,5 @@
 import type { Credentials } from "../chat/chat";
+import type { AgentApi } from "./agent";
 
 /** A customer as the desk shows them. */
 export interface Customer {
@@ -19,6 +20,8 @@ export type DeskState =
 /** The desk around the panel: who the agent is, and which ticket they look at. */
 export interface Desk {
   readonly state: DeskState;
+  /** The API in the agent's own name; only a desk that gives the agent a session has it. */
+  readonly agent?: AgentApi;
   subscribe(listener: () => void): () => void;
   /** A credential of the agent. */
   renew(): Promise<Credentials>;

@@ -1,5 +1,6 @@
-import { type Api, asChatError } from "../api/api";
+import { type Api, ApiError, asChatError } from "../api/api";
 import { ChatError, type Credentials } from "../chat/chat";
+import type { AgentApi } from "./agent";
 import { BaseDesk, type Desk } from "./desk";
 
 /** The parts of Zendesk's app framework that are used. */
@@ -19,6 +20,12 @@ const paths = ["ticket.id", "ticket.externalId", "ticket.tags", "ticket.requeste
 
 /** The desk is Zendesk's agent workspace: the panel runs in a ticket's sidebar. */
 export class ZendeskDesk extends BaseDesk implements Desk {
+  readonly agent: AgentApi = {
+    ask: async <T>(method: "GET" | "POST", path: string) => {
+      if (this.#over) throw new ApiError(401, "unauthorized", "", 0);
+      return this.#api.ask<T>(method, path, { bearer: this.#session.sessionToken });
+    },
+  };
   readonly #session: AppSession;
   readonly #api: Api;
 
@@ -35,12 +42,16 @@ export class ZendeskDesk extends BaseDesk implements Desk {
   }
 
   async renew(): Promise<Credentials> {
-    if (Date.parse(this.#session.expiresAt) <= Date.now()) throw new ChatError("refused");
+    if (this.#over) throw new ChatError("refused");
     try {
       return await this.#api.userSig({ bearer: this.#session.sessionToken });
     } catch (err) {
       throw asChatError(err);
     }
+  }
+
+  get #over(): boolean {
+    return Date.parse(this.#session.expiresAt) <= Date.now();
   }
 
   onCredentials(): void {}

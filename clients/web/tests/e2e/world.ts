@@ -149,8 +149,14 @@ export const alex = 900000101;
 export const billie = 900000102;
 
 /** Opens the panel as Zendesk does: its own script is a stand-in, the page is zendeskapp's. */
-export async function zendeskPanel(ticket: string, tags: string[] = ["caseroom"]): Promise<Page> {
-  const context = await visitor();
+export async function zendeskPanel(
+  ticket: string,
+  tags: string[] = ["caseroom"],
+  options: Parameters<typeof visitor>[0] = {},
+  before: (context: BrowserContext) => Promise<void> = async () => {},
+): Promise<Page> {
+  const context = await visitor(options);
+  await before(context);
   await context.route("https://static.zdassets.com/**", (route) =>
     route.fulfill({
       contentType: "text/javascript",

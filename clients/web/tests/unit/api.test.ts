@@ -29,6 +29,16 @@ test("a ticket at a desk, as a guest", async () => {
   expect(init.credentials).toBe("omit");
 });
 
+test("what takes no parameters has no body", async () => {
+  const fetch = answers(200, '{"state":"none"}');
+  const api = new Api("https://api.example");
+  expect(await api.ask("GET", "/calendar", { bearer: "s" })).toEqual({ state: "none" });
+  const [url, init] = fetch.mock.calls[0] as [string, RequestInit];
+  expect(url).toBe("https://api.example/calendar");
+  expect(init).toMatchObject({ method: "GET", headers: { Authorization: "Bearer s" } });
+  expect(init.body).toBeUndefined();
+});
+
 test.each([
   [400, '{"code":"invalid","detail":"x"}', { code: "invalid", detail: "x", temporary: false }],
   [429, '{"message":"Too Many Requests"}', { code: "rate_limited", temporary: true }],

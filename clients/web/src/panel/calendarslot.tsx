@@ -1,0 +1,32 @@
+import type { ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { Locale } from "../i18n/i18n";
+import { type AgentApi, type CalendarStatus, findCalendar } from "./agent";
+
+export interface CalendarProps {
+  agent: AgentApi;
+  /** What the connection was when it was looked for. */
+  status: CalendarStatus;
+  locale: Locale;
+}
+
+/** The place of the agent's calendar: empty, and nothing is loaded, where there are none. */
+export function CalendarSlot({ agent, locale }: Omit<CalendarProps, "status">) {
+  const [found, setFound] = useState<{
+    status: CalendarStatus;
+    View: ComponentType<CalendarProps>;
+  }>();
+  useEffect(() => {
+    const gone = new AbortController();
+    void (async () => {
+      const status = await findCalendar(agent, gone.signal);
+      if (!status) return;
+      const { CalendarView } = await import("./calendarview");
+      if (!gone.signal.aborted) setFound({ status, View: CalendarView });
+    })().catch(() => {
+      // Its code did not come. The chat beside it is what the agent is here for.
+    });
+    return () => gone.abort();
+  }, [agent]);
+  return found ? <found.View agent={agent} status={found.status} locale={locale} /> : null;
+}
