@@ -317,17 +317,15 @@ func (w *sweeping) ageing(ctx context.Context, v *view) (bool, error) {
 	}
 	first := v.room.Mark.Filed + 1
 	end := min(first+pageSize-1, v.room.LastSeq)
-	page, err := w.Rooms.History(ctx, v.ref.GroupID(), end)
+	page, err := history(ctx, w.Rooms, v.ref.GroupID(), first, end)
 	if errors.Is(err, ErrNoRoom) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	for _, m := range slices.Backward(page) { // the oldest first
-		if m.Seq >= first {
-			return !m.Time.After(horizon), nil
-		}
+	if len(page) > 0 {
+		return !page[len(page)-1].Time.After(horizon), nil
 	}
 	// Those are gone already. What is behind them may be next.
 	return end < v.room.LastSeq, nil

@@ -304,6 +304,23 @@ func TestSweepFilesWhatAges(t *testing.T) {
 	})
 }
 
+// TestSweepFilesLongMessagesThatAge meets a page of the history that long
+// messages cut short: the oldest message is not on it.
+func TestSweepFilesLongMessagesThatAge(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{HistoryBytes: 8 << 10})
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.converge(ref)
+	b.say("carol", ref, "the first day")
+	b.clock.add(5*day + 13*time.Hour)
+	for range 3 {
+		b.say("carol", ref, strings.Repeat("x", 5000))
+	}
+	if report, _ := b.sweepAll(); report.Filed != 1 {
+		t.Errorf("%+v", report)
+	}
+}
+
 // TestSweepVanishedRoom brings back the room of an open ticket that has not
 // changed in any window.
 func TestSweepVanishedRoom(t *testing.T) {

@@ -24,6 +24,11 @@ func TestTranscriptInParts(t *testing.T) {
 		b.converge(ref)
 		b.filedOnce(ref)
 		filed := b.filed(ref)
+		text := strings.Join(filed, "")
+		// Long messages make the history's pages short: none may look forgotten.
+		if n := strings.Count(text, strings.Repeat("é", 3500)); n != 47 || strings.Contains(text, "not kept") {
+			t.Errorf("%d of 47 messages filed, %d gaps", n, strings.Count(text, "not kept"))
+		}
 		limit := map[relay.DeskName]int{relay.Zendesk: 60000, relay.Salesforce: 131072}[desk]
 		if len(filed) < 3 {
 			t.Errorf("%d parts", len(filed))
