@@ -33,7 +33,8 @@ type SweepDesk interface {
 type SweepRooms interface {
 	RoomReader
 	// List returns one page of the ids of all groups that may be rooms, those of
-	// strangers among them, and the cursor of the next page, "" at the end.
+	// strangers among them, and the cursor of the next page, "" at the end. It
+	// returns ErrCursor for one that the chat does not go on with.
 	List(ctx context.Context, cursor string, limit int) (ids []string, next string, err error)
 	// History and Destroy are those of [SyncRooms].
 	History(ctx context.Context, groupID string, from uint64) ([]Message, error)
@@ -162,6 +163,10 @@ func (w *sweeping) rooms(ctx context.Context) (next string, err error) {
 		ids, next, err := w.Rooms.List(ctx, w.page.Cursor, sweepRooms)
 		return page{ids, next}, err
 	})
+	if errors.Is(err, ErrCursor) {
+		w.cursorLost(ctx, err)
+		return "", nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -467,6 +472,14 @@ func (w *sweeping) destroy(ctx context.Context, desk SweepDesk, v *view) (ending
 	return dissolved, nil
 }
 
+// cursorLost reports a page that waited too long. The rest of its list is the
+// next sweep's, which another try of this page would keep waiting.
+func (w *sweeping) cursorLost(ctx context.Context, err error) {
+	w.Meter.Count(ctx, "SweepFailed", 1, "desk", w.page.List)
+	slog.WarnContext(ctx, "list not gone on with", "list", w.page.List, "err", err)
+	w.report.Failed++
+}
+
 // tickets looks at a page of a desk's open tickets for rooms that are gone.
 func (w *sweeping) tickets(ctx context.Context, desk SweepDesk) (next string, err error) {
 	name := desk.Name()
@@ -479,10 +492,7 @@ func (w *sweeping) tickets(ctx context.Context, desk SweepDesk) (next string, er
 		return page{ids, next}, err
 	})
 	if errors.Is(err, ErrCursor) {
-		// The page waited too long. The rest of the list is the next sweep's.
-		w.Meter.Count(ctx, "SweepFailed", 1, "desk", string(name))
-		slog.WarnContext(ctx, "list of open tickets not gone on with", "desk", name, "err", err)
-		w.report.Failed++
+		w.cursorLost(ctx, err)
 		return "", nil
 	}
 	if err != nil {

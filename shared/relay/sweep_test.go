@@ -512,10 +512,13 @@ func TestSweepRefusals(t *testing.T) {
 	if _, err := s.Run(context.Background(), relay.SweepPage{List: "jira"}); !relay.Permanent(err) {
 		t.Errorf("no such list: %v", err)
 	}
-	// A search that was left for too long is the next sweep's.
-	report, err := s.Run(context.Background(), relay.SweepPage{List: "zendesk", Cursor: "bm9uc2Vuc2U"})
-	if err != nil || report.Next != nil || report.Failed != 1 {
-		t.Errorf("%+v, %v", report, err)
+	// A list that can't be gone on with is the next sweep's, and not in its way.
+	b.ok(b.box.AddFault(sandbox.Fault{Vendor: "tencent", Op: "get_appid_group_list", Kind: sandbox.FaultCode, Code: "10004", Times: 1}))
+	for _, page := range []relay.SweepPage{{List: "zendesk", Cursor: "bm9uc2Vuc2U"}, {List: relay.AllRooms, Cursor: "77"}, {List: relay.AllRooms, Cursor: "x"}} {
+		report, err := s.Run(context.Background(), page)
+		if err != nil || report.Next != nil || report.Failed != 1 {
+			t.Errorf("%+v: %+v, %v", page, report, err)
+		}
 	}
 }
 
