@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/upstream"
@@ -31,7 +33,8 @@ type SweepDesk interface {
 type SweepRooms interface {
 	RoomReader
 	// List returns one page of the ids of all groups that may be rooms, those of
-	// strangers among them, and the cursor of the next page, "" at the end.
+	// strangers among them, and the cursor of the next page, "" at the end. It
+	// returns ErrCursor for one that the chat does not go on with.
 	List(ctx context.Context, cursor string, limit int) (ids []string, next string, err error)
 	// History and Destroy are those of [SyncRooms].
 	History(ctx context.Context, groupID string, from uint64) ([]Message, error)
@@ -160,6 +163,10 @@ func (w *sweeping) rooms(ctx context.Context) (next string, err error) {
 		ids, next, err := w.Rooms.List(ctx, w.page.Cursor, sweepRooms)
 		return page{ids, next}, err
 	})
+	if errors.Is(err, ErrCursor) {
+		w.cursorLost(ctx, err)
+		return "", nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -185,6 +192,7 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []RoomRef
 		return err
 	}
 	var due []RoomRef
+	var right []*view
 	for _, v := range views {
 		switch v.room.Whose {
 		case ForeignRoom:
@@ -202,20 +210,58 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []RoomRef
 			w.queue(ctx, v, why)
 			continue
 		}
-		ageing, err := w.ageing(ctx, v)
-		if err != nil {
-			if err := w.failed(ctx, v.ref, err); err != nil {
+		right = append(right, v)
+	}
+	ageing := make([]bool, len(right))
+	errs := together(right, func(i int, v *view) (err error) {
+		ageing[i], err = w.ageing(ctx, v)
+		return err
+	})
+	for i, v := range right {
+		if errs[i] != nil {
+			if err := w.failed(ctx, v.ref, errs[i]); err != nil {
 				return err
 			}
-			continue
 		}
-		if ageing {
+		if ageing[i] {
 			w.report.Filed++
 			w.tell(Swept{Ref: v.ref, Action: SweepFiled})
 			w.hints = append(w.hints, Hint{Desk: v.ref.Desk, Ticket: v.ref.TicketID, Hint: HintFile})
 		}
 	}
 	return w.dissolve(ctx, desk, due)
+}
+
+// sweepAtOnce is how many rooms of a page are worked on at once: a page of calls
+// one after another to a chat that is far away outlasts an invocation.
+const sweepAtOnce = 8
+
+// together works on views side by side and returns one error each. Those that
+// have not begun when a vendor says "too fast" fail with the same error. A panic
+// is a bug of ours that one room has met.
+func together(views []*view, do func(i int, v *view) error) []error {
+	errs := make([]error, len(views))
+	var gate gate
+	slots := make(chan struct{}, sweepAtOnce)
+	var all sync.WaitGroup
+	for i, v := range views {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			defer func() {
+				if p := recover(); p != nil {
+					slog.Error("panic", "panic", p, "stack", string(debug.Stack()), "desk", v.ref.Desk, "ticket", v.ref.TicketID)
+					errs[i] = ErrPanic
+				}
+			}()
+			if errs[i] = gate.closed(); errs[i] == nil {
+				errs[i] = do(i, v)
+				gate.note(errs[i])
+			}
+		})
+	}
+	all.Wait()
+	return errs
 }
 
 // ticketsAtOnce is how many tickets are read together.
@@ -317,17 +363,15 @@ func (w *sweeping) ageing(ctx context.Context, v *view) (bool, error) {
 	}
 	first := v.room.Mark.Filed + 1
 	end := min(first+pageSize-1, v.room.LastSeq)
-	page, err := w.Rooms.History(ctx, v.ref.GroupID(), end)
+	page, err := history(ctx, w.Rooms, v.ref.GroupID(), first, end)
 	if errors.Is(err, ErrNoRoom) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	for _, m := range slices.Backward(page) { // the oldest first
-		if m.Seq >= first {
-			return !m.Time.After(horizon), nil
-		}
+	if len(page) > 0 {
+		return !page[len(page)-1].Time.After(horizon), nil
 	}
 	// Those are gone already. What is behind them may be next.
 	return end < v.room.LastSeq, nil
@@ -367,52 +411,73 @@ func (w *sweeping) dissolve(ctx context.Context, desk SweepDesk, refs []RoomRef)
 	if err != nil {
 		return err
 	}
-	for _, v := range views {
-		done, err := w.destroy(ctx, desk, v)
+	ends := make([]ending, len(views))
+	errs := together(views, func(i int, v *view) (err error) {
+		ends[i], err = w.destroy(ctx, desk, v)
+		return err
+	})
+	var stop error
+	for i, v := range views {
 		switch {
-		case err != nil:
-			if err := w.failed(ctx, v.ref, err); err != nil {
-				return err
-			}
-		case done:
+		case errs[i] != nil:
+			stop = errors.Join(stop, w.failed(ctx, v.ref, errs[i]))
+		case ends[i] == unfiledYet:
+			w.queue(ctx, v, []Difference{NotFiled})
+		case ends[i] == dissolved:
 			w.report.Dissolved++
 			w.tell(Swept{Ref: v.ref, Action: SweepDissolved})
 		}
 	}
-	return nil
+	return stop
 }
 
-func (w *sweeping) destroy(ctx context.Context, desk SweepDesk, v *view) (bool, error) {
+// ending is what became of a room whose time has come.
+type ending int
+
+const (
+	staysYet   ending = iota // it changed just now, and is looked at again
+	unfiledYet               // Sync has to file what was said last
+	dissolved
+)
+
+func (w *sweeping) destroy(ctx context.Context, desk SweepDesk, v *view) (ending, error) {
 	why := v.differences()
 	if !w.due(desk, v, why) {
-		return false, nil // it changed just now, and is looked at again
+		return staysYet, nil
 	}
 	if v.row() == rowDeleted {
 		gone, err := desk.Gone(ctx, v.ref.TicketID)
 		if err != nil || !gone {
-			return false, err
+			return staysYet, err
 		}
 	}
 	newest, err := w.Rooms.History(ctx, v.ref.GroupID(), 0)
 	if errors.Is(err, ErrNoRoom) {
-		return false, nil
+		return staysYet, nil
 	}
 	if err != nil {
-		return false, err
+		return staysYet, err
 	}
 	if len(newest) > 0 && newest[0].Seq > v.room.Mark.Filed {
-		w.queue(ctx, v, []Difference{NotFiled})
-		return false, nil
+		return unfiledYet, nil
 	}
 	if w.page.DryRun {
-		return true, nil
+		return dissolved, nil
 	}
 	if err := w.Rooms.Destroy(ctx, v.ref.GroupID()); err != nil {
-		return false, err
+		return staysYet, err
 	}
 	w.Meter.Count(ctx, "RoomDissolved", 1, "desk", string(v.ref.Desk))
 	slog.InfoContext(ctx, "room dissolved", "desk", v.ref.Desk, "ticket", v.ref.TicketID)
-	return true, nil
+	return dissolved, nil
+}
+
+// cursorLost reports a page that waited too long. The rest of its list is the
+// next sweep's, which another try of this page would keep waiting.
+func (w *sweeping) cursorLost(ctx context.Context, err error) {
+	w.Meter.Count(ctx, "SweepFailed", 1, "desk", w.page.List)
+	slog.WarnContext(ctx, "list not gone on with", "list", w.page.List, "err", err)
+	w.report.Failed++
 }
 
 // tickets looks at a page of a desk's open tickets for rooms that are gone.
@@ -427,10 +492,7 @@ func (w *sweeping) tickets(ctx context.Context, desk SweepDesk) (next string, er
 		return page{ids, next}, err
 	})
 	if errors.Is(err, ErrCursor) {
-		// The page waited too long. The rest of the list is the next sweep's.
-		w.Meter.Count(ctx, "SweepFailed", 1, "desk", string(name))
-		slog.WarnContext(ctx, "list of open tickets not gone on with", "desk", name, "err", err)
-		w.report.Failed++
+		w.cursorLost(ctx, err)
 		return "", nil
 	}
 	if err != nil {

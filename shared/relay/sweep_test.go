@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/sandbox"
 )
@@ -304,6 +307,23 @@ func TestSweepFilesWhatAges(t *testing.T) {
 	})
 }
 
+// TestSweepFilesLongMessagesThatAge meets a page of the history that long
+// messages cut short: the oldest message is not on it.
+func TestSweepFilesLongMessagesThatAge(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{HistoryBytes: 8 << 10})
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.converge(ref)
+	b.say("carol", ref, "the first day")
+	b.clock.add(5*day + 13*time.Hour)
+	for range 3 {
+		b.say("carol", ref, strings.Repeat("x", 5000))
+	}
+	if report, _ := b.sweepAll(); report.Filed != 1 {
+		t.Errorf("%+v", report)
+	}
+}
+
 // TestSweepVanishedRoom brings back the room of an open ticket that has not
 // changed in any window.
 func TestSweepVanishedRoom(t *testing.T) {
@@ -492,9 +512,129 @@ func TestSweepRefusals(t *testing.T) {
 	if _, err := s.Run(context.Background(), relay.SweepPage{List: "jira"}); !relay.Permanent(err) {
 		t.Errorf("no such list: %v", err)
 	}
-	// A search that was left for too long is the next sweep's.
-	report, err := s.Run(context.Background(), relay.SweepPage{List: "zendesk", Cursor: "bm9uc2Vuc2U"})
-	if err != nil || report.Next != nil || report.Failed != 1 {
-		t.Errorf("%+v, %v", report, err)
+	// A list that can't be gone on with is the next sweep's, and not in its way.
+	b.ok(b.box.AddFault(sandbox.Fault{Vendor: "tencent", Op: "get_appid_group_list", Kind: sandbox.FaultCode, Code: "10004", Times: 1}))
+	for _, page := range []relay.SweepPage{{List: "zendesk", Cursor: "bm9uc2Vuc2U"}, {List: relay.AllRooms, Cursor: "77"}, {List: relay.AllRooms, Cursor: "x"}} {
+		report, err := s.Run(context.Background(), page)
+		if err != nil || report.Next != nil || report.Failed != 1 {
+			t.Errorf("%+v: %+v, %v", page, report, err)
+		}
 	}
+}
+
+// TestSweepOnePanic leaves the other rooms of a page to their sweep.
+func TestSweepOnePanic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &relay.Sweep{
+			Desks: map[relay.DeskName]relay.SweepDesk{relay.Zendesk: &oldTickets{}}, Rooms: panickyChat{&farChat{}}, Queue: &hints{},
+			Meter: &counts{}, Now: time.Now, DissolveAfter: dissolveAfter, HistoryDays: 7,
+		}
+		report, err := s.Run(t.Context(), relay.SweepPage{List: relay.AllRooms})
+		if err != nil || report.Filed != 499 || report.Failed != 1 {
+			t.Errorf("%+v, %v", report, err)
+		}
+	})
+}
+
+type panickyChat struct{ *farChat }
+
+func (c panickyChat) History(ctx context.Context, id string, from uint64) ([]relay.Message, error) {
+	if id == "ZENDESK#1007" {
+		panic("a bug")
+	}
+	return c.farChat.History(ctx, id, from)
+}
+
+// TestSweepFarChat has a chat a quarter of a second away and a page full of rooms
+// that have to be looked into, and one of rooms that have to go: each has to be
+// done in what an invocation has time for, or it is begun again for ever.
+func TestSweepFarChat(t *testing.T) {
+	t.Parallel()
+	for _, ended := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			chat := &farChat{ended: ended}
+			s := &relay.Sweep{
+				Desks: map[relay.DeskName]relay.SweepDesk{relay.Zendesk: &oldTickets{ended: ended}}, Rooms: chat, Queue: &hints{},
+				Meter: &counts{}, Now: time.Now, DissolveAfter: dissolveAfter, HistoryDays: 7,
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 110*time.Second)
+			defer cancel()
+			report, err := s.Run(ctx, relay.SweepPage{List: relay.AllRooms})
+			if err != nil || report.Rooms != 500 || (ended && (report.Dissolved != 500 || chat.destroyed != 500)) || (!ended && report.Filed != 500) {
+				t.Errorf("ended %v: %+v, %v", ended, report, err)
+			}
+		})
+	}
+}
+
+type farChat struct {
+	ended     bool
+	mu        sync.Mutex
+	destroyed int
+}
+
+func (c *farChat) far(ctx context.Context) error {
+	select {
+	case <-time.After(250 * time.Millisecond):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *farChat) List(ctx context.Context, _ string, limit int) (ids []string, next string, err error) {
+	for i := range limit {
+		ids = append(ids, fmt.Sprintf("ZENDESK#%d", 1000+i))
+	}
+	return ids, "", c.far(ctx)
+}
+
+func (c *farChat) Read(ctx context.Context, desk string, groupIDs ...string) (map[string]relay.Room, error) {
+	rooms := map[string]relay.Room{}
+	for _, id := range groupIDs {
+		room := relay.Room{
+			Whose: relay.OurRoom, Name: "n", InvitesOff: true, Created: time.Now().Add(-20 * day).Unix(), LastSeq: 3,
+			Members: []string{"carol"}, Mark: relay.Mark{Desk: desk, Announced: 1, Said: said("waiting")},
+		}
+		if c.ended {
+			room.Muted, room.Mark.Locked, room.Mark.Filed, room.Mark.Said = true, time.Now().Add(-20*day), 3, said("ended")
+		}
+		rooms[id] = room
+	}
+	return rooms, c.far(ctx)
+}
+
+func (c *farChat) FitName(string, string) string { return "n" }
+
+func (c *farChat) History(ctx context.Context, _ string, from uint64) ([]relay.Message, error) {
+	old := time.Now().Add(-7 * day)
+	return []relay.Message{{Seq: 3, Time: old}, {Seq: 2, Time: old}, {Seq: 1, Time: old}}, c.far(ctx)
+}
+
+func (c *farChat) Destroy(ctx context.Context, _ string) error {
+	c.mu.Lock()
+	c.destroyed++
+	c.mu.Unlock()
+	return c.far(ctx)
+}
+
+// said is what a mark says of a notice of that kind.
+func said(kind string) string { return identity.HashID("", kind+"\n", 8) }
+
+type oldTickets struct {
+	manyTickets
+	ended bool
+}
+
+func (d *oldTickets) Tickets(_ context.Context, ids ...string) (map[string]relay.Ticket, error) {
+	tickets := map[string]relay.Ticket{}
+	for _, id := range ids {
+		t := relay.Ticket{ID: id, Ours: true, Customer: relay.Account{UserID: "carol"}}
+		if d.ended {
+			t.Status = relay.Closed
+		}
+		tickets[id] = t
+	}
+	return tickets, nil
 }

@@ -90,7 +90,7 @@ type SyncRooms interface {
 	// minutes is sent once. ErrRefusedText: moderation minds its words.
 	Say(ctx context.Context, groupID string, n Notice) (seq uint64, err error)
 	// History returns some messages, newest first, none newer than the sequence
-	// number from, or the newest for 0.
+	// number from, or the newest for 0: at most twenty, fewer where they are long.
 	History(ctx context.Context, groupID string, from uint64) ([]Message, error)
 }
 

@@ -533,3 +533,34 @@ func TestSyncGreetsInTheCustomersLanguage(t *testing.T) {
 		}
 	}
 }
+
+// A room whose notices are refused, by the app's own callback say, still loses
+// whoever has no right to be in it.
+func TestSyncRefusedNoticeKeepsNobodyIn(t *testing.T) {
+	t.Parallel()
+	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
+		ref := b.open(desk, "carol", "Printer")
+		_, second := b.agent(desk, 1)
+		b.assign(ref, 0)
+		b.converge(ref)
+		b.assign(ref, 1)
+		b.ok(b.box.AddFault(sandbox.Fault{Vendor: "tencent", Op: "send_group_msg", Kind: sandbox.FaultCode, Code: "10016", Times: 1}))
+		err := b.run(relay.SyncItem{Desk: desk, Ticket: ref.TicketID})[0]
+		if !relay.Permanent(err) {
+			t.Errorf("a refused notice: %v", err)
+		}
+		b.wantMembers(ref, "carol", second)
+
+		b.say("carol", ref, "thank you")
+		b.end(ref)
+		b.ok(b.box.AddFault(sandbox.Fault{Vendor: "tencent", Op: "send_group_msg", Kind: sandbox.FaultCode, Code: "10016", Times: 1}))
+		err = b.run(relay.SyncItem{Desk: desk, Ticket: ref.TicketID})[0]
+		if !relay.Permanent(err) {
+			t.Errorf("a refused notice: %v", err)
+		}
+		if filed := strings.Join(b.filed(ref), ""); !strings.Contains(filed, "thank you") {
+			t.Errorf("filed %q", filed)
+		}
+		b.wantMembers(ref, "carol")
+	})
+}

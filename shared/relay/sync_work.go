@@ -140,24 +140,43 @@ func (w *work) open(ctx context.Context) error {
 		return err
 	}
 	joinErr := w.join(ctx, wanted)
-	if err := w.announce(ctx, w.news(agents)); err != nil {
-		return errors.Join(err, w.flush(ctx))
+	tellErr := w.announce(ctx, w.news(agents))
+	if tellErr != nil && !Permanent(tellErr) {
+		return errors.Join(tellErr, w.flush(ctx))
 	}
+	var fileErr error
 	if w.ticket.Status == Solved || slices.Contains(w.item.Hints, HintFile) {
-		if err := w.file(ctx, false); err != nil {
-			return errors.Join(err, w.flush(ctx))
+		if fileErr = w.file(ctx, false); fileErr != nil && !Permanent(fileErr) {
+			return errors.Join(fileErr, w.flush(ctx))
 		}
 	}
 	w.repair()
-	if err := w.flush(ctx); err != nil {
-		return err
+	flushErr := w.flush(ctx)
+	if flushErr != nil && !Permanent(flushErr) {
+		return flushErr
 	}
 	// Whoever has no right to be here leaves, also when somebody who has could
-	// not be added.
+	// not be added, and whatever the chat refuses for good.
 	if err := w.leave(ctx, wanted); err != nil {
 		return err
 	}
-	return joinErr
+	return mendable(joinErr, tellErr, fileErr, flushErr)
+}
+
+// mendable returns of several errors the first that another try may mend, else
+// the first: what is left to do decides whether there is another try.
+func mendable(errs ...error) error {
+	var first error
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case !Permanent(err):
+			return err
+		case first == nil:
+			first = err
+		}
+	}
+	return first
 }
 
 // lock ends the room's conversation: nobody may write, the transcript is filed
@@ -179,20 +198,26 @@ func (w *work) lock(ctx context.Context) error {
 	}
 	joinErr := w.join(ctx, wanted)
 	n, err := w.farewell(ctx)
+	var tellErr error
 	if err == nil {
-		err = w.announce(ctx, n)
+		tellErr = w.announce(ctx, n)
 	}
-	if err == nil {
+	// A notice that the chat refuses for good keeps no transcript from being filed.
+	switch {
+	case err != nil:
+	case tellErr != nil && !Permanent(tellErr):
+		err = tellErr
+	default:
 		err = w.file(ctx, w.archiveOnly())
 	}
 	w.repair()
 	if flushErr := w.flush(ctx); err != nil || flushErr != nil {
-		return errors.Join(err, flushErr)
+		return mendable(err, flushErr)
 	}
 	if err := w.leave(ctx, wanted); err != nil {
 		return err
 	}
-	return joinErr
+	return mendable(joinErr, tellErr)
 }
 
 // deleted locks the room of a ticket that is gone. Nothing is known of it but
@@ -212,14 +237,18 @@ func (w *work) deleted(ctx context.Context) error {
 	if err := w.silence(ctx, since); err != nil {
 		return err
 	}
-	err := w.announce(ctx, gone)
-	if err == nil {
+	tellErr := w.announce(ctx, gone)
+	err := tellErr
+	if err == nil || Permanent(err) {
 		err = w.file(ctx, true)
 	}
 	if flushErr := w.flush(ctx); err != nil || flushErr != nil {
-		return errors.Join(err, flushErr)
+		return mendable(err, flushErr)
 	}
-	return w.leave(ctx, nil)
+	if err := w.leave(ctx, nil); err != nil {
+		return err
+	}
+	return tellErr
 }
 
 // silence mutes the room and remembers since when, and since when its ticket is

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -233,7 +234,7 @@ func (w *filing) fileNext(ctx context.Context) error {
 	pieces := split(part.Body, limit-len(part.Name)-64)
 	for i, body := range pieces {
 		name := fmt.Sprintf("%s.%dof%d", part.Name, i+1, len(pieces))
-		if contains(w.names, name) {
+		if slices.Contains(w.names, name) {
 			continue
 		}
 		if i > 0 {
@@ -247,15 +248,6 @@ func (w *filing) fileNext(ctx context.Context) error {
 	}
 	w.next = to + 1
 	return nil
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 func (w *filing) put(ctx context.Context, part Part) error {
@@ -334,21 +326,53 @@ func (w *filing) build(ctx context.Context, limit int) (Part, uint64, error) {
 const pageSize = 20
 
 // messages returns the messages of the page that begins with seq, oldest first.
-// The history is read backwards, so the page is asked for by its end.
 func (w *filing) messages(ctx context.Context, seq uint64) ([]Message, error) {
 	page := w.page
 	if len(page) == 0 || page[0].Seq < seq || page[len(page)-1].Seq > seq {
 		var err error
-		if page, err = w.Rooms.History(ctx, w.Ref.GroupID(), min(seq+pageSize-1, w.last)); err != nil {
+		if page, err = history(ctx, w.Rooms, w.Ref.GroupID(), seq, min(seq+pageSize-1, w.last)); err != nil {
 			return nil, err
 		}
 		w.page = page
 	}
 	var list []Message
-	for i := len(page) - 1; i >= 0; i-- {
-		if page[i].Seq >= seq && page[i].Seq <= w.last {
-			list = append(list, page[i])
+	for _, m := range slices.Backward(page) {
+		if m.Seq >= seq && m.Seq <= w.last {
+			list = append(list, m)
 		}
+	}
+	return list, nil
+}
+
+// historian reads a room's history as [SyncRooms] does.
+type historian interface {
+	History(ctx context.Context, groupID string, from uint64) ([]Message, error)
+}
+
+// history returns what the chat keeps of the messages from first to last, a page
+// at most, newest first. The chat reads backwards, and long messages make its
+// answers shorter than what was asked for: what is missing of the beginning is
+// asked for until nothing older comes.
+func history(ctx context.Context, rooms historian, groupID string, first, last uint64) ([]Message, error) {
+	var list []Message
+	for last >= first {
+		page, err := rooms.History(ctx, groupID, last)
+		if err != nil {
+			return nil, err
+		}
+		oldest := last + 1
+		for _, m := range page {
+			if m.Seq < oldest {
+				oldest = m.Seq
+				if m.Seq >= first {
+					list = append(list, m)
+				}
+			}
+		}
+		if oldest > last || oldest <= first {
+			break
+		}
+		last = oldest - 1
 	}
 	return list, nil
 }

@@ -24,6 +24,11 @@ func TestTranscriptInParts(t *testing.T) {
 		b.converge(ref)
 		b.filedOnce(ref)
 		filed := b.filed(ref)
+		text := strings.Join(filed, "")
+		// Long messages make the history's pages short: none may look forgotten.
+		if n := strings.Count(text, strings.Repeat("é", 3500)); n != 47 || strings.Contains(text, "not kept") {
+			t.Errorf("%d of 47 messages filed, %d gaps", n, strings.Count(text, "not kept"))
+		}
 		limit := map[relay.DeskName]int{relay.Zendesk: 60000, relay.Salesforce: 131072}[desk]
 		if len(filed) < 3 {
 			t.Errorf("%d parts", len(filed))
@@ -187,4 +192,39 @@ func FuzzPartName(f *testing.F) {
 			t.Errorf("PartName(%q) = %q", body, name)
 		}
 	})
+}
+
+// Zendesk answers with every comment three times over: plain, as HTML, and as
+// written.
+func TestTranscriptOnATicketOfLongNotes(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.converge(ref)
+	b.say("carol", ref, "it burns")
+	for range 40 {
+		b.ok(b.box.Zendesk().Comment(b.number(ref), b.box.Fixtures().Zendesk.AgentIDs[0], strings.Repeat("n", 60000), false))
+	}
+	b.end(ref)
+	b.converge(ref)
+	b.filedOnce(ref)
+}
+
+// A row holds its ticket's whole description.
+func TestTicketsOfLongDescriptions(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	var ids []string
+	for i := range 80 {
+		customer := fmt.Sprintf("c%d", i)
+		ref, err := b.create.Run(context.Background(), b.desks[relay.Zendesk], relay.TicketRequest{
+			Customer: relay.Account{UserID: customer}, Subject: "long", Desc: strings.Repeat("d", 60000), Email: customer + "@example.com", Key: customer,
+		})
+		b.ok(err)
+		ids = append(ids, ref.TicketID)
+	}
+	tickets, err := b.zd.Tickets(context.Background(), ids...)
+	if err != nil || len(tickets) != len(ids) {
+		t.Errorf("%d tickets, %v", len(tickets), err)
+	}
 }

@@ -24,6 +24,10 @@ type TencentPlan struct {
 	MaxAccounts   int           // of the app; no limit (Trial 100)
 	WebInstances  int           // browsers in which one account is online; 1, as a new app has it
 	History       time.Duration // how long messages are kept; 7 days
+	// HistoryBytes is how much of messages' bodies one group_msg_get_simple
+	// returns; 64 KiB. The vendor says that long messages shorten an answer, and
+	// no number.
+	HistoryBytes int
 	// RatePerSecond limits each command, group messages to 40 a second and
 	// group and get_appid_group_list to one a second. 0: nothing is limited.
 	RatePerSecond int
@@ -118,6 +122,7 @@ func newTencent(s *Sandbox) *tencent {
 	plan.MaxMembers = cmp.Or(plan.MaxMembers, 500)
 	plan.GroupsPerUser = cmp.Or(plan.GroupsPerUser, 500)
 	plan.History = cmp.Or(plan.History, 7*24*time.Hour)
+	plan.HistoryBytes = cmp.Or(plan.HistoryBytes, 64<<10)
 	plan.WebInstances = cmp.Or(plan.WebInstances, 1)
 	t := &tencent{
 		s: s, plan: plan,

@@ -173,7 +173,7 @@ func (t *tencent) sendNotice(r *http.Request, a *args) (reply, *imError) {
 
 // getMessages follows https://trtc.io/document/34971: newest first, the next
 // page begins at the lowest MsgSeq minus one, and what is older than the plan
-// keeps is a hole.
+// keeps is a hole. Long messages make an answer shorter than was asked for.
 func (t *tencent) getMessages(r *http.Request, a *args) (reply, *imError) {
 	g, e := t.group(r, a)
 	if e != nil {
@@ -191,12 +191,13 @@ func (t *tencent) getMessages(r *http.Request, a *args) (reply, *imError) {
 		return nil, refuse(10007, "an AVChatRoom keeps no history")
 	}
 	oldest := t.s.now().Add(-t.plan.History)
-	list, finished := []reply{}, 1
+	list, finished, size := []reply{}, 1, 0
 	for _, m := range slices.Backward(g.messages) {
 		if m.seq > from {
 			continue
 		}
-		if uint64(len(list)) == number {
+		body, _ := json.Marshal(m.body)
+		if size += len(body); uint64(len(list)) == number || (size > t.plan.HistoryBytes && len(list) > 0) {
 			finished = 0
 			break
 		}

@@ -2,9 +2,11 @@ package tencentim
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 var _ relay.SweepRooms = Rooms{}
@@ -67,6 +69,9 @@ func (r Rooms) List(ctx context.Context, cursor string, limit int) ([]string, st
 		}
 	}
 	ids, after, err := r.Client.ListGroups(ctx, TypePublic, limit, next)
+	if next != 0 && upstream.HasCode(err, codeBadParameter) {
+		err = errors.Join(relay.ErrCursor, err)
+	}
 	if err != nil || after == 0 {
 		return ids, "", err
 	}

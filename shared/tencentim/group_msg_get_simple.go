@@ -29,8 +29,10 @@ type Element struct {
 }
 
 // GetMessages returns up to [MaxMessages] messages of a group, newest first,
-// none newer than the sequence number from; 0 begins at the newest. It changes
-// nothing, so it may be repeated.
+// none newer than the sequence number from; 0 begins at the newest. Where they
+// are long it returns fewer (the answer's IsFinished is 0 then too), so only an
+// empty answer says that nothing older is kept. It changes nothing, so it may be
+// repeated.
 // See https://trtc.io/document/34971.
 func (c *Client) GetMessages(ctx context.Context, groupID string, from uint64) ([]GroupMessage, error) {
 	in := struct {

@@ -135,18 +135,27 @@ const (
 	maxHidden = 10 * time.Hour // with jitter still below
 )
 
+// trusted is how many receives a vendor's own word about the wait is enough for.
+// The queue itself buries a message after 1000.
+const trusted = 100
+
 // backoff is what the vendor asked for, else 5 s doubled with every receive up
-// to a quarter of an hour; and up to a fifth more, so that what failed together
-// does not come back together.
+// to a quarter of an hour, and the longer of both when the vendor's word has not
+// held for long; and up to a fifth more, so that what failed together does not
+// come back together.
 func (w *Mailbox) backoff(receives int, asked time.Duration) time.Duration {
 	wait := asked
 	if wait == 0 {
-		wait = min(maxWait, firstWait<<min(receives-1, 10))
+		wait = doubled(receives)
+	} else if receives > trusted {
+		wait = max(wait, doubled(receives-trusted))
 	}
 	wait = min(wait, maxHidden)
 	wait += time.Duration(w.Random() * float64(wait) / 5)
 	return max(wait.Round(time.Second), time.Second)
 }
+
+func doubled(receives int) time.Duration { return min(maxWait, firstWait<<min(receives-1, 10)) }
 
 func retryAfter(err error) time.Duration {
 	var up *upstream.Error

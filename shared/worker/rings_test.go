@@ -197,6 +197,36 @@ func TestWindowGoesOn(t *testing.T) {
 	}
 }
 
+// TestWindowBegunAgain follows windows whose cursor the desk no longer knew: the
+// run began again, and its time ended where an earlier one's had.
+func TestWindowBegunAgain(t *testing.T) {
+	t.Parallel()
+	q, waits := &fifo{}, []time.Duration{}
+	r := &ring{window: func(relay.Window) (relay.ReconcileReport, error) { return relay.ReconcileReport{Next: "c1"}, nil }}
+	w := &worker.Windows{Mailbox: q.box(&waits), Reconcile: r.reconcile()}
+	at := func(cursor string) string {
+		return `{"desk":"zendesk","from":"2026-11-02T09:44:00Z","until":"2026-11-02T10:04:00Z","cursor":"` + cursor + `"}`
+	}
+	// Where this message says to go on there is still all to do.
+	if failed := handle(t, w.Lambda, record("a", "zendesk", at("c1"), 1)); len(failed) != 1 || len(q.sent) != 0 {
+		t.Fatalf("failed %v, sent %v: the rest of the window is lost", failed, q.sent)
+	}
+	// The queue drops what has the same id within five minutes: a message that is
+	// delivered twice sends its successor once, and another message its own.
+	for _, id := range []string{"b", "b", "c"} {
+		if failed := handle(t, w.Lambda, record(id, "zendesk", at("c2"), 1)); len(failed) != 0 {
+			t.Fatal(failed)
+		}
+	}
+	ids := make([]string, len(q.sent))
+	for i, m := range q.sent {
+		ids[i] = *m.MessageDeduplicationId
+	}
+	if len(ids) != 3 || ids[0] != ids[1] || ids[0] == ids[2] {
+		t.Errorf("deduplication ids %v", ids)
+	}
+}
+
 // TestOneGroupWaits leaves the messages of a group behind one that failed.
 func TestOneGroupWaits(t *testing.T) {
 	t.Parallel()

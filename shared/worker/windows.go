@@ -42,7 +42,10 @@ type windowMessage struct {
 	Cursor string         `json:"cursor,omitempty"`
 }
 
-var errWindow = errors.New("worker: the body is no window")
+var (
+	errWindow     = errors.New("worker: the body is no window")
+	errUnfinished = errors.New("worker: the time ended where the window was to go on")
+)
 
 // DecodeWindow reads a queue message's body.
 func DecodeWindow(body string) (relay.Window, error) {
@@ -78,24 +81,28 @@ func (w *Windows) window(ctx context.Context, m events.SQSMessage) error {
 	if err != nil {
 		w.Meter.Count(ctx, "ReconcileFailed", 1, "desk", string(window.Desk))
 	}
-	if report.Next == "" || report.Next == window.Cursor {
+	switch {
+	case report.Next == "":
+		return err
+	case err == nil && report.Next == window.Cursor:
+		// Its cursor was lost, and from the beginning it came this far again.
+		return errUnfinished
+	case report.Next == window.Cursor || (err != nil && relay.Permanent(err)):
 		return err
 	}
 	// What is done stays done: the rest is another message.
-	if err != nil && relay.Permanent(err) {
-		return err
-	}
-	return w.goOn(ctx, string(window.Desk), windowMessage{window.Desk, window.From, window.Until, report.Next})
+	return w.goOn(ctx, m, string(window.Desk), windowMessage{window.Desk, window.From, window.Until, report.Next})
 }
 
-// goOn sends a message that follows to the worker's own queue. A try that was
-// cut off behind it sends it again, and the queue drops the second.
-func (w *Mailbox) goOn(ctx context.Context, group string, message any) error {
+// goOn sends the message that follows on m to the worker's own queue. A try that
+// was cut off behind it sends it again, and the queue drops the second; but not
+// the same message when it follows on another one, for the first may be done.
+func (w *Mailbox) goOn(ctx context.Context, m events.SQSMessage, group string, message any) error {
 	body, err := json.Marshal(message)
 	if err != nil {
 		return &deadError{err}
 	}
-	sum := sha256.Sum256(body)
+	sum := sha256.Sum256(append([]byte(m.MessageId+"\n"), body...))
 	text, id := string(body), hex.EncodeToString(sum[:])
 	_, err = w.Queue.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl: &w.QueueURL, MessageBody: &text, MessageGroupId: &group, MessageDeduplicationId: &id,

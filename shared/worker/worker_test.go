@@ -167,6 +167,25 @@ func TestWorkerRetries(t *testing.T) {
 	}
 }
 
+// A vendor that says "in a second" for days must not use up the thousand
+// receives after which the queue itself buries a message.
+func TestWorkerOutlastsARateLimit(t *testing.T) {
+	t.Parallel()
+	tooFast := &upstream.Error{Class: upstream.RateLimited, RetryAfter: time.Second}
+	s, q, waits := &syncs{errs: map[string]error{"1": tooFast}}, &queue{}, []time.Duration{}
+	var lasted, early time.Duration
+	for n := 1; n <= 1000; n++ {
+		run(t, s, q, &waits, message("a", "1", "", n))
+		lasted += time.Duration(q.hidden["a"]) * time.Second
+		if n == 50 {
+			early = lasted
+		}
+	}
+	if lasted < 7*24*time.Hour || lasted > 14*24*time.Hour || early > 2*time.Minute {
+		t.Errorf("1000 receives last %v, the first 50 %v", lasted, early)
+	}
+}
+
 func TestWorkerBuries(t *testing.T) {
 	t.Parallel()
 	refused := &upstream.Error{Vendor: "tencent", Op: "add_group_member", Class: upstream.Refused, Status: 200, Code: "10007"}

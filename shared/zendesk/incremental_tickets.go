@@ -15,7 +15,8 @@ const (
 	// exportRows is how many tickets a page of the export has. Zendesk allows
 	// 1,000, and ten pages a minute for the whole account.
 	exportRows = 500
-	// exportBody bounds such a page: a row holds the ticket's whole description.
+	// exportBody bounds such a page, and other lists of long texts: a row holds
+	// the ticket's whole description.
 	exportBody = 48 << 20
 	// exportTime is what one page may take.
 	exportTime = 20 * time.Second

@@ -52,6 +52,7 @@ func commentPage(ctx context.Context, c *Client, ticketID int64, cursor string) 
 	res, err := upstream.Retry(ctx, func(ctx context.Context) (*upstream.Response, error) {
 		res, err := c.do(ctx, upstream.Call{
 			Op: op, Method: http.MethodGet, Path: "/api/v2/tickets/" + strconv.FormatInt(ticketID, 10) + "/comments", Query: query,
+			MaxBody: exportBody, // a comment's text stands in it three times
 		})
 		if err == nil && !succeeded(res) {
 			err = failed(c.http, op, res)

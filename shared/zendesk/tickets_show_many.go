@@ -55,7 +55,8 @@ func (c *Client) ShowTickets(ctx context.Context, ids []int64) (map[int64]Ticket
 	const op = "tickets_show_many"
 	res, err := c.do(ctx, upstream.Call{
 		Op: op, Method: http.MethodGet, Path: "/api/v2/tickets/show_many",
-		Query: url.Values{"ids": {join(ids)}, "include": {"users"}},
+		Query:   url.Values{"ids": {join(ids)}, "include": {"users"}},
+		MaxBody: exportBody, // a row holds the ticket's whole description
 	})
 	if err != nil {
 		return nil, nil, err
