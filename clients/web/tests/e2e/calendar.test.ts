@@ -105,6 +105,7 @@ describe.skipIf(!here)("an agent's calendar in the panel", () => {
     await sandbox("POST", "/desk/cronofy/withdraw", { account });
     await due(ticket, 8);
     const next = await zendeskPanel(String(ticket));
+    await next.getByText(/^Calendar: /).waitFor(); // a reload before that is one of the page before
     await expect
       .poll(async () => {
         await next.reload();
