@@ -150,6 +150,8 @@ type doctorReport struct {
 	At       time.Time `json:"at"`
 	Findings int       `json:"findings"`
 	Checks   []check   `json:"checks"`
+
+	cut bool // interrupted: what is not in Checks was not looked at
 }
 
 func (p *parts) doctor(ctx context.Context, o doctorOptions, out *printer) error {
@@ -176,6 +178,7 @@ func (p *parts) doctor(ctx context.Context, o doctorOptions, out *printer) error
 		d.drillDesks(ctx, out.note)
 	}
 	r := &doctorReport{At: d.now().UTC(), Checks: d.checks, Findings: len(d.findings())}
+	r.cut = ctx.Err() != nil
 	if err := out.result(r, r.print); err != nil {
 		return err
 	}
@@ -183,7 +186,7 @@ func (p *parts) doctor(ctx context.Context, o doctorOptions, out *printer) error
 		return err
 	}
 	if r.Findings > 0 {
-		return found("%d findings", r.Findings)
+		return found("%s", count(r.Findings, "finding"))
 	}
 	return nil
 }
@@ -197,20 +200,18 @@ func (r *doctorReport) print(w io.Writer) {
 		}
 		took := ""
 		if c.Took > 0 {
-			took = fmt.Sprintf("%.1f s", c.Took)
+			took = fmt.Sprintf(" (%.1f s)", c.Took)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", word, c.ID, c.Detail, took)
+		fmt.Fprintf(t, "%s\t%s\t%s\n", word, c.ID, c.Detail+took)
 		if c.Do != "" {
-			fmt.Fprintf(t, "\t\t→ %s\t\n", c.Do)
+			fmt.Fprintf(t, "\t\t→ %s\n", c.Do)
 		}
 	}
 	_ = t.Flush()
-	switch r.Findings {
-	case 0:
+	switch {
+	case r.Findings > 0:
+		fmt.Fprintln(w, count(r.Findings, "finding"))
+	case !r.cut:
 		fmt.Fprintln(w, "all is well")
-	case 1:
-		fmt.Fprintln(w, "1 finding")
-	default:
-		fmt.Fprintf(w, "%d findings\n", r.Findings)
 	}
 }

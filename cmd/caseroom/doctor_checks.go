@@ -76,6 +76,8 @@ func secretOf[T any](ctx context.Context, d *doctor, name, id, without string) {
 		d.bad(check, "create it; docs/configuration.md has its keys and where their values come from", "%v", err)
 	case strings.Contains(err.Error(), "AccessDenied"):
 		d.bad(check, "let yourself, and the functions, call secretsmanager:GetSecretValue on it", "%v", err)
+	case !strings.Contains(err.Error(), ": EmptySecret") && !strings.Contains(err.Error(), ": DecodeFailed") && !strings.Contains(err.Error(), ": ValidationFailed"):
+		d.bad(check, "Secrets Manager does not answer, or not with a secret: look at the network, the region and the AWS health page, and try again", "%v", err)
 	default:
 		d.bad(check, "write a right value: aws secretsmanager put-secret-value --secret-id "+id+"; docs/configuration.md has its keys", "%v", err)
 	}

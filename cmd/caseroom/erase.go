@@ -133,7 +133,7 @@ func (p *parts) erase(ctx context.Context, o eraseOptions, out *printer) error {
 	case err != nil:
 		return partly("%w; run it again for the rest", err)
 	case stay > 0:
-		return partly("%d rooms stay; see why, then run it again", stay)
+		return partly("%s not done with; see why, then run it again", count(stay, "room"))
 	}
 	return nil
 }

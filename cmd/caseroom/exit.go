@@ -64,7 +64,11 @@ func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(stderr, "caseroom: "+err.Error())
+	said := err.Error()
+	if ctx.Err() != nil {
+		said = strings.Replace(said, context.Canceled.Error(), "interrupted", 1)
+	}
+	fmt.Fprintln(stderr, "caseroom: "+said)
 	var e *exitError
 	switch {
 	case errors.As(err, &e):

@@ -186,9 +186,9 @@ func (r *redriveReport) print(w io.Writer) {
 	case len(r.Letters) == 0 && r.Kept == 0 && r.Hidden == 0:
 		fmt.Fprintln(w, "no dead letters")
 	case r.DryRun:
-		fmt.Fprintf(w, "%d dead letters would be moved, %d kept\n", len(r.Letters), r.Kept)
+		fmt.Fprintf(w, "%s would be moved, %d kept\n", count(len(r.Letters), "dead letter"), r.Kept)
 	default:
-		fmt.Fprintf(w, "%d dead letters moved, %d kept\n", r.Moved, r.Kept)
+		fmt.Fprintf(w, "%s moved, %d kept\n", count(r.Moved, "dead letter"), r.Kept)
 	}
 	if r.Hidden > 0 {
 		fmt.Fprintf(w, "%d more are hidden behind them or in other hands; run it again in two minutes\n", r.Hidden)

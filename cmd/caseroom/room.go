@@ -264,7 +264,7 @@ func (v *roomView) print(w io.Writer) {
 			if i > 0 {
 				name = ""
 			}
-			line(name, "%s (%s) %s", m.User, m.Role, m.Name)
+			line(name, "%s", strings.TrimSpace(fmt.Sprintf("%s (%s) %s", m.User, m.Role, m.Name)))
 		}
 	}
 	for i, part := range v.Parts {

@@ -109,7 +109,7 @@ reaches the stack is seen from its callouts alone.`,
 				return err
 			}
 			if n := len(st.Problems); n > 0 {
-				return found("%d not as it should be", n)
+				return found("%s", count(n, "problem"))
 			}
 			return nil
 		},

@@ -109,7 +109,7 @@ func (p *parts) syncTickets(ctx context.Context, o syncOptions, out *printer) er
 	if err := q.SendAll(ctx, hints...); err != nil {
 		return err
 	}
-	return out.result(queuedReport{Queued: len(hints)}, func(w io.Writer) { fmt.Fprintf(w, "%d tickets queued\n", len(hints)) })
+	return out.result(queuedReport{Queued: len(hints)}, func(w io.Writer) { fmt.Fprintf(w, "%s queued\n", count(len(hints), "ticket")) })
 }
 
 func printVerdicts(w io.Writer, list []verdict) {
@@ -201,7 +201,7 @@ func (p *parts) syncSince(ctx context.Context, o syncOptions, out *printer) erro
 	case len(failed) > 0:
 		return partly("%s; what was queued stays queued, run it again for the rest", strings.Join(failed, "; "))
 	case o.dryRun && differ > 0:
-		return found("%d rooms are not what their tickets say", differ)
+		return found("%s not what the ticket says", count(differ, "room"))
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ func (p *parts) window(ctx context.Context, w relay.Window, hints relay.HintQueu
 
 func printWindows(w io.Writer, list []windowReport, dryRun bool) {
 	for _, r := range list {
-		fmt.Fprintf(w, "%s from %s until %s: %d changed, %d of them ours, %d rooms differ", r.Desk,
+		fmt.Fprintf(w, "%s from %s until %s: %d changed, %d of them ours, rooms that differ: %d", r.Desk,
 			r.From.Format(time.RFC3339), r.Until.Format(time.RFC3339), r.Listed, r.Ours, r.Differing)
 		if !dryRun {
 			fmt.Fprintf(w, ", %d queued", r.Queued)

@@ -426,7 +426,7 @@ stack that is right answers 200 and does nothing.`,
 				return err
 			}
 			if n := len(st.Problems); n > 0 {
-				return found("%d not as it should be", n)
+				return found("%s", count(n, "problem"))
 			}
 			return nil
 		},

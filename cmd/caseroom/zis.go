@@ -269,6 +269,9 @@ func (o *zisOptions) report(d *zendeskDesk, l *zislink.Link, steps []string, lef
 			for _, s := range steps {
 				fmt.Fprintf(w, "  %s\n", s)
 			}
+			if slices.Contains(steps, "upload the bundle") {
+				fmt.Fprintln(w, "Zendesk takes bundles by API token only. With OAuth an admin uploads it, and up installs the job specs when run again")
+			}
 		case len(steps) == 0:
 			fmt.Fprintf(w, "%s: nothing to do here\n", r.Integration)
 		default:
@@ -412,7 +415,7 @@ alone. Exit code 3 when something is wrong.`,
 				return err
 			}
 			if n := len(st.Problems); n > 0 {
-				return found("%d not as it should be", n)
+				return found("%s", count(n, "problem"))
 			}
 			return nil
 		},
