@@ -177,7 +177,7 @@ bench: export GOFLAGS := $(SMALL)
 bench: ## measure the functions against their targets (ARGS=-write: into docs/performance.md)
 	@go run ./bench $(ARGS)
 
-# What takes long: bench-scale a quarter of an hour, the others as long as asked.
+# What takes long: bench-scale a quarter of an hour at most, the others as long as asked.
 DURATION ?= 10m
 
 .PHONY: bench-scale

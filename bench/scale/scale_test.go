@@ -344,6 +344,14 @@ func (b *bench) changed(h relay.Hint) {
 	b.hints = append(b.hints, h)
 }
 
+// The queue is looked at every five seconds, and towards the end more often: a
+// few seconds are a tenth of the time that the fastest limits allow.
+const (
+	lookEvery = 5 * time.Second
+	lookClose = 250 * time.Millisecond
+	closeBy   = 2000 // messages
+)
+
 // work lets the processes that the template allows work off the queue, and
 // returns its depth over time.
 func (b *bench) work(t *testing.T, began time.Time) (depth []sample) {
@@ -380,17 +388,24 @@ func (b *bench) work(t *testing.T, began time.Time) (depth []sample) {
 	for !t.Failed() {
 		visible, hidden, err := b.w.Depth(context.Background(), queue)
 		check(t, err)
-		depth = append(depth, sample{time.Since(began), visible + hidden})
-		if visible+hidden == 0 {
-			break
+		left := visible + hidden
+		if n := len(depth); left == 0 || n == 0 || time.Since(began)-depth[n-1].at >= lookEvery {
+			depth = append(depth, sample{time.Since(began), left})
+			if len(depth)%240 == 0 {
+				fmt.Fprintf(os.Stderr, "    %s simulated, %d messages left\n", time.Since(began).Round(time.Minute), left)
+			}
 		}
-		if len(depth)%240 == 0 {
-			fmt.Fprintf(os.Stderr, "    %s simulated, %d messages left\n", time.Since(began).Round(time.Minute), visible+hidden)
+		if left == 0 {
+			break
 		}
 		if time.Since(began) > 48*time.Hour {
 			t.Fatalf("%d messages are left after two days", visible+hidden)
 		}
-		time.Sleep(5 * time.Second)
+		if left > closeBy {
+			time.Sleep(lookEvery)
+		} else {
+			time.Sleep(lookClose)
+		}
 	}
 	done()
 	all.Wait()

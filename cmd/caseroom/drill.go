@@ -441,7 +441,7 @@ func (r *drill) await(ctx context.Context, muted bool, members []string) (string
 
 // filed looks for the transcript on the ticket.
 func (r *drill) filed(ctx context.Context) (string, error) {
-	parts, _, err := r.desks[r.desk].Parts(ctx, r.ref.TicketID, r.ref.GroupID()+"@")
+	parts, _, err := r.desks[r.desk].Parts(ctx, r.ref.TicketID, r.ref.GroupID()+"@", time.Time{})
 	if err != nil {
 		return "", err
 	}

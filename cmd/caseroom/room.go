@@ -175,7 +175,7 @@ func (p *parts) roomView(ctx context.Context, ref relay.RoomRef) (*roomView, err
 	}
 	if shown && !t.Deleted {
 		// A ticket that takes nothing any more has no parts to show.
-		v.Parts, _, _ = desk.Parts(ctx, ref.TicketID, group+"@")
+		v.Parts, _, _ = desk.Parts(ctx, ref.TicketID, group+"@", t.Stamp)
 	}
 	v.Sync = p.rehearse(ctx, []relay.RoomRef{ref})[0]
 	return v, nil

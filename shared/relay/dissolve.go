@@ -64,7 +64,7 @@ func (d *Dissolve) file(ctx context.Context, ref RoomRef) error {
 	t, seen := tickets[ref.TicketID]
 	filed, err := d.Transcripts.File(ctx, Filing{
 		Desk: desk, Ref: ref, Created: room.Created, From: room.Mark.Filed + 1, Customer: t.Customer.UserID,
-		ArchiveOnly: !seen || t.Deleted || t.Final,
+		ArchiveOnly: !seen || t.Deleted || t.Final, Stamp: t.Stamp,
 	})
 	if errors.Is(err, ErrNoRoom) {
 		return nil

@@ -92,6 +92,7 @@ func (w *work) announce(ctx context.Context, a announcement) error {
 		if err := w.recall(ctx); err != nil {
 			return err
 		}
+		w.item.Redelivered = false // all that was said is known from here on
 	}
 	if w.told(a) {
 		return nil

@@ -35,10 +35,11 @@ type TicketDesk interface {
 	// MaxPart is how many bytes one part of a transcript may have on a ticket.
 	MaxPart() int
 	// Parts returns the names of the parts that are filed on a ticket under a
-	// prefix, and the ticket's state then.
-	Parts(ctx context.Context, ticketID, prefix string) (names []string, stamp time.Time, err error)
+	// prefix, and a state of the ticket from before they were looked for: seen, a
+	// [Ticket.Stamp], or, where that is zero, the state it has now.
+	Parts(ctx context.Context, ticketID, prefix string, seen time.Time) (names []string, stamp time.Time, err error)
 	// File puts a part on a ticket whose state is still stamp, and returns its
-	// new state. The errors are [ErrMoved], [ErrCannotTake] and upstream errors,
+	// new state. A desk without states has zero stamps and looks at none. The errors are [ErrMoved], [ErrCannotTake] and upstream errors,
 	// after those of unknown outcome the caller asks Parts again.
 	File(ctx context.Context, ticketID string, part Part, stamp time.Time) (time.Time, error)
 }
@@ -67,6 +68,9 @@ type Ticket struct {
 	Deleted  bool   // the row itself says so
 	Agents   []Agent
 	Locale   string // the customer's, such as "ja" or "en-US"; "" if unknown
+	// Stamp is the state that the row was read in, for [TicketDesk.File]; zero
+	// where a desk has no states.
+	Stamp time.Time
 }
 
 // Agent is a human who works on a ticket.
@@ -160,8 +164,11 @@ type Sync struct {
 	// SolvedOpen keeps solved tickets' rooms writable (SOLVED=open). A closed
 	// ticket's room is locked in any case.
 	SolvedOpen bool
-	// TicketTimeout bounds the work on one ticket; 25 s if zero.
+	// TicketTimeout bounds the work on one ticket, waits for limits not counted;
+	// 25 s if zero.
 	TicketTimeout time.Duration
+	// Wait pauses until a vendor takes more; upstream.Sleep if nil.
+	Wait func(context.Context, time.Duration) error
 
 	imported nicks
 }
@@ -186,15 +193,17 @@ func (s *Sync) table() Table {
 	}
 }
 
-// parallel is how many tickets of a batch are worked on at once.
+// parallel is how many tickets of a batch are worked on at once. Ten batches of
+// five are about as fast as the chat's limits; more only meet them more often.
 const parallel = 5
 
 // Run brings the rooms of a batch of different tickets up to date and returns
 // one error per item, nil where the room is right. Per desk it makes one read
 // of the tickets and one of the rooms, and then only the writes that are needed.
 //
-// After one ticket met a vendor's rate limit, the tickets of the batch that have
-// not begun fail with the same error.
+// A ticket that meets a vendor's rate limit waits and goes on with what it has
+// read, if the context leaves the time; those of its batch that have not begun
+// wait with it. Where it does not, they fail with the same error.
 func (s *Sync) Run(ctx context.Context, items []SyncItem) []error {
 	errs := make([]error, len(items))
 	byDesk := map[DeskName][]int{}
@@ -232,7 +241,7 @@ func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, i
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			if errs[i] = gate.closed(); errs[i] != nil {
+			if errs[i] = s.pass(ctx, &gate); errs[i] != nil {
 				return
 			}
 			ref := RoomRef{it.Desk, it.Ticket}
@@ -240,8 +249,7 @@ func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, i
 				Table: s.table(), ref: ref, room: rooms[ref.GroupID()], gone: slices.Contains(it.Hints, "deleted"),
 			}}
 			w.ticket, w.seen = tickets[it.Ticket]
-			errs[i] = s.guarded(ctx, w)
-			gate.note(errs[i])
+			errs[i] = s.patiently(ctx, w, &gate)
 		})
 	}
 	all.Wait()
@@ -269,6 +277,60 @@ func (s *Sync) read(ctx context.Context, desk TicketDesk, items []SyncItem, inde
 		err = deskErr
 	}
 	return tickets, rooms, err
+}
+
+// patiently runs one ticket's work, and goes on with it after a vendor's limit.
+// A refusal for being too fast is sure not to have done anything, and what the
+// work has done and read by then it knows: only its view of the ticket is as old
+// as the wait, which is less than an invocation. Whatever changes meanwhile has
+// a message of its own behind this one.
+func (s *Sync) patiently(ctx context.Context, w *work, gate *gate) error {
+	for {
+		err := s.guarded(ctx, w)
+		if !limited(err) {
+			return err
+		}
+		gate.note(err)
+		if !s.wait(ctx, tooFast(err)) {
+			return err
+		}
+	}
+}
+
+// limited reports whether a vendor refused a call for being too fast.
+func limited(err error) bool { return err != nil && upstream.ClassOf(err) == upstream.RateLimited }
+
+// tooFast is how long to wait after a vendor's limit. Some do not say.
+func tooFast(err error) time.Duration {
+	var up *upstream.Error
+	if errors.As(err, &up) && up.RetryAfter > 0 {
+		return up.RetryAfter
+	}
+	return time.Second
+}
+
+// afterWait is the time that has to be left behind a wait.
+const afterWait = 10 * time.Second
+
+// wait waits, if that leaves time to work.
+func (s *Sync) wait(ctx context.Context, d time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	if !ok || time.Until(deadline) < d+afterWait {
+		return false
+	}
+	sleep := s.Wait
+	if sleep == nil {
+		sleep = upstream.Sleep
+	}
+	return sleep(ctx, d) == nil
+}
+
+// pass waits until a batch's vendor takes more.
+func (s *Sync) pass(ctx context.Context, gate *gate) error {
+	if left := gate.left(); left > 0 && !s.wait(ctx, left) {
+		return gate.closed()
+	}
+	return nil
 }
 
 // guarded runs one ticket's work under its own deadline. A panic is a bug of
@@ -323,25 +385,34 @@ func Permanent(err error) bool {
 
 // gate keeps the rest of a batch from a vendor that said "too fast".
 type gate struct {
-	mu  sync.Mutex
-	err error
+	mu    sync.Mutex
+	until time.Time
+	err   error
 }
 
 func (g *gate) note(err error) {
-	if err == nil || upstream.ClassOf(err) != upstream.RateLimited {
+	if !limited(err) {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.err == nil {
-		g.err = err
+	if until := time.Now().Add(tooFast(err)); until.After(g.until) {
+		g.until, g.err = until, err
 	}
 }
 
+// closed returns what the vendor said, nil if it takes all.
 func (g *gate) closed() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.err
+}
+
+// left is for how long the vendor takes nothing.
+func (g *gate) left() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Until(g.until)
 }
 
 // nicks remembers which accounts this process has imported, by the names it

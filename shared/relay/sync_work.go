@@ -16,7 +16,8 @@ type work struct {
 	desk TicketDesk
 	item SyncItem
 
-	said   uint64 // sequence number of a notice sent just now, 0 if none
+	said   uint64  // sequence number of a notice sent just now, 0 if none
+	filing *filing // begun, and kept from going on by a limit; nil if none is
 	change *RoomChange
 }
 
@@ -140,6 +141,10 @@ func (w *work) open(ctx context.Context) error {
 		return err
 	}
 	joinErr := w.join(ctx, wanted)
+	if limited(joinErr) {
+		// Nobody is told that an agent is awaited who is about to be let in.
+		return errors.Join(joinErr, w.leave(ctx, wanted))
+	}
 	tellErr := w.announce(ctx, w.news(agents))
 	if tellErr != nil && !Permanent(tellErr) {
 		return errors.Join(tellErr, w.flush(ctx))
@@ -348,7 +353,11 @@ func (w *work) leave(ctx context.Context, wanted []Account) error {
 	if len(out) == 0 {
 		return nil
 	}
-	return w.Rooms.Remove(ctx, w.ref.GroupID(), out...)
+	if err := w.Rooms.Remove(ctx, w.ref.GroupID(), out...); err != nil {
+		return err
+	}
+	w.room.Members = slices.DeleteFunc(w.room.Members, func(id string) bool { return slices.Contains(out, id) })
+	return nil
 }
 
 // file files what has been said since the last time.
@@ -356,13 +365,22 @@ func (w *work) file(ctx context.Context, archiveOnly bool) error {
 	if !w.unfiled() && w.said == 0 {
 		return nil
 	}
-	filed, err := w.Transcripts.File(ctx, Filing{
-		Desk: w.desk, Ref: w.ref, Created: w.room.Created, From: w.room.Mark.Filed + 1,
-		ArchiveOnly: archiveOnly, Customer: w.ticket.Customer.UserID,
-	})
-	if filed > w.room.Mark.Filed {
+	if w.filing == nil {
+		var err error
+		if w.filing, err = w.Transcripts.begin(ctx, Filing{
+			Desk: w.desk, Ref: w.ref, Created: w.room.Created, From: w.room.Mark.Filed + 1,
+			ArchiveOnly: archiveOnly, Customer: w.ticket.Customer.UserID, Stamp: w.ticket.Stamp,
+		}); err != nil {
+			return err
+		}
+	}
+	err := w.filing.run(ctx)
+	if filed := w.filing.next - 1; filed > w.room.Mark.Filed {
 		w.room.Mark.Filed = filed
 		w.touch()
+	}
+	if err == nil {
+		w.filing, w.said = nil, 0
 	}
 	return err
 }

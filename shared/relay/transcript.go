@@ -61,6 +61,9 @@ type Filing struct {
 	// ArchiveOnly: the ticket is known to take nothing any more.
 	ArchiveOnly bool
 	Customer    string // IM user id
+	// Stamp is a state of the ticket from before this filing, to rest the first
+	// part on; zero if none is known.
+	Stamp time.Time
 }
 
 // fileTries bounds how often a ticket may move or an outcome stay unknown.
@@ -74,19 +77,29 @@ const fileTries = 4
 // Without an archive, what no ticket can take stays unfiled; that is counted
 // and no error, for no retry would change it.
 func (t *Transcripts) File(ctx context.Context, f Filing) (filed uint64, err error) {
-	newest, err := t.Rooms.History(ctx, f.Ref.GroupID(), 0)
+	w, err := t.begin(ctx, f)
 	if err != nil {
 		return f.From - 1, err
 	}
-	if len(newest) == 0 || newest[0].Seq < f.From {
-		return f.From - 1, nil
-	}
-	w := &filing{Transcripts: t, Filing: f, next: f.From, last: newest[0].Seq, archived: f.ArchiveOnly}
-	if len(newest) > 0 && newest[len(newest)-1].Seq <= f.From {
-		w.page = newest // all there is to file
-	}
 	err = w.run(ctx)
 	return w.next - 1, err
+}
+
+// begin reads to where a filing goes.
+func (t *Transcripts) begin(ctx context.Context, f Filing) (*filing, error) {
+	newest, err := t.Rooms.History(ctx, f.Ref.GroupID(), 0)
+	if err != nil {
+		return nil, err
+	}
+	w := &filing{Transcripts: t, Filing: f, next: f.From, archived: f.ArchiveOnly}
+	if len(newest) == 0 {
+		return w, nil
+	}
+	w.last = newest[0].Seq
+	if newest[len(newest)-1].Seq <= f.From {
+		w.page = newest // all there is to file
+	}
+	return w, nil
 }
 
 type filing struct {
@@ -101,6 +114,9 @@ type filing struct {
 	stamp time.Time
 }
 
+// run files what is left. After a limit it may be run again: the names it has
+// read still tell the truth where the desk refuses a part that rests on a state
+// the ticket is no longer in, and are read again where it does not.
 func (w *filing) run(ctx context.Context) error {
 	for tries := 0; w.next <= w.last; {
 		if err := w.look(ctx); err != nil {
@@ -126,13 +142,19 @@ func (w *filing) run(ctx context.Context) error {
 			w.archived = true
 		case tries < fileTries && (errors.Is(err, ErrMoved) || unknown(err)) && ctx.Err() == nil:
 			tries++
-			w.read = false
+			w.again()
 		default:
+			if w.stamp.IsZero() || !limited(err) {
+				w.again()
+			}
 			return err
 		}
 	}
 	return nil
 }
+
+// again makes the next look read everything anew.
+func (w *filing) again() { w.read, w.Stamp = false, time.Time{} }
 
 func unknown(err error) bool {
 	var up *upstream.Error
@@ -150,7 +172,7 @@ func (w *filing) look(ctx context.Context) error {
 		stamp time.Time
 	}
 	v, err := upstream.Retry(ctx, func(ctx context.Context) (view, error) {
-		names, stamp, err := w.Desk.Parts(ctx, w.Ref.TicketID, w.prefix())
+		names, stamp, err := w.Desk.Parts(ctx, w.Ref.TicketID, w.prefix(), w.Stamp)
 		return view{names, stamp}, err
 	})
 	switch {

@@ -52,7 +52,7 @@ func TestTranscriptAsComments(t *testing.T) {
 	b.say("carol", ref, "last")
 	// The org lost the package's object after the case was made.
 	b.ok(b.box.AddFault(sandbox.Fault{Vendor: "salesforce", Op: "query", Kind: sandbox.FaultCode, Code: "INVALID_TYPE", Times: 1}))
-	if _, _, err := b.sf.Parts(context.Background(), ref.TicketID, ref.GroupID()); err != nil {
+	if _, _, err := b.sf.Parts(context.Background(), ref.TicketID, ref.GroupID(), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	b.end(ref)
@@ -128,7 +128,7 @@ func TestTranscriptRaced(t *testing.T) {
 	b.say("carol", ref, "it burns")
 	b.end(ref)
 	ctx := context.Background()
-	_, stamp, err := b.zd.Parts(ctx, ref.TicketID, ref.GroupID())
+	_, stamp, err := b.zd.Parts(ctx, ref.TicketID, ref.GroupID(), time.Time{})
 	b.ok(err)
 	b.converge(ref)
 	part := relay.Part{Name: "x", Body: "Chat transcript x"}

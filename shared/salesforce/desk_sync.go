@@ -207,7 +207,7 @@ func (*SyncDesk) Unique(context.Context, relay.Ticket) (bool, error) { return fa
 
 // Parts returns the names of the parts on a case. Without our package they are
 // found in the comments that our own user wrote.
-func (d *SyncDesk) Parts(ctx context.Context, ticketID, prefix string) ([]string, time.Time, error) {
+func (d *SyncDesk) Parts(ctx context.Context, ticketID, prefix string, _ time.Time) ([]string, time.Time, error) {
 	id, err := identity.SalesforceID(ticketID, "500")
 	if err != nil {
 		return nil, time.Time{}, relay.ErrCannotTake

@@ -123,7 +123,7 @@ func ticketOf(row TicketRow, people map[int64]Person, own int64) relay.Ticket {
 	t := relay.Ticket{
 		ID: strconv.FormatInt(row.ID, 10), Subject: row.Subject,
 		Deleted: row.Status == "deleted", Final: row.Status == "closed",
-		Locale: people[row.RequesterID].Locale,
+		Locale: people[row.RequesterID].Locale, Stamp: row.UpdatedAt,
 	}
 	t.Customer.UserID, t.Key, t.Ours = ParseExternalID(row.ExternalID)
 	if name := people[row.RequesterID].Name; name != anonymous {
@@ -258,10 +258,11 @@ func (d *SyncDesk) retire(ctx context.Context, id, oldest string) (retired bool,
 	return false, err
 }
 
-// Parts reads the ticket's stamp and then its notes: a note that is added in
-// between moves the stamp on, and the update that rests on it fails. Only notes
-// of our own user count, for anybody's text may look like a transcript.
-func (d *SyncDesk) Parts(ctx context.Context, ticketID, prefix string) ([]string, time.Time, error) {
+// Parts reads the ticket's stamp, unless the caller has seen one, and then its
+// notes: a note that is added in between moves the stamp on, and the update that
+// rests on it fails. Only notes of our own user count, for anybody's text may
+// look like a transcript.
+func (d *SyncDesk) Parts(ctx context.Context, ticketID, prefix string, seen time.Time) ([]string, time.Time, error) {
 	n, err := number(ticketID)
 	if err != nil {
 		return nil, time.Time{}, relay.ErrCannotTake
@@ -270,7 +271,10 @@ func (d *SyncDesk) Parts(ctx context.Context, ticketID, prefix string) ([]string
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	row, err := d.show(ctx, n)
+	row := TicketRow{UpdatedAt: seen}
+	if seen.IsZero() {
+		row, err = d.show(ctx, n)
+	}
 	if err == nil && row.Status != "deleted" {
 		var names []string
 		err = d.Client.Comments(ctx, n, func(page []Comment) bool {
