@@ -39,8 +39,9 @@ type TicketDesk interface {
 	// [Ticket.Stamp], or, where that is zero, the state it has now.
 	Parts(ctx context.Context, ticketID, prefix string, seen time.Time) (names []string, stamp time.Time, err error)
 	// File puts a part on a ticket whose state is still stamp, and returns its
-	// new state. A desk without states has zero stamps and looks at none. The errors are [ErrMoved], [ErrCannotTake] and upstream errors,
-	// after those of unknown outcome the caller asks Parts again.
+	// new state. A desk without states has zero stamps and looks at none. The
+	// errors are [ErrMoved], [ErrCannotTake] and upstream errors; after those of
+	// unknown outcome the caller asks Parts again.
 	File(ctx context.Context, ticketID string, part Part, stamp time.Time) (time.Time, error)
 }
 
