@@ -477,6 +477,25 @@ func TestSyncDuplicates(t *testing.T) {
 	b.wantMuted(newer, false)
 }
 
+// A ticket that carries the external id of a closed one is not its duplicate.
+func TestSyncFollowUp(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	older := b.open(relay.Zendesk, "carol", "Printer")
+	z := b.box.Zendesk()
+	b.ok(z.Close(b.number(older)))
+	b.clock.add(3 * time.Hour) // Zendesk has forgotten the key
+	newer := b.open(relay.Zendesk, "carol", "Printer")
+	if newer == older {
+		t.Fatal("there is one ticket")
+	}
+	b.converge(newer)
+	if row, err := z.Ticket(b.number(newer)); err != nil || row.Status != "new" {
+		t.Errorf("the follow-up is %s, %v", row.Status, err)
+	}
+	b.wantMuted(newer, false)
+}
+
 func TestSyncBatchReads(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sandbox.TencentPlan{})

@@ -209,6 +209,19 @@ func (d *SyncDesk) Unique(ctx context.Context, t relay.Ticket) (newer bool, err 
 	if err != nil || len(ids) < 2 {
 		return false, err
 	}
+	first, err := number(ids[0])
+	if err != nil {
+		return false, err
+	}
+	// A ticket beside a closed one is no copy of a request but what came after
+	// it: a follow-up may inherit the external id.
+	oldest, err := d.show(ctx, first)
+	if status(err) == http.StatusNotFound || oldest.Status == "closed" {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
 	for _, id := range ids[1:] {
 		retired, err := d.retire(ctx, id, ids[0])
 		if err != nil {
