@@ -421,7 +421,7 @@ func rows() []row {
 	)
 	for _, call := range []string{
 		"aws GetSecretValue", "zendesk oauth_tokens", "zendesk users_me", "zendesk tickets_show_many", "tencent get_group_info",
-		"tencent modify_group_base_info", "tencent group_msg_get_simple", "zendesk tickets_show", "zendesk tickets_comments",
+		"tencent modify_group_base_info", "tencent group_msg_get_simple", "zendesk tickets_comments",
 		"aws GetObject", "zendesk tickets_update", "tencent destroy_group",
 	} {
 		list = append(list, row{operation: "deletegroup", call: call, role: only, scene: dissolve("zendesk", false)})
@@ -479,7 +479,7 @@ const (
 
 // hangTimeout is the functions' time where nothing answers: a tenth of it is
 // kept for their own answer, which a busy machine needs.
-const hangTimeout = 2500 * time.Millisecond
+const hangTimeout = 4 * time.Second
 
 func TestFaults(t *testing.T) {
 	t.Parallel()

@@ -295,7 +295,7 @@ func errands() []errandRow {
 		}, nil, assigned("zendesk")},
 		{"sync salesforce", []string{"salesforce oauth_token", "salesforce query_all", "salesforce query"}, nil, assigned("salesforce")},
 		{"sync of a solved ticket", []string{
-			"tencent modify_group_base_info", "tencent send_group_msg", "tencent group_msg_get_simple", "zendesk tickets_show",
+			"tencent modify_group_base_info", "tencent send_group_msg", "tencent group_msg_get_simple",
 			"zendesk tickets_comments", "aws GetObject", "zendesk tickets_update", "tencent delete_group_member",
 		}, nil, over("zendesk")},
 		{"sync of a closed case", []string{"salesforce sobject_upsert"}, nil, over("salesforce")},
