@@ -37,6 +37,17 @@ func (p *printer) result(v any, text func(w io.Writer)) error {
 	return enc.Encode(v)
 }
 
+// verdict prints the result of a look, and ends the command by what it found.
+func (p *printer) verdict(v any, text func(w io.Writer), problems int) error {
+	if err := p.result(v, text); err != nil {
+		return err
+	}
+	if problems > 0 {
+		return found("%s", count(problems, "problem"))
+	}
+	return nil
+}
+
 // note tells people, never programs, what goes on.
 func (p *printer) note(format string, args ...any) {
 	if !p.json {

@@ -105,13 +105,7 @@ reaches the stack is seen from its callouts alone.`,
 			if err != nil {
 				return o.explain(err)
 			}
-			if err := out.result(st, st.print); err != nil {
-				return err
-			}
-			if n := len(st.Problems); n > 0 {
-				return found("%s", count(n, "problem"))
-			}
-			return nil
+			return out.verdict(st, st.print, len(st.Problems))
 		},
 	}
 	at.flags(cmd)

@@ -422,13 +422,7 @@ stack that is right answers 200 and does nothing.`,
 			if st.Problems == nil {
 				st.Problems = []converge.Problem{}
 			}
-			if err := o.out.result(st, st.print); err != nil {
-				return err
-			}
-			if n := len(st.Problems); n > 0 {
-				return found("%s", count(n, "problem"))
-			}
-			return nil
+			return o.out.verdict(st, st.print, len(st.Problems))
 		},
 	}
 	o.flags(cmd, false)
