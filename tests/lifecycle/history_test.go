@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,17 +51,14 @@ type history struct {
 	w *world.World
 
 	lives    []*life
-	made     int       // tickets and messages that were ever asked for
-	moment   int       // how many things have happened
-	inactive bool      // Salesforce's second agent has left the company
-	turned   time.Time // when they last left or came back
-	// desks' changes, for what looks at their change feeds
-	changes []time.Time
-	console *world.Process // somebody with the admin's rights
+	made     int            // tickets and messages that were ever asked for
+	moment   atomic.Int64   // how many things have happened
+	inactive bool           // Salesforce's second agent has left the company
+	turned   time.Time      // when they last left or came back
+	console  *world.Process // somebody with the admin's rights
 
 	workers  []*slot // of sync
 	others   []*slot // reconcile's and sweep's
-	creating int     // requests under way
 	lastTick time.Time
 	lastDay  time.Time
 	down     map[string]world.Fate // vendors that are out of order
@@ -68,10 +66,13 @@ type history struct {
 	drain    bool          // nothing but what is in the queues happens any more
 	wake     chan struct{} // a process stopped at a call, or has done its work
 
-	mu      sync.Mutex // guards what the processes' goroutines touch
-	waiting []*held
-	news    []notice
-	acked   []ack
+	mu       sync.Mutex // guards what the goroutines of processes and customers touch
+	waiting  []*held
+	news     []notice
+	acked    []ack
+	changes  []time.Time // the desks', for what looks at their change feeds
+	creating int         // customers who still ask
+	answered []answer    // of those who have stopped, and nobody has looked
 }
 
 // slot is a place for a process of a function.
@@ -92,13 +93,19 @@ type held struct {
 // notice is a notification on its way.
 type notice struct {
 	relay.Hint
-	n int
+	n int64
 }
 
 // ack is a ticket whose messages of a batch were worked off.
 type ack struct {
 	relay.Hint
-	began int // the moment in which the work began
+	began int64 // the moment in which the work began
+}
+
+// answer is what came of a customer's asking for a ticket.
+type answer struct {
+	*life
+	promised bool
 }
 
 // begin begins a history inside a bubble. The caller ends it.
@@ -165,8 +172,7 @@ func (h *history) salesforceSays(e sandbox.SalesforceEvent) {
 }
 
 func (h *history) announce(hint relay.Hint) {
-	h.moment++
-	h.news = append(h.news, notice{hint, h.moment})
+	h.news = append(h.news, notice{hint, h.moment.Add(1)})
 }
 
 // gate holds a call until its fate is known.
@@ -237,7 +243,7 @@ func (h *history) release(x *held, f world.Fate) {
 	x.fate <- f
 	synctest.Wait()
 	if f == world.KillBefore || f == world.KillAfter {
-		h.moment++
+		h.moment.Add(1)
 	}
 	h.settle()
 	if strings.HasSuffix(x.Path, "add_group_member") || strings.HasSuffix(x.Path, "create_group") {
@@ -250,7 +256,7 @@ func (h *history) dispatch() bool {
 	any := false
 	queues := h.w.Box.Queues()
 	for _, s := range slices.Concat(h.workers, h.others) {
-		if s.busy {
+		if h.busy(s) {
 			continue
 		}
 		queue := h.w.Queue(s.queue)
@@ -272,8 +278,10 @@ func (h *history) dispatch() bool {
 				h.Fatalf("%s: %v", s.function, err)
 			}
 		}
+		h.mu.Lock()
 		s.busy = true
-		began := h.moment
+		h.mu.Unlock()
+		began := h.moment.Load()
 		if *trace {
 			h.Logf("%s: %s gets %v", time.Now().Format("02T15:04:05"), s.function, b.Hints())
 		}
@@ -300,6 +308,12 @@ func (h *history) dispatch() bool {
 	return any
 }
 
+func (h *history) busy(s *slot) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return s.busy
+}
+
 func (h *history) function(p *world.Process, name string) (world.Handler, error) {
 	switch name {
 	case "sync":
@@ -316,6 +330,7 @@ func (h *history) function(p *world.Process, name string) (world.Handler, error)
 // settle looks at what was worked off: a ticket to which nothing happened since
 // the work on it began has the room that the table says.
 func (h *history) settle() {
+	h.hear()
 	h.mu.Lock()
 	acked := h.acked
 	h.acked = nil
@@ -399,9 +414,7 @@ func (h *history) resting() bool {
 	busy := h.creating > 0
 	h.mu.Unlock()
 	for _, s := range slices.Concat(h.workers, h.others) {
-		h.mu.Lock()
-		busy = busy || s.busy
-		h.mu.Unlock()
+		busy = busy || h.busy(s)
 	}
 	for _, q := range h.w.Box.Queues() {
 		if !strings.Contains(q.Name, "dead") {
@@ -463,7 +476,9 @@ func (h *history) schedules() {
 	h.mu.Unlock()
 	if now := time.Now(); !next.After(now) {
 		h.lastTick = next
+		h.mu.Lock()
 		h.changes = slices.DeleteFunc(h.changes, func(c time.Time) bool { return c.Add(relayWindowFrom + 5*time.Minute).Before(h.lastTick) })
+		h.mu.Unlock()
 		h.tick(next)
 	}
 	if now := time.Now(); !h.lastDay.Add(24 * time.Hour).After(now) {

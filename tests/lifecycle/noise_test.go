@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -18,10 +19,7 @@ import (
 
 // touch notes that something happens to a ticket or its room.
 func (h *history) touch(l *life) {
-	h.mu.Lock()
-	h.moment++
-	l.changed, l.settled = h.moment, false
-	h.mu.Unlock()
+	l.changed, l.settled = h.moment.Add(1), false
 }
 
 func (h *history) ok(err error) {
@@ -30,8 +28,22 @@ func (h *history) ok(err error) {
 	}
 }
 
+// hear takes note of the customers who have stopped asking.
+func (h *history) hear() {
+	synctest.Wait() // who stops in this instant has stopped
+	h.mu.Lock()
+	answered := h.answered
+	h.answered = nil
+	h.mu.Unlock()
+	for _, a := range answered {
+		h.touch(a.life)
+		a.creating, a.life.promised = false, a.promised
+	}
+}
+
 // find gives the tickets that have come to be their ids, and counts them.
 func (h *history) find() {
+	h.hear()
 	ids := map[string][]string{}
 	for _, t := range h.w.Box.Zendesk().Tickets() {
 		ids[t.Subject] = append(ids[t.Subject], fmt.Sprint(t.ID))
@@ -117,9 +129,7 @@ func (h *history) create(desk relay.DeskName, customer string, tries int) *life 
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.creating--
-		h.moment++
-		l.changed = h.moment
-		l.creating, l.promised = false, promised
+		h.answered = append(h.answered, answer{l, promised})
 	}()
 	return l
 }
@@ -297,7 +307,7 @@ func (h *history) deliver(n notice, times int) {
 		}
 	}
 	for i := range times {
-		h.ok(h.w.Notify(context.Background(), n.Hint, fmt.Sprintf("n%d-%d-%d", n.n, i, h.moment)))
+		h.ok(h.w.Notify(context.Background(), n.Hint, fmt.Sprintf("n%d-%d-%d", n.n, i, h.moment.Load())))
 	}
 }
 

@@ -46,8 +46,8 @@ type life struct {
 	pointed             bool // nothing has kept the room from learning of the survivor
 
 	said    []saying
-	changed int  // the moment in which something last happened to it
-	settled bool // its room was right, and nothing has happened to it since
+	changed int64 // the moment in which something last happened to it
+	settled bool  // its room was right, and nothing has happened to it since
 }
 
 // saying is a message that the chat took.
