@@ -74,8 +74,7 @@ func (c *agentCalendar) write(ctx context.Context, call func(ctx context.Context
 }
 
 // move chooses another calendar and remembers it. Of the record as it is now only
-// that changes: since this job began the agent may have left, or taken the
-// address of the feed back.
+// that changes: since this job began the agent may have left.
 func (c *agentCalendar) move(ctx context.Context) error {
 	var cal Calendar
 	err := c.do(ctx, func(ctx context.Context, access string) (err error) {

@@ -74,7 +74,7 @@ func (s *Calendars) keep(ctx context.Context, agent string, t Tokens) (calendar.
 	}
 	r := calendar.Record{
 		State: calendar.Connected, Since: s.Now().UTC().Truncate(time.Second), Account: t.Account, Profile: cmp.Or(t.ProfileName, cal.Profile),
-		CalendarID: cal.ID, CalendarName: cal.Name, Access: t.Access, Refresh: t.Refresh, Expires: t.Expires, Feed: before.Feed,
+		CalendarID: cal.ID, CalendarName: cal.Name, Access: t.Access, Refresh: t.Refresh, Expires: t.Expires,
 	}
 	return r, s.Records.Save(ctx, agent, r)
 }
@@ -140,19 +140,12 @@ func (s *Calendars) Forget(ctx context.Context, agent string) error {
 			return err
 		}
 	}
-	// Meanwhile the agent may have connected again or taken the address of the
-	// feed back.
+	// Meanwhile the agent may have connected again.
 	now, err := s.Records.Load(ctx, agent)
 	if err != nil || now.State != calendar.Leaving || now.Refresh != r.Refresh {
 		return err
 	}
-	r = now
-	if r.Feed > 0 {
-		err = s.Records.Save(ctx, agent, calendar.Record{Feed: r.Feed})
-	} else {
-		err = s.Records.Delete(ctx, agent)
-	}
-	if err != nil {
+	if err := s.Records.Delete(ctx, agent); err != nil {
 		return err
 	}
 	s.Meter.Count(ctx, "CalendarDisconnected", 1)
