@@ -66,6 +66,9 @@ func load(ctx context.Context, api FeedAPI, id string, v any, ours func() bool) 
 	case err != nil:
 		return failed(ctx, "GetSecretValue", err)
 	}
+	if out.ARN == nil {
+		return senseless("GetSecretValue")
+	}
 	if out.SecretString == nil || json.Unmarshal([]byte(*out.SecretString), v) != nil || !ours() {
 		return &upstream.Error{Vendor: vendor, Op: "GetSecretValue", Class: upstream.Refused, Err: errors.New("not a secret of ours: " + id)}
 	}
@@ -85,15 +88,30 @@ func save(ctx context.Context, api FeedAPI, id, description string, v any) error
 		return err
 	}
 	value := aws.String(string(text))
-	_, err = api.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: value})
+	put := func() error {
+		out, err := api.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: value})
+		if err == nil && out.VersionId == nil {
+			return senseless("PutSecretValue")
+		}
+		return err
+	}
+	err = put()
 	if awsenv.ErrorCode(err) != "ResourceNotFoundException" {
 		return failed(ctx, "PutSecretValue", err)
 	}
-	_, err = api.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &id, SecretString: value, Description: &description})
-	if awsenv.ErrorCode(err) == "ResourceExistsException" { // somebody was faster
-		_, err = api.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &id, SecretString: value})
+	out, err := api.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &id, SecretString: value, Description: &description})
+	switch {
+	case awsenv.ErrorCode(err) == "ResourceExistsException": // somebody was faster
+		err = put()
+	case err == nil && out.VersionId == nil:
+		err = senseless("CreateSecret")
 	}
 	return failed(ctx, "CreateSecret", err)
+}
+
+// senseless is a success whose body says nothing.
+func senseless(op string) error {
+	return &upstream.Error{Vendor: vendor, Op: op, Class: upstream.Unknown, Err: errors.New("the answer makes no sense")}
 }
 
 // Feeds are the generations of agents' feeds, in secrets named
@@ -130,11 +148,20 @@ func (f Feeds) SaveGeneration(ctx context.Context, agent string, generation int)
 // Delete deletes the agent's secret for good.
 func (s Secrets) Delete(ctx context.Context, agent string) error {
 	id := s.id(agent)
-	_, err := s.API.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: aws.Bool(true)})
-	if awsenv.ErrorCode(err) == "ResourceNotFoundException" {
+	out, err := s.API.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: aws.Bool(true)})
+	switch {
+	case awsenv.ErrorCode(err) == "ResourceNotFoundException":
 		return nil
+	case err != nil:
+		return failed(ctx, "DeleteSecret", err)
+	case out.ARN == nil: // of a secret that is not there nothing is said
+		r, err := s.Load(ctx, agent)
+		if err == nil && r != (calendar.Record{}) {
+			err = senseless("DeleteSecret")
+		}
+		return err
 	}
-	return failed(ctx, "DeleteSecret", err)
+	return nil
 }
 
 // List returns the agents who have a secret.
@@ -148,6 +175,9 @@ func (s Secrets) List(ctx context.Context) ([]string, error) {
 		out, err := s.API.ListSecrets(ctx, in)
 		if err != nil {
 			return nil, failed(ctx, "ListSecrets", err)
+		}
+		if out.SecretList == nil {
+			return nil, senseless("ListSecrets")
 		}
 		for _, sec := range out.SecretList {
 			// The filter goes by words of a name, and its case may not matter.
@@ -167,8 +197,9 @@ func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == 
 // failed classifies an error of Secrets Manager without its prose, which holds
 // the secret's ARN and request ids.
 func failed(ctx context.Context, op string, err error) error {
-	if err == nil {
-		return nil
+	var known *upstream.Error
+	if err == nil || errors.As(err, &known) {
+		return err
 	}
 	e := &upstream.Error{Vendor: vendor, Op: op, Code: awsenv.ErrorCode(err), Class: upstream.Unknown}
 	var answered *smithyhttp.ResponseError
