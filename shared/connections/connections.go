@@ -209,7 +209,7 @@ func failed(ctx context.Context, op string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		e.Err = ctx.Err()
-	case strings.Contains(e.Code, "Throttl") || e.Code == "LimitExceededException":
+	case strings.Contains(e.Code, "Throttl") || e.Code == "LimitExceededException" || e.Status == http.StatusTooManyRequests:
 		e.Class = upstream.RateLimited
 	case e.Code == "AccessDeniedException" || strings.HasPrefix(e.Code, "UnrecognizedClient") || strings.HasPrefix(e.Code, "ExpiredToken"):
 		e.Class, e.Credentials = upstream.Refused, true
