@@ -14,6 +14,7 @@ import (
 	"github.com/emersion/go-ical"
 
 	"github.com/caseroom/caseroom/shared/calendar"
+	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
@@ -346,6 +347,16 @@ func TestCalendarLink(t *testing.T) {
 	void("a link from before", request{method: "GET", path: link})
 	s.do(s.consent(session, alexAccount)).ok(t)
 	is("connected", alexAccount)
+
+	// What fails in the window, a person reads, and may reload.
+	link = s.startLink(session)
+	s.restart()
+	s.must(s.box.AddFault(sandbox.Fault{Vendor: "aws", Op: "GetSecretValue", Kind: sandbox.FaultCode, Code: "AccessDeniedException"}))
+	if a := s.do(request{method: "GET", path: link}); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || !strings.Contains(string(a.body), "That did not work") {
+		t.Error(a)
+	}
+	s.box.ClearFaults()
+	s.until(func() bool { return s.do(request{method: "GET", path: link}).status == http.StatusFound })
 
 	// None of it leads elsewhere, whatever an address says.
 	for _, path := range []string{

@@ -275,14 +275,13 @@ func calendarRows() []row {
 	list := []row{
 		{operation: "calendar", call: "aws GetSecretValue", role: secret, scene: look(false)},
 		{operation: "calendar, the record", call: "aws GetSecretValue", role: only, scene: look(true), codes: recordCodes},
-		{operation: "calendar connect, the record", call: "aws GetSecretValue", role: only, scene: start, codes: recordCodes},
+		{operation: "calendar connect", call: "aws GetSecretValue", role: only, scene: start, codes: recordCodes[:1]},
 		{operation: "calendar callback", call: "aws GetSecretValue", role: secret, scene: callback(false, true)},
 		{operation: "calendar callback, the record", call: "aws GetSecretValue", role: only, scene: callback(false, false), codes: recordCodes},
 		{operation: "calendar callback", call: "cronofy token", role: consent, scene: callback(false, false)},
 		{operation: "calendar callback", call: "cronofy calendars_list", role: only, scene: callback(false, false)},
 		{operation: "calendar callback", call: "aws CreateSecret", role: kept, scene: callback(false, false)},
 		{operation: "calendar callback", call: "aws SendMessage", role: queue, scene: callback(false, false)},
-		{operation: "calendar callback again", call: "cronofy token", role: consent, scene: callback(true, false)},
 		{operation: "calendar callback again", call: "aws PutSecretValue", role: kept, scene: callback(true, false)},
 		{operation: "calendar disconnect", call: "aws PutSecretValue", role: only, scene: leave},
 		{operation: "calendar disconnect", call: "aws SendMessage", role: only, scene: leave, codes: queueCodes},
@@ -296,7 +295,7 @@ func calendarRows() []row {
 		{operation: "zendeskevent of a task", call: "aws SendMessage", role: hint, scene: told},
 	}
 	for i := range list {
-		list[i].ways = brief
+		list[i].ways, list[i].sparing = brief, true
 	}
 	return list
 }
@@ -389,7 +388,7 @@ func calendarErrands() []errandRow {
 		{operation: "calendarsync of one who leaves", calls: []string{"aws DeleteSecret"}, errand: left(true)},
 	}
 	for i := range list {
-		list[i].ways, list[i].leaves = brief, true
+		list[i].ways, list[i].sparing, list[i].leaves = brief, true, true
 	}
 	return append(list,
 		errandRow{operation: "calendarsync of one who leaves and cannot", calls: []string{"cronofy event_delete"}, errand: left(false), ways: []fault{}, codes: no},
