@@ -23,8 +23,9 @@ import (
 
 // The calendars' rows of the fault tables.
 
-// brief are ways of each meaning: what else means the same has the same path
-// through a client whose every way another row goes.
+// brief is one way, or two, of each meaning: what else means the same goes the
+// same way through shared/upstream, as the rows of the vendors' other clients
+// show.
 var brief = func() (list []fault) {
 	for _, f := range ways {
 		if slices.Contains([]string{"timeout", "reset after", "429 Retry-After", "500", "null", "truncated"}, f.name) {
