@@ -32,14 +32,16 @@ func main() {
 		client := boot.Value(cronofy.New(cronofy.Options{
 			BaseURL: env.Cronofy.BaseURL, Local: p.Local, Secret: secret.Load, Reread: secret.Reload,
 		}))
-		records := connections.Secrets{API: secretsmanager.NewFromConfig(p.AWS), Prefix: env.Cronofy.Secret}
+		kept := secretsmanager.NewFromConfig(p.AWS)
+		records := connections.Secrets{API: kept, Prefix: env.Cronofy.Secret}
 		handler = &api.CalendarConnect{
 			On: true, Auth: &api.Authenticator{Agents: p.Agents(env.ZendeskApp)},
 			Tokens:  calendar.Tokens{Now: time.Now, Secret: stateSecret(secret)},
-			Records: records, Authorize: client.AuthorizeURL,
-			Connect: (&cronofy.Calendars{Client: client, Records: records, Meter: p.Meter, Now: time.Now}).Connect,
-			Queue:   sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
-			Meter:   p.Meter, Now: time.Now, NewID: boot.NewID,
+			Records: records, Feeds: connections.Feeds{API: kept, Prefix: env.Cronofy.Secret},
+			Authorize: client.AuthorizeURL,
+			Connect:   (&cronofy.Calendars{Client: client, Records: records, Meter: p.Meter, Now: time.Now}).Connect,
+			Queue:     sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
+			Meter:     p.Meter, Now: time.Now, NewID: boot.NewID,
 		}
 	}
 	p.Serve(handler.Routes())

@@ -37,9 +37,9 @@ func main() {
 		}
 		secret := secrets.For[calendar.Secret](p.Secrets, env.Cronofy.Secret)
 		handler = &api.CalendarFeed{
-			On:      true,
-			Tokens:  calendar.Tokens{Now: time.Now, Secret: func(ctx context.Context) (string, error) { v, err := secret.Load(ctx); return v.StateSecret, err }},
-			Records: connections.Secrets{API: secretsmanager.NewFromConfig(p.AWS), Prefix: env.Cronofy.Secret},
+			On:         true,
+			Tokens:     calendar.Tokens{Now: time.Now, Secret: func(ctx context.Context) (string, error) { v, err := secret.Load(ctx); return v.StateSecret, err }},
+			Generation: connections.Feeds{API: secretsmanager.NewFromConfig(p.AWS), Prefix: env.Cronofy.Secret}.Generation,
 			Events: func(ctx context.Context, agent string) ([]calendar.Event, error) {
 				return settings.Agenda(ctx, desk, agent)
 			},

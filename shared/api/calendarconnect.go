@@ -27,6 +27,7 @@ type CalendarConnect struct {
 	Auth    *Authenticator
 	Tokens  calendar.Tokens
 	Records calendar.Records
+	Feeds   calendar.Feeds
 	// Authorize returns where an agent consents, to be sent back to redirect.
 	Authorize func(ctx context.Context, redirect, state string) (string, error)
 	// Connect turns the code that came back into a connection.
@@ -78,7 +79,11 @@ func (h *CalendarConnect) status(r *Request, agent string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	feed, err := h.feedURL(r, agent, rec.Feed)
+	generation, err := h.Feeds.Generation(r.Context(), agent)
+	if err != nil {
+		return nil, err
+	}
+	feed, err := h.feedURL(r, agent, generation)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +106,7 @@ func (h *CalendarConnect) feedURL(r *Request, agent string, generation int) (str
 
 // newFeed takes the old address of the agent's feed back.
 func (h *CalendarConnect) newFeed(r *Request, agent string) (any, error) {
-	generation, err := calendar.NewFeed(r.Context(), h.Records, agent)
+	generation, err := calendar.NewFeed(r.Context(), h.Feeds, agent)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +130,11 @@ func (h *CalendarConnect) connect(r *Request) (any, error) {
 		return h.begin(r, q.Get("start"))
 	}
 	return h.agent(func(r *Request, agent string) (any, error) {
-		token, err := h.Tokens.Start(r.Context(), agent)
+		rec, err := h.Records.Load(r.Context(), agent)
+		if err != nil {
+			return nil, err
+		}
+		token, err := h.Tokens.Start(r.Context(), calendar.Asked{Agent: agent, Mark: rec.Mark()})
 		if err != nil {
 			return nil, err
 		}
@@ -140,12 +149,15 @@ func (h *CalendarConnect) connect(r *Request) (any, error) {
 const cookieName = "caseroom_calendar"
 
 func (h *CalendarConnect) begin(r *Request, start string) (any, error) {
-	agent, err := h.Tokens.Started(r.Context(), start)
+	asked, err := h.Tokens.Started(r.Context(), start)
+	if err == nil {
+		err = h.open(r, asked)
+	}
 	if err != nil {
 		return nil, stale(err)
 	}
 	nonce := h.NewID()
-	state, err := h.Tokens.State(r.Context(), agent, nonce)
+	state, err := h.Tokens.State(r.Context(), asked, nonce)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +170,16 @@ func (h *CalendarConnect) begin(r *Request, start string) (any, error) {
 		"Set-Cookie":      {keep(r, nonce, int(calendar.StateTTL/time.Second))},
 		"Referrer-Policy": {"no-referrer"}, // the address holds a token
 	}}, nil
+}
+
+// open reports with ErrToken a wish to connect that is over: it was granted, or
+// the agent has left since. A link that has done its work does nothing more.
+func (h *CalendarConnect) open(r *Request, a calendar.Asked) error {
+	rec, err := h.Records.Load(r.Context(), a.Agent)
+	if err == nil && rec.Overtakes(a.Mark) {
+		return calendar.ErrToken
+	}
+	return err
 }
 
 // keep is a Set-Cookie. Cronofy's redirect is a navigation, which Lax lets it
@@ -192,12 +214,16 @@ func (h *CalendarConnect) callback(r *Request) (any, error) {
 	if c, err := r.Cookie(cookieName); err == nil {
 		nonce = c.Value
 	}
-	agent, err := h.Tokens.Consented(r.Context(), q.Get("state"), nonce)
+	asked, err := h.Tokens.Consented(r.Context(), q.Get("state"), nonce)
 	if err != nil {
 		return nil, stale(err)
 	}
+	agent := asked.Agent
 	if q.Get("code") == "" {
 		return h.done(r, sentence("Not connected", "No calendar was connected. You can close this window."))
+	}
+	if err := h.open(r, asked); err != nil {
+		return nil, stale(err)
 	}
 	rec, err := h.Connect(r.Context(), agent, q.Get("code"), publicURL(r, "/calendar/callback"))
 	switch {

@@ -17,9 +17,10 @@ import (
 // the only credential.
 type CalendarFeed struct {
 	// On is whether there are calendars; without them the route is not there.
-	On      bool
-	Tokens  calendar.Tokens
-	Records calendar.Records
+	On     bool
+	Tokens calendar.Tokens
+	// Generation returns that of an agent's feed: older addresses were taken back.
+	Generation func(ctx context.Context, agent string) (int, error)
 	// Events returns an agent's open, due tasks as events.
 	Events func(ctx context.Context, agent string) ([]calendar.Event, error)
 	// Write renders them, as tasks to do where todos is set.
@@ -49,11 +50,11 @@ func (h *CalendarFeed) serve(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec, err := h.Records.Load(r.Context(), agent)
+	current, err := h.Generation(r.Context(), agent)
 	if err != nil {
 		return nil, err
 	}
-	if rec.Feed != generation {
+	if current != generation {
 		return nil, errNoFeed
 	}
 	events, err := h.Events(r.Context(), agent)

@@ -164,23 +164,56 @@ func tokens(at time.Time, key string) calendar.Tokens {
 	return calendar.Tokens{Now: func() time.Time { return at }, Secret: func(context.Context) (string, error) { return key, nil }}
 }
 
+// A wish to connect is over once it was granted or the agent has left, and not
+// for new tokens or a consent that is gone.
+func TestOvertakes(t *testing.T) {
+	at := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
+	first := calendar.Record{State: calendar.Connected, Since: at, Account: "acc_1", Refresh: "a"}
+	refreshed, again, revoked, leaving := first, first, first, first
+	refreshed.Refresh = "b"
+	again.Since = at.Add(time.Minute)
+	revoked.State, revoked.Since, revoked.Refresh = calendar.Revoked, at.Add(time.Minute), ""
+	leaving.State, leaving.Since = calendar.Leaving, at.Add(time.Minute)
+	for _, tt := range []struct {
+		name     string
+		was, now calendar.Record
+		over     bool
+	}{
+		{"nothing yet", calendar.Record{}, calendar.Record{}, false},
+		{"used", calendar.Record{}, first, true},
+		{"used to connect again", first, again, true},
+		{"left", first, leaving, true},
+		{"tokens refreshed", first, refreshed, false},
+		{"found revoked", first, revoked, false},
+		{"connects again, revoked", revoked, revoked, false},
+		{"used, revoked", revoked, again, true},
+		{"leaves", leaving, leaving, false},
+		{"has left", leaving, calendar.Record{}, false},
+	} {
+		if got := tt.now.Overtakes(tt.was.Mark()); got != tt.over {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
 func TestTokens(t *testing.T) {
 	ctx := context.Background()
 	now := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 	made := tokens(now, key)
-	start, err := made.Start(ctx, "900000101")
+	asked := calendar.Asked{Agent: "900000101", Mark: "mark"}
+	start, err := made.Start(ctx, asked)
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := made.State(ctx, "900000101", "nonce")
+	state, err := made.State(ctx, asked, "nonce")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if agent, err := made.Started(ctx, start); err != nil || agent != "900000101" {
-		t.Error(agent, err)
+	if got, err := made.Started(ctx, start); err != nil || got != asked {
+		t.Error(got, err)
 	}
-	if agent, err := made.Consented(ctx, state, "nonce"); err != nil || agent != "900000101" {
-		t.Error(agent, err)
+	if got, err := made.Consented(ctx, state, "nonce"); err != nil || got != asked {
+		t.Error(got, err)
 	}
 	if strings.Contains(state, "nonce") {
 		t.Error("the state tells the nonce")
@@ -211,7 +244,7 @@ func TestTokens(t *testing.T) {
 	lost := errors.New("no secret")
 	broken := calendar.Tokens{Now: made.Now, Secret: func(context.Context) (string, error) { return "", lost }}
 	for name, err := range map[string]error{
-		"start": func() error { _, err := broken.Start(ctx, "1"); return err }(),
+		"start": func() error { _, err := broken.Start(ctx, asked); return err }(),
 		"state": func() error { _, err := broken.Consented(ctx, state, "nonce"); return err }(),
 		"feed":  func() error { _, _, err := broken.OfFeed(ctx, "1.0.x"); return err }(),
 	} {
@@ -271,16 +304,16 @@ func FuzzFeedToken(f *testing.F) {
 func FuzzState(f *testing.F) {
 	ctx := context.Background()
 	made := tokens(time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC), key)
-	good, _ := made.State(ctx, "900000101", "nonce")
-	start, _ := made.Start(ctx, "900000101")
+	good, _ := made.State(ctx, calendar.Asked{Agent: "900000101"}, "nonce")
+	start, _ := made.Start(ctx, calendar.Asked{Agent: "900000101"})
 	f.Add(good, "nonce")
 	f.Add(good, "another")
 	f.Add(start, "")
 	f.Add("eyJhbGciOiJub25lIn0.e30.", "")
 	f.Fuzz(func(t *testing.T, state, nonce string) {
-		agent, err := made.Consented(ctx, state, nonce)
+		asked, err := made.Consented(ctx, state, nonce)
 		if (err == nil) != (state == good && nonce == "nonce") {
-			t.Errorf("%q with %q: %q %v", state, nonce, agent, err)
+			t.Errorf("%q with %q: %q %v", state, nonce, asked, err)
 		}
 	})
 }

@@ -34,9 +34,23 @@ type Record struct {
 	Access       string    `json:"accessToken,omitempty"`
 	Refresh      string    `json:"refreshToken,omitempty"`
 	Expires      time.Time `json:"expires,omitzero"` // of the access token
-	// Feed is the generation of the agent's feed. It outlives connections: a
-	// token that was taken back stays so.
-	Feed int `json:"feed,omitempty"`
+}
+
+// Mark tells the connection that an agent has from every other that the agent
+// had or will have. New tokens change nothing about it.
+func (r Record) Mark() string {
+	if r.State == None {
+		return ""
+	}
+	return hashOf(string(r.State) + "\n" + r.Account + "\n" + r.Since.UTC().Format(time.RFC3339))[:markLength]
+}
+
+const markLength = 16
+
+// Overtakes reports whether the agent connected or left after a token with that
+// mark was made: what the token began is over.
+func (r Record) Overtakes(mark string) bool {
+	return (r.State == Connected || r.State == Leaving) && r.Mark() != mark
 }
 
 func (Record) String() string { return "calendar.Record(REDACTED)" }
@@ -58,6 +72,15 @@ type Records interface {
 	// List returns the agents of whom there is a record. One that was saved
 	// within the last minutes may be missing.
 	List(ctx context.Context) ([]string, error)
+}
+
+// Feeds keep the generations of agents' feeds, apart from Records: who serves a
+// feed has no business with tokens, and an address that was taken back stays so
+// after the connection has gone.
+type Feeds interface {
+	// Generation returns that of the agent's feed, 0 where none was taken back.
+	Generation(ctx context.Context, agent string) (int, error)
+	SaveGeneration(ctx context.Context, agent string, generation int) error
 }
 
 // Errors of connecting.
@@ -89,11 +112,11 @@ func Leave(ctx context.Context, records Records, agent string, now time.Time) (b
 
 // NewFeed takes back the tokens of an agent's feed and returns the generation of
 // new ones.
-func NewFeed(ctx context.Context, records Records, agent string) (int, error) {
-	r, err := records.Load(ctx, agent)
+func NewFeed(ctx context.Context, feeds Feeds, agent string) (int, error) {
+	generation, err := feeds.Generation(ctx, agent)
 	if err != nil {
 		return 0, err
 	}
-	r.Feed++
-	return r.Feed, records.Save(ctx, agent, r)
+	generation++
+	return generation, feeds.SaveGeneration(ctx, agent, generation)
 }

@@ -53,6 +53,9 @@ type Calendars interface {
 // the calendar minds the event, and otherwise upstream errors, after which they
 // may be called again.
 type Calendar interface {
+	// Place names the calendar that events go into. Agents who connected the same
+	// account share one.
+	Place() string
 	Put(ctx context.Context, e Event) error
 	// Remove takes an event out; that it is not there is a success.
 	Remove(ctx context.Context, e Entry) error
@@ -220,8 +223,9 @@ func (b *batch) ticket(ctx context.Context, it relay.SyncItem) error {
 	if there {
 		owner = t.Owner()
 	}
+	place := ""
 	if owner != "" {
-		if err := b.put(ctx, t, owner); err != nil {
+		if place, err = b.put(ctx, t, owner); err != nil {
 			return err
 		}
 	}
@@ -229,7 +233,7 @@ func (b *batch) ticket(ctx context.Context, it relay.SyncItem) error {
 		if agent == owner {
 			continue
 		}
-		if err := b.remove(ctx, agent, it.Ticket); err != nil {
+		if err := b.remove(ctx, agent, it.Ticket, place); err != nil {
 			return err
 		}
 	}
@@ -290,30 +294,35 @@ func (b *batch) connected(ctx context.Context) ([]string, error) {
 	return list, nil
 }
 
-func (b *batch) put(ctx context.Context, t Task, agent string) error {
+// put returns the place of the event, "" if it is in none.
+func (b *batch) put(ctx context.Context, t Task, agent string) (place string, err error) {
 	cal, err := b.Calendars.Of(ctx, agent)
 	if err == nil {
 		var e Event
 		if e, err = b.Settings.Event(t, b.zones[agent]); err != nil {
-			return err
+			return "", err
 		}
 		err = cal.Put(ctx, e)
 	}
 	switch {
+	case err == nil:
+		return cal.Place(), nil
 	case errors.Is(err, ErrNotConnected):
 		b.Meter.Count(ctx, "CalendarSkipped", 1)
-		return nil
+		return "", nil
 	case errors.Is(err, ErrRefused):
 		b.Meter.Count(ctx, "CalendarRefused", 1)
 		slog.WarnContext(ctx, "event refused", "ticket", t.ID, "err", err)
-		return nil
+		return "", nil
 	}
-	return err
+	return "", err
 }
 
-func (b *batch) remove(ctx context.Context, agent, ticket string) error {
+// remove takes a ticket's event out of an agent's calendar, unless that is the
+// place where it belongs.
+func (b *batch) remove(ctx context.Context, agent, ticket, place string) error {
 	cal, err := b.Calendars.Of(ctx, agent)
-	if err == nil {
+	if err == nil && cal.Place() != place {
 		err = cal.Remove(ctx, Entry{ID: b.Settings.EventID(ticket)})
 	}
 	if errors.Is(err, ErrNotConnected) || errors.Is(err, ErrRefused) {

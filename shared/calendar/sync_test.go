@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caseroom/caseroom/shared/calendar"
+	"github.com/caseroom/caseroom/shared/cronofy"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/shared/upstream"
@@ -222,6 +223,31 @@ func TestSweepFinishesLeaving(t *testing.T) {
 	if r, err := b.records.Load(context.Background(), b.agent(0)); err != nil || r.State != calendar.None {
 		t.Errorf("%v %v", r.State, err)
 	}
+}
+
+// Two agents connected one account: an event is in it as long as either is its
+// owner, whoever had the ticket before.
+func TestSharedAccount(t *testing.T) {
+	b := newBed(t)
+	b.connect(0)
+	code, err := b.box.Cronofy().Allow(people[0], redirect, strings.Fields(cronofy.Scope)...)
+	b.ok(err)
+	_, err = b.calendars.Connect(context.Background(), b.agent(1), code, redirect)
+	b.ok(err)
+	id := b.task(0, "x", due)
+	b.must(hintOf(id))
+	b.want(0, id)
+	for _, owner := range []int{1, 0, 1} {
+		b.assign(id, owner)
+		b.must(hintOf(id))
+		b.want(0, id)
+		b.must(relay.Hint{Desk: calendar.Agents, Ticket: calendar.Everybody})
+		b.drain()
+		b.want(0, id)
+	}
+	b.ok(b.box.Zendesk().Solve(id))
+	b.must(hintOf(id))
+	b.want(0)
 }
 
 func TestNoConnection(t *testing.T) {

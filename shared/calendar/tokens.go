@@ -63,45 +63,53 @@ const (
 	issuerState = "caseroom-calendar-state"
 )
 
+// Asked is what an agent's wish to connect carries from the panel to Cronofy and
+// back: the agent, and the mark of the connection that there was.
+type Asked struct{ Agent, Mark string }
+
 // Start returns a token that lets the browser to which the panel gave it begin
 // to connect the agent's calendar, good for StartTTL.
-func (t Tokens) Start(ctx context.Context, agent string) (string, error) {
-	return t.issue(ctx, issuerStart, agent, "", StartTTL)
+func (t Tokens) Start(ctx context.Context, a Asked) (string, error) {
+	return t.issue(ctx, issuerStart, a, "", StartTTL)
 }
 
-// Started returns the agent of a Start.
-func (t Tokens) Started(ctx context.Context, token string) (agent string, err error) {
-	agent, _, err = t.verify(ctx, issuerStart, token)
-	return agent, err
+// Started returns what a Start was made of.
+func (t Tokens) Started(ctx context.Context, token string) (Asked, error) {
+	a, _, err := t.verify(ctx, issuerStart, token)
+	return a, err
 }
 
 // State returns what Cronofy carries through the agent's consent. nonce is what
 // the agent's browser keeps meanwhile; only a hash of it is in the state.
-func (t Tokens) State(ctx context.Context, agent, nonce string) (string, error) {
-	return t.issue(ctx, issuerState, agent, hashOf(nonce), StateTTL)
+func (t Tokens) State(ctx context.Context, a Asked, nonce string) (string, error) {
+	return t.issue(ctx, issuerState, a, hashOf(nonce), StateTTL)
 }
 
-// Consented returns the agent of a State, if the browser is the one that began.
-func (t Tokens) Consented(ctx context.Context, state, nonce string) (agent string, err error) {
-	agent, kept, err := t.verify(ctx, issuerState, state)
+// Consented returns what a State was made of, if the browser is the one that
+// began.
+func (t Tokens) Consented(ctx context.Context, state, nonce string) (Asked, error) {
+	a, kept, err := t.verify(ctx, issuerState, state)
 	if err == nil && (nonce == "" || !hmac.Equal([]byte(kept), []byte(hashOf(nonce)))) {
-		return "", ErrToken
+		return Asked{}, ErrToken
 	}
-	return agent, err
+	return a, err
 }
 
-func hashOf(nonce string) string {
-	sum := sha256.Sum256([]byte(nonce))
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-func (t Tokens) issue(ctx context.Context, issuer, agent, nonce string, ttl time.Duration) (string, error) {
+func (t Tokens) issue(ctx context.Context, issuer string, a Asked, nonce string, ttl time.Duration) (string, error) {
 	secret, err := t.Secret(ctx)
 	if err != nil {
 		return "", err
 	}
 	now := t.Now()
-	claims := jwt.MapClaims{"iss": issuer, "sub": agent, "iat": now.Unix(), "exp": now.Add(ttl).Unix()}
+	claims := jwt.MapClaims{"iss": issuer, "sub": a.Agent, "iat": now.Unix(), "exp": now.Add(ttl).Unix()}
+	if a.Mark != "" {
+		claims["mark"] = a.Mark
+	}
 	if nonce != "" {
 		claims["nonce"] = nonce
 	}
@@ -112,21 +120,22 @@ func (t Tokens) issue(ctx context.Context, issuer, agent, nonce string, ttl time
 	return signed, nil
 }
 
-func (t Tokens) verify(ctx context.Context, issuer, token string) (agent, nonce string, err error) {
+func (t Tokens) verify(ctx context.Context, issuer, token string) (a Asked, nonce string, err error) {
 	secret, err := t.Secret(ctx)
 	if err != nil {
-		return "", "", err
+		return Asked{}, "", err
 	}
 	claims, err := jws.Rules{Alg: jws.HS256, Issuer: issuer, Now: t.Now()}.Verify(token, []byte(secret))
 	if err != nil {
-		return "", "", ErrToken
+		return Asked{}, "", ErrToken
 	}
-	agent, _ = claims["sub"].(string)
+	a.Agent, _ = claims["sub"].(string)
+	a.Mark, _ = claims["mark"].(string)
 	nonce, _ = claims["nonce"].(string)
-	if !number(agent) {
-		return "", "", ErrToken
+	if !number(a.Agent) {
+		return Asked{}, "", ErrToken
 	}
-	return agent, nonce, nil
+	return a, nonce, nil
 }
 
 // Feed returns the token of an agent's feed: the agent, a generation, and a

@@ -80,6 +80,45 @@ func TestRecords(t *testing.T) {
 	ok(s.Save(ctx, "1", a))
 }
 
+// Generations have secrets of their own, which say nothing about connections and
+// outlive them.
+func TestFeeds(t *testing.T) {
+	box, s := newSecrets(t)
+	f := connections.Feeds{API: s.API, Prefix: s.Prefix}
+	ctx := t.Context()
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(agent string, want int) {
+		t.Helper()
+		if got, err := f.Generation(ctx, agent); err != nil || got != want {
+			t.Errorf("agent %s: %d, want %d; %v", agent, got, want, err)
+		}
+	}
+	is("1", 0)
+	ok(s.Save(ctx, "1", calendar.Record{State: calendar.Connected, Refresh: "r"}))
+	is("1", 0)
+	ok(f.SaveGeneration(ctx, "1", 1))
+	ok(f.SaveGeneration(ctx, "1", 2))
+	is("1", 2)
+	is("2", 0)
+	if list, err := s.List(ctx); err != nil || !slices.Equal(list, []string{"1"}) {
+		t.Error(list, err)
+	}
+	ok(s.Delete(ctx, "1"))
+	is("1", 2)
+	// What caseroom did not write opens no address that was taken back.
+	for _, garbage := range []string{`{}`, `{"v":1}`, `{"v":1,"generation":-1}`, `{"v":2,"generation":1}`, `{"v":1,"generation":"1"}`, `[]`} {
+		box.SetSecret(sandbox.SecretCronofy+"/feeds/1", json.RawMessage(garbage))
+		if n, err := f.Generation(ctx, "1"); upstream.ClassOf(err) != upstream.Refused {
+			t.Errorf("%s: %d, %v", garbage, n, err)
+		}
+	}
+}
+
 func TestFailures(t *testing.T) {
 	const canary = "canary-7f3d"
 	box, s := newSecrets(t)
@@ -98,6 +137,10 @@ func TestFailures(t *testing.T) {
 		_, loaded := s.Load(t.Context(), "1")
 		_, listed := s.List(t.Context())
 		for what, err := range map[string]error{
+			"generation": func() error {
+				_, err := connections.Feeds{API: s.API, Prefix: s.Prefix}.Generation(t.Context(), "1")
+				return err
+			}(),
 			"load": loaded, "list": listed, "save": s.Save(t.Context(), "1", calendar.Record{}), "delete": s.Delete(t.Context(), "1"),
 		} {
 			if upstream.ClassOf(err) != class || err == nil || strings.Contains(err.Error(), "forced") {

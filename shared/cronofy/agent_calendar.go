@@ -19,6 +19,9 @@ type agentCalendar struct {
 
 var _ calendar.Calendar = (*agentCalendar)(nil)
 
+// Place is the account and the calendar.
+func (c *agentCalendar) Place() string { return c.record.Account + " " + c.record.CalendarID }
+
 // do makes a call with a token that lives. One that Cronofy does not recognise
 // is refreshed once; nothing was done by a call that got a 401.
 func (c *agentCalendar) do(ctx context.Context, call func(ctx context.Context, access string) error) error {
@@ -74,8 +77,7 @@ func (c *agentCalendar) write(ctx context.Context, call func(ctx context.Context
 }
 
 // move chooses another calendar and remembers it. Of the record as it is now only
-// that changes: since this job began the agent may have left, or taken the
-// address of the feed back.
+// that changes: since this job began the agent may have left.
 func (c *agentCalendar) move(ctx context.Context) error {
 	var cal Calendar
 	err := c.do(ctx, func(ctx context.Context, access string) (err error) {

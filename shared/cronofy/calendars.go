@@ -31,6 +31,15 @@ type Calendars struct {
 
 	mu      sync.Mutex
 	flights map[string]chan struct{} // one refresh of an agent's tokens at a time
+	// unsaved are new tokens that could not be kept, by agent: the old ones may be
+	// dead, so these are not asked for twice.
+	unsaved map[string]renewed
+}
+
+// renewed are tokens in place of those that a refresh token was good for.
+type renewed struct {
+	refresh string
+	tokens  Tokens
 }
 
 var _ calendar.Calendars = (*Calendars)(nil)
@@ -51,6 +60,18 @@ func (s *Calendars) Connect(ctx context.Context, agent, code, redirect string) (
 	if err == nil {
 		s.Meter.Count(ctx, "CalendarConnected", 1)
 		return r, nil
+	}
+	if upstream.ClassOf(err) == upstream.Unknown {
+		now, lerr := s.Records.Load(ctx, agent)
+		switch {
+		case lerr != nil:
+			// It may be kept, and then it has to live.
+			slog.WarnContext(ctx, "whether a consent is kept could not be looked up", "err", lerr)
+			return calendar.Record{}, err
+		case now.State == calendar.Connected && now.Refresh == t.Refresh:
+			s.Meter.Count(ctx, "CalendarConnected", 1)
+			return now, nil
+		}
 	}
 	// A consent that is kept nowhere is not kept at Cronofy either.
 	if rerr := s.Client.Revoke(ctx, t.Refresh); rerr != nil {
@@ -74,7 +95,7 @@ func (s *Calendars) keep(ctx context.Context, agent string, t Tokens) (calendar.
 	}
 	r := calendar.Record{
 		State: calendar.Connected, Since: s.Now().UTC().Truncate(time.Second), Account: t.Account, Profile: cmp.Or(t.ProfileName, cal.Profile),
-		CalendarID: cal.ID, CalendarName: cal.Name, Access: t.Access, Refresh: t.Refresh, Expires: t.Expires, Feed: before.Feed,
+		CalendarID: cal.ID, CalendarName: cal.Name, Access: t.Access, Refresh: t.Refresh, Expires: t.Expires,
 	}
 	return r, s.Records.Save(ctx, agent, r)
 }
@@ -140,19 +161,12 @@ func (s *Calendars) Forget(ctx context.Context, agent string) error {
 			return err
 		}
 	}
-	// Meanwhile the agent may have connected again or taken the address of the
-	// feed back.
+	// Meanwhile the agent may have connected again.
 	now, err := s.Records.Load(ctx, agent)
 	if err != nil || now.State != calendar.Leaving || now.Refresh != r.Refresh {
 		return err
 	}
-	r = now
-	if r.Feed > 0 {
-		err = s.Records.Save(ctx, agent, calendar.Record{Feed: r.Feed})
-	} else {
-		err = s.Records.Delete(ctx, agent)
-	}
-	if err != nil {
+	if err := s.Records.Delete(ctx, agent); err != nil {
 		return err
 	}
 	s.Meter.Count(ctx, "CalendarDisconnected", 1)
@@ -179,7 +193,7 @@ func (s *Calendars) refresh(ctx context.Context, agent, refused string) (calenda
 	if r.Access != refused && s.Now().Add(early).Before(r.Expires) {
 		return r, nil
 	}
-	t, err := s.Client.Refresh(ctx, r.Refresh)
+	t, err := s.renew(ctx, agent, r.Refresh)
 	switch {
 	case errors.Is(err, ErrGrant):
 		return s.refused(ctx, agent, r)
@@ -193,10 +207,49 @@ func (s *Calendars) refresh(ctx context.Context, agent, refused string) (calenda
 		return calendar.Record{}, err
 	}
 	if now.Refresh != r.Refresh {
+		s.kept(agent)
 		return s.changed(now)
 	}
 	now.Access, now.Refresh, now.Expires = t.Access, t.Refresh, t.Expires
-	return now, s.Records.Save(ctx, agent, now)
+	_, err = upstream.Retry(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.Records.Save(ctx, agent, now) })
+	if err != nil {
+		return calendar.Record{}, err
+	}
+	s.kept(agent)
+	return now, nil
+}
+
+// renew returns the tokens in place of a refresh token's: those that an earlier
+// refresh brought and nobody kept, or else new ones.
+func (s *Calendars) renew(ctx context.Context, agent, refresh string) (Tokens, error) {
+	s.mu.Lock()
+	u, ok := s.unsaved[agent]
+	s.mu.Unlock()
+	latest := refresh
+	if ok && u.refresh == refresh {
+		if s.Now().Add(early).Before(u.tokens.Expires) {
+			return u.tokens, nil
+		}
+		latest = u.tokens.Refresh
+	}
+	t, err := s.Client.Refresh(ctx, latest)
+	if err != nil {
+		return Tokens{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unsaved == nil {
+		s.unsaved = map[string]renewed{}
+	}
+	s.unsaved[agent] = renewed{refresh, t}
+	return t, nil
+}
+
+// kept forgets what renew holds: it is in the record, or worth nothing.
+func (s *Calendars) kept(agent string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.unsaved, agent)
 }
 
 // The waits for a secret that another process may be about to write. There is a

@@ -27,20 +27,25 @@ type memory struct {
 	mu      sync.Mutex
 	records map[string]calendar.Record
 	saves   int
+
+	loadErr, saveErr error
+	saved            bool // in spite of saveErr
 }
 
 func (m *memory) Load(_ context.Context, agent string) (calendar.Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.records[agent], nil
+	return m.records[agent], m.loadErr
 }
 
 func (m *memory) Save(_ context.Context, agent string, r calendar.Record) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.saves++
-	m.records[agent] = r
-	return nil
+	if m.saveErr == nil || m.saved {
+		m.records[agent] = r
+	}
+	return m.saveErr
 }
 
 func (m *memory) Delete(_ context.Context, agent string) error {
@@ -233,6 +238,130 @@ func TestConnectWithoutCalendar(t *testing.T) {
 	}
 	if len(b.records.records) != 0 {
 		t.Error("kept")
+	}
+}
+
+// Whether a connection was kept is looked up when nobody says it, and a consent
+// is given back only when it certainly was not.
+func TestConnectAndTheSaveIsUnknown(t *testing.T) {
+	unknown := &upstream.Error{Vendor: "secretsmanager", Op: "PutSecretValue", Class: upstream.Unknown}
+	refused := &upstream.Error{Vendor: "secretsmanager", Op: "PutSecretValue", Class: upstream.Refused}
+	for name, tt := range map[string]struct {
+		save     error
+		saved    bool
+		connects bool
+		consent  bool
+	}{
+		"it was kept":     {unknown, true, true, true},
+		"it was not kept": {unknown, false, false, false},
+		"it was refused":  {refused, false, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			b.records.saveErr, b.records.saved = tt.save, tt.saved
+			_, err := b.cals.Connect(t.Context(), agent, b.code(), redirect)
+			if (err == nil) != tt.connects {
+				t.Errorf("got %v", err)
+			}
+			if got := b.consents(); got != tt.consent {
+				t.Errorf("the consent lives: %v", got)
+			}
+			if kept := b.records.records[agent].State == calendar.Connected; kept != tt.connects {
+				t.Errorf("kept: %v", kept)
+			}
+		})
+	}
+	t.Run("and it cannot be looked up", func(t *testing.T) {
+		b := newBed(t)
+		b.records.saveErr, b.records.saved = unknown, true
+		r := b.records
+		b.cals.Records = lateFailure{r, func() bool { return r.saves > 0 }}
+		if _, err := b.cals.Connect(t.Context(), agent, b.code(), redirect); upstream.ClassOf(err) != upstream.Unknown {
+			t.Errorf("got %v", err)
+		}
+		if !b.consents() {
+			t.Error("a consent that may be kept was given back")
+		}
+	})
+}
+
+// lateFailure fails to load from some point on.
+type lateFailure struct {
+	*memory
+	now func() bool
+}
+
+func (l lateFailure) Load(ctx context.Context, agent string) (calendar.Record, error) {
+	if l.now() {
+		return calendar.Record{}, &upstream.Error{Vendor: "secretsmanager", Op: "GetSecretValue", Class: upstream.Unavailable}
+	}
+	return l.memory.Load(ctx, agent)
+}
+
+// consents reports whether Alex's consent lives at Cronofy.
+func (b *bed) consents() bool {
+	for _, p := range b.box.State().Cronofy.Accounts {
+		if p.Email == alex {
+			return p.Connected
+		}
+	}
+	return false
+}
+
+// Tokens that could not be kept are not asked for twice: with refresh tokens that
+// are good once that would be the end of the consent.
+func TestTokensOutliveAFailedSave(t *testing.T) {
+	b := newBed(t)
+	b.box.Cronofy().Rotate(true)
+	b.connect()
+	b.box.Cronofy().EndTokens()
+	b.box.ResetCalls()
+	b.records.saveErr = &upstream.Error{Vendor: "secretsmanager", Op: "PutSecretValue", Class: upstream.Refused, Credentials: true}
+	for range 2 {
+		if err := put(t.Context(), b.cals, "1"); upstream.ClassOf(err) != upstream.Refused {
+			t.Fatalf("got %v", err)
+		}
+	}
+	b.records.saveErr = nil
+	b.ok(put(t.Context(), b.cals, "1"))
+	refreshes := 0
+	for _, c := range b.box.Calls() {
+		if c.Op == "token" {
+			refreshes++
+		}
+	}
+	if r := b.records.records[agent]; refreshes != 1 || r.State != calendar.Connected {
+		t.Errorf("%d refreshes, then %s", refreshes, r.State)
+	}
+	// Those that were kept are forgotten, and the next refresh is one.
+	b.box.Cronofy().EndTokens()
+	b.ok(put(t.Context(), b.cals, "2"))
+}
+
+// A page of somebody's in between is no word of Cronofy's about an event.
+func TestWritesWantAnAnswerOfCronofy(t *testing.T) {
+	for op, do := range map[string]func(*bed, calendar.Record) error{
+		"event_upsert": func(b *bed, r calendar.Record) error {
+			at := time.Date(2026, 11, 20, 7, 0, 0, 0, time.UTC)
+			return b.client.Upsert(b.Context(), r.Access, r.CalendarID, cronofy.Event{ID: "1", Summary: "x", Start: at, End: at, Zone: "Etc/UTC"})
+		},
+		"event_delete": func(b *bed, r calendar.Record) error {
+			return b.client.Delete(b.Context(), r.Access, r.CalendarID, "1")
+		},
+		"token_revoke": func(b *bed, r calendar.Record) error { return b.client.Revoke(b.Context(), r.Refresh) },
+	} {
+		t.Run(op, func(t *testing.T) {
+			b := newBed(t)
+			r := b.connect()
+			for _, kind := range []string{sandbox.FaultHTML, sandbox.FaultNull} {
+				b.ok(b.box.AddFault(sandbox.Fault{Vendor: "cronofy", Op: op, Kind: kind}))
+				if err := do(b, r); upstream.ClassOf(err) != upstream.Unknown || err == nil {
+					t.Errorf("%s: %v", kind, err)
+				}
+				b.box.ClearFaults()
+			}
+			b.ok(do(b, r))
+		})
 	}
 }
 

@@ -82,12 +82,24 @@ func eventsPath(calendar string) string {
 func (c *Client) write(ctx context.Context, access string, call upstream.Call) error {
 	_, err := upstream.Retry(ctx, func(ctx context.Context) (struct{}, error) {
 		res, err := c.call(ctx, access, call)
-		if err == nil && !succeeded(res) {
-			err = c.failed(call.Op, res)
+		if err == nil {
+			err = c.accepted(call.Op, res)
 		}
 		return struct{}{}, err
 	})
 	return err
+}
+
+// accepted wants what Cronofy answers to a write: 202, or another success that
+// says as little. A page of somebody's in between is no word of Cronofy's.
+func (c *Client) accepted(op string, res *upstream.Response) error {
+	switch {
+	case !succeeded(res):
+		return c.failed(op, res)
+	case res.Status != http.StatusAccepted && len(res.Body) > 0:
+		return c.senseless(op, res)
+	}
+	return nil
 }
 
 // Entry is an event of the application's own as a calendar shows it.

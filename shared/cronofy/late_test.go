@@ -36,23 +36,30 @@ func (b *bed) watched(d *during) {
 	b.cals.Client = client
 }
 
-func (b *bed) newFeed() {
+// refreshed is another process's: the tokens are new.
+func (b *bed) refreshed() {
 	b.Helper()
-	_, err := calendar.NewFeed(b.Context(), b.records, agent)
+	r, err := b.records.Load(b.Context(), agent)
 	b.ok(err)
+	t, err := b.client.Refresh(b.Context(), r.Refresh)
+	b.ok(err)
+	r.Access, r.Refresh, r.Expires = t.Access, t.Refresh, t.Expires
+	b.ok(b.records.Save(b.Context(), agent, r))
 }
 
-// What an agent did while a job was under way stays done: the address of a feed
-// that was taken back, and the end of a connection.
+// What was done while a job was under way stays done: tokens that another
+// process refreshed, and the end of a connection.
 func TestJobsKeepWhatChangedMeanwhile(t *testing.T) {
 	t.Run("another calendar is chosen", func(t *testing.T) {
 		b := newBed(t)
 		b.connect()
 		b.ok(b.box.Cronofy().DeleteCalendar(alex, "Work"))
-		b.watched(&during{"/v1/calendars", func() { b.newFeed() }})
+		b.box.Cronofy().Rotate(true)
+		before := b.records.records[agent]
+		b.watched(&during{"/v1/calendars", func() { b.refreshed() }})
 		b.ok(put(t.Context(), b.cals, "1"))
-		if r := b.records.records[agent]; r.Feed != 1 || r.CalendarName != "Home" {
-			t.Errorf("feed %d, calendar %s", r.Feed, r.CalendarName)
+		if r := b.records.records[agent]; r.Refresh == before.Refresh || r.CalendarName != "Home" {
+			t.Errorf("the refresh token is new: %v, calendar %s", r.Refresh != before.Refresh, r.CalendarName)
 		}
 	})
 	t.Run("another calendar is chosen for who leaves", func(t *testing.T) {
@@ -70,22 +77,23 @@ func TestJobsKeepWhatChangedMeanwhile(t *testing.T) {
 			t.Error(r.State)
 		}
 	})
-	t.Run("a consent is gone", func(t *testing.T) {
+	t.Run("a consent is gone while one leaves", func(t *testing.T) {
 		b := newBed(t)
 		b.connect()
 		b.ok(b.box.Cronofy().Withdraw(alex))
 		looks := 0
 		b.cals.Wait = func(context.Context, time.Duration) error {
 			if looks++; looks == 3 {
-				b.newFeed()
+				_, err := calendar.Leave(t.Context(), b.records, agent, time.Now())
+				b.ok(err)
 			}
 			return nil
 		}
 		if err := put(t.Context(), b.cals, "1"); !errors.Is(err, calendar.ErrNotConnected) {
 			t.Error(err)
 		}
-		if r := b.records.records[agent]; r.Feed != 1 || r.State != calendar.Revoked {
-			t.Errorf("feed %d, %s", r.Feed, r.State)
+		if r := b.records.records[agent]; r.State != calendar.Leaving || r.Refresh != "" {
+			t.Errorf("%s, with a token: %v", r.State, r.Refresh != "")
 		}
 	})
 	t.Run("another process refreshes in the end", func(t *testing.T) {
@@ -102,17 +110,6 @@ func TestJobsKeepWhatChangedMeanwhile(t *testing.T) {
 		b.ok(put(t.Context(), b.cals, "1"))
 		if r := b.records.records[agent]; r.State != calendar.Connected {
 			t.Error(r.State)
-		}
-	})
-	t.Run("a feed is renewed while one leaves", func(t *testing.T) {
-		b := newBed(t)
-		b.connect()
-		_, err := calendar.Leave(t.Context(), b.records, agent, time.Now())
-		b.ok(err)
-		b.watched(&during{"/oauth/token/revoke", func() { b.newFeed() }})
-		b.ok(b.cals.Forget(t.Context(), agent))
-		if r := b.records.records[agent]; r.Feed != 1 || r.State != calendar.None || r.Refresh != "" {
-			t.Errorf("feed %d, %s", r.Feed, r.State)
 		}
 	})
 	t.Run("one connects again while one leaves", func(t *testing.T) {

@@ -118,8 +118,12 @@ func (c *Client) tokens(ctx context.Context, op string, grant map[string]string)
 //
 // See https://docs.cronofy.com/developers/api/authorization/revoke/.
 func (c *Client) Revoke(ctx context.Context, token string) error {
-	_, err := c.oauth(ctx, "token_revoke", "/oauth/token/revoke", map[string]string{"token": token})
-	return err
+	const op = "token_revoke"
+	res, err := c.oauth(ctx, op, "/oauth/token/revoke", map[string]string{"token": token})
+	if err != nil {
+		return err
+	}
+	return c.accepted(op, res)
 }
 
 // Check reports whether the application's credentials are accepted in this data

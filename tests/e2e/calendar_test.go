@@ -14,6 +14,7 @@ import (
 	"github.com/emersion/go-ical"
 
 	"github.com/caseroom/caseroom/shared/calendar"
+	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
@@ -41,16 +42,38 @@ func (s *stack) path(address string) string {
 // is what the browser then sends.
 func (s *stack) consent(session, account string) request {
 	s.tb.Helper()
+	return s.window(s.startLink(session))(account)
+}
+
+// startLink is the path that the panel opens.
+func (s *stack) startLink(session string) string {
+	s.tb.Helper()
 	a := s.do(request{method: "GET", path: "/calendar/connect", as: session}).ok(s.tb)
 	start := s.path(a.text("url"))
 	s.vault.add("a start", start[strings.LastIndexByte(start, '=')+1:])
+	return start
+}
+
+// window is a browser that opened a start link. What it returns answers on
+// Cronofy's page, for an account or for none, and is the request that the
+// browser then sends.
+func (s *stack) window(start string) func(account string) request {
+	s.tb.Helper()
 	window := s.do(request{method: "GET", path: start})
-	if window.status != http.StatusFound {
+	if window.status != http.StatusFound || window.header.Get("Referrer-Policy") != "no-referrer" {
 		s.tb.Fatal(window)
 	}
 	page, err := url.Parse(window.header.Get("Location"))
 	s.must(err)
+	if page.Host != strings.TrimPrefix(s.boxURL, "http://") {
+		s.tb.Errorf("the window goes to %s", page.Host)
+	}
 	s.vault.add("a state", page.Query().Get("state"))
+	return func(account string) request { return s.answerAt(page, window, account) }
+}
+
+func (s *stack) answerAt(page *url.URL, window answer, account string) request {
+	s.tb.Helper()
 	form := url.Values{"account": {account}, "answer": {"allow"}}
 	if account == "" {
 		form = url.Values{"answer": {"deny"}}
@@ -149,8 +172,8 @@ func TestCalendar(t *testing.T) {
 	if !strings.Contains(string(a.body), "Connected") || !strings.Contains(a.header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Error(a)
 	}
-	if a := s.do(back); a.status != http.StatusBadRequest {
-		t.Errorf("the same code again: %s", a)
+	if a := s.do(back); a.status != http.StatusUnauthorized || !strings.Contains(string(a.body), "used") {
+		t.Errorf("the same answer again: %s", a)
 	}
 	s.do(s.consent(other, billie)).ok(t)
 	if a := s.do(s.consent(other, alex)); a.status != http.StatusConflict {
@@ -277,6 +300,70 @@ func TestCalendar(t *testing.T) {
 		t.Error(a)
 	}
 	s.do(request{method: "GET", path: "/calendar/disconnect", as: session}).ok(t)
+}
+
+// A start link that was used is void, and so is every page that it opened: in
+// whose hands it is does not matter any more.
+func TestCalendarLink(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	session := s.agentSession(s.zendeskAgent())
+	is := func(state, account string) {
+		t.Helper()
+		if a := s.do(request{method: "GET", path: "/calendar", as: session}).ok(t); a.text("state") != state || a.text("account") != account {
+			t.Errorf("the connection is %s", a)
+		}
+	}
+	void := func(what string, r request) {
+		t.Helper()
+		before := len(s.calls())
+		a := s.do(r)
+		if a.status != http.StatusUnauthorized || a.header.Get("Location") != "" || !strings.Contains(string(a.body), "used or too old") {
+			t.Errorf("%s: %s", what, a)
+		}
+		for _, c := range s.since(before) {
+			if strings.HasPrefix(c, "cronofy token") {
+				t.Errorf("%s: %s", what, c)
+			}
+		}
+	}
+	link := s.startLink(session)
+	mine, thiefs := s.window(link), s.window(link)
+	answered := mine(alexAccount)
+	// One browser's answer is none of another's.
+	crossed := answered
+	crossed.header = thiefs(billieAccount).header
+	void("another browser's cookie", crossed)
+	s.do(answered).ok(t)
+	is("connected", alexAccount)
+	void("the link once more", request{method: "GET", path: link})
+	void("a page that it opened", thiefs(billieAccount))
+	is("connected", alexAccount)
+
+	// A link from before the agent left is void while the agent leaves, a new one
+	// is not.
+	link = s.startLink(session)
+	s.do(request{method: "GET", path: "/calendar/disconnect", as: session}).ok(t)
+	void("a link from before", request{method: "GET", path: link})
+	s.do(s.consent(session, alexAccount)).ok(t)
+	is("connected", alexAccount)
+
+	// What fails in the window, a person reads, and may reload.
+	link = s.startLink(session)
+	s.restart()
+	s.must(s.box.AddFault(sandbox.Fault{Vendor: "aws", Op: "GetSecretValue", Kind: sandbox.FaultCode, Code: "AccessDeniedException"}))
+	if a := s.do(request{method: "GET", path: link}); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || !strings.Contains(string(a.body), "That did not work") {
+		t.Error(a)
+	}
+	s.box.ClearFaults()
+	s.until(func() bool { return s.do(request{method: "GET", path: link}).status == http.StatusFound })
+
+	// None of it leads elsewhere, whatever an address says.
+	for _, path := range []string{
+		"/calendar/connect?start=", "/calendar/connect?start=x&redirect_uri=https://evil.example", "/calendar/callback?state=x&code=y&redirect_uri=https://evil.example",
+	} {
+		void(path, request{method: "GET", path: path}.with("X-Forwarded-Host", "evil.example").with("Origin", "https://evil.example"))
+	}
 }
 
 // Without CronofyBaseUrl there is nothing of calendars: no route, no function,
