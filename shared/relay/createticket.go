@@ -52,7 +52,8 @@ const deskKeeps = 90 * time.Minute
 
 // Run creates the ticket and its room, or finds what an earlier try left.
 //
-// Errors: an upstream error when there is no ticket or its outcome is unknown;
+// Errors: *problem.Error Unprocessable when the desk takes no tickets from this
+// customer; an upstream error when there is no ticket or its outcome is unknown;
 // *problem.Error with the TicketID set when the ticket exists and its room does
 // not: Conflict when another stack's room has the id, else Unavailable.
 func (c *CreateTicket) Run(ctx context.Context, desk Desk, r TicketRequest) (RoomRef, error) {
@@ -119,10 +120,14 @@ func (c *CreateTicket) ticket(ctx context.Context, desk Desk, r TicketRequest) (
 			return id, err
 		}
 	}
-	return desk.Create(ctx, NewTicket{
+	id, err := desk.Create(ctx, NewTicket{
 		Key: key, UserID: r.Customer.UserID, Subject: r.Subject, Desc: r.Desc, Name: r.Name,
 		Email: r.Email, StatedEmail: r.StatedEmail, Unverified: r.Unverified,
 	})
+	if errors.Is(err, ErrSuspended) {
+		err = problem.Wrap(err, problem.Unprocessable, "The support desk takes no requests from this customer.")
+	}
+	return id, err
 }
 
 type pending struct {
