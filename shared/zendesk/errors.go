@@ -24,14 +24,6 @@ func failed(h *upstream.Client, op string, res *upstream.Response) *upstream.Err
 	return h.Failed(op, res, "", errorCode(res.Body))
 }
 
-// senseless is a 2xx whose body is not what was promised: whatever was asked
-// for may have been done.
-func senseless(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
-	e := h.Failed(op, res, upstream.Unknown, "")
-	e.Err = errSenseless
-	return e
-}
-
 // codePattern is what a code looks like, and prose, ids and tokens do not.
 var codePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z_]+$`)
 

@@ -88,7 +88,7 @@ func (c *Client) CreateTicket(ctx context.Context, t Ticket) (id string, err err
 		} `json:"ticket"`
 	}
 	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Ticket.ID <= 0 {
-		return "", senseless(c.http, op, res)
+		return "", c.http.Senseless(op, res)
 	}
 	return strconv.FormatInt(answer.Ticket.ID, 10), nil
 }
