@@ -105,15 +105,13 @@ func (p *parts) sync(desks map[relay.DeskName]relay.TicketDesk, rooms relay.Sync
 	return &relay.Sync{
 		Desks: desks, Rooms: rooms, Transcripts: &relay.Transcripts{Rooms: rooms, Archive: archive, Meter: meter},
 		Rules: boot.Rules(p.Identities), Texts: relay.Texts{Language: p.NoticeLanguage, Table: p.Texts()},
-		Meter: meter, Now: time.Now, Calls: p.Membership == "calls", SolvedOpen: p.Solved == "open",
+		Meter: meter, Now: time.Now, Calls: p.Calls(), SolvedOpen: p.SolvedOpen(),
 	}
 }
 
 // table is the table of states, as the stack is configured.
 func (p *parts) table() relay.Table {
-	return relay.Table{
-		Rules: boot.Rules(p.Identities), Calls: p.Membership == "calls", SolvedOpen: p.Solved == "open", Archive: p.archive != nil,
-	}
+	return boot.Table(p.Identities, p.Lifecycle)
 }
 
 // queue is where hints go. A stack without one cannot be told anything.

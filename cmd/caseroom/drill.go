@@ -102,7 +102,7 @@ func (r *drill) run(ctx context.Context) {
 	}
 	locked := r.Solved == "lock"
 	in := func(agent int) []string {
-		if r.Membership == "calls" {
+		if r.Calls() {
 			return []string{r.customer}
 		}
 		return []string{r.customer, r.agentID(r.desk, r.agents[agent])}

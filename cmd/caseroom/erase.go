@@ -93,15 +93,12 @@ func (p *parts) erase(ctx context.Context, o eraseOptions, out *printer) error {
 	if err != nil {
 		return err
 	}
-	dissolve := &relay.Members{
-		Rooms: p.rooms, Meter: rehearsal.Meter{},
-		Dissolve: &relay.Dissolve{
-			Desks: p.desks, Rooms: p.rooms, Now: time.Now,
-			Transcripts: &relay.Transcripts{Rooms: p.rooms, Archive: p.archive, Meter: rehearsal.Meter{}},
-		},
+	dissolve := &relay.Dissolve{
+		Desks: p.desks, Rooms: p.rooms, Now: time.Now,
+		Transcripts: &relay.Transcripts{Rooms: p.rooms, Archive: p.archive, Meter: rehearsal.Meter{}},
 	}
 	e := &erasure.Erasure{
-		Chat: p.chat, Rooms: p.rooms, Desks: p.desks, AgentID: p.agentID, Dissolve: dissolve.Delete,
+		Chat: p.chat, Rooms: p.rooms, Desks: p.desks, AgentID: p.agentID, Dissolve: dissolve.Run,
 	}
 	found, err := e.Look(ctx, user)
 	if err != nil {

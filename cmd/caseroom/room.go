@@ -208,35 +208,45 @@ func (p *parts) role(ref relay.RoomRef, t relay.Ticket, assigned map[string]stri
 func (v *roomView) print(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
+	v.printTicket(line)
+	v.printRoom(line)
+	v.printSync(line)
+	_ = t.Flush()
+}
+
+// liner prints a line's name and text.
+type liner func(name, format string, args ...any)
+
+func (v *roomView) printTicket(line liner) {
 	line("ticket", "%s %s", v.Ticket.Desk, v.Ticket.ID)
 	switch {
 	case !v.Ticket.Shown:
 		line("", "the desk does not show it")
+		return
 	case !v.Ticket.Ours:
 		line("", "caseroom did not make it; its room, if any, is left alone")
 	}
-	if v.Ticket.Shown {
-		line("  subject", "%s", v.Ticket.Subject)
-		state := v.Ticket.Status
-		for _, x := range []struct {
-			is   bool
-			word string
-		}{{v.Ticket.Deleted, "deleted"}, {v.Ticket.Merged, "merged"}} {
-			if x.is {
-				state += ", " + x.word
-			}
-		}
-		if v.Ticket.Into != "" {
-			state += " into " + v.Ticket.Into
-		}
-		line("  status", "%s", state)
-		line("  customer", "%s", cmp.Or(v.Ticket.Customer, "-"))
-		var agents []string
-		for _, a := range v.Ticket.Agents {
-			agents = append(agents, a.User+" "+a.Name)
-		}
-		line("  agents", "%s", cmp.Or(strings.Join(agents, ", "), "nobody"))
+	line("  subject", "%s", v.Ticket.Subject)
+	state := v.Ticket.Status
+	if v.Ticket.Deleted {
+		state += ", deleted"
 	}
+	if v.Ticket.Merged {
+		state += ", merged"
+	}
+	if v.Ticket.Into != "" {
+		state += " into " + v.Ticket.Into
+	}
+	line("  status", "%s", state)
+	line("  customer", "%s", cmp.Or(v.Ticket.Customer, "-"))
+	var agents []string
+	for _, a := range v.Ticket.Agents {
+		agents = append(agents, a.User+" "+a.Name)
+	}
+	line("  agents", "%s", cmp.Or(strings.Join(agents, ", "), "nobody"))
+}
+
+func (v *roomView) printRoom(line liner) {
 	line("room", "%s", v.Group)
 	switch v.Whose {
 	case "none":
@@ -259,33 +269,33 @@ func (v *roomView) print(w io.Writer) {
 		line("  messages", "%d, filed to %d", v.LastSeq, v.Mark.Filed)
 		line("  notices", "%d", v.Mark.Announced)
 		line("  mark", "%s", v.Mark.Text)
-		for i, m := range v.Members {
-			name := "  members"
-			if i > 0 {
-				name = ""
-			}
-			line(name, "%s", strings.TrimSpace(fmt.Sprintf("%s (%s) %s", m.User, m.Role, m.Name)))
+		var members []string
+		for _, m := range v.Members {
+			members = append(members, strings.TrimSpace(fmt.Sprintf("%s (%s) %s", m.User, m.Role, m.Name)))
 		}
+		line.list("  members", members)
 	}
-	for i, part := range v.Parts {
-		name := "transcript"
-		if i > 0 {
-			name = ""
-		}
-		line(name, "%s", part)
+	line.list("transcript", v.Parts)
+}
+
+func (v *roomView) printSync(line liner) {
+	var steps []string
+	for _, s := range v.Sync.Steps {
+		steps = append(steps, s.String())
 	}
-	for i, s := range v.Sync.Steps {
-		name := "Sync would"
-		if i > 0 {
-			name = ""
-		}
-		line(name, "%s", s)
-	}
+	line.list("Sync would", steps)
 	switch {
 	case v.Sync.Error != "":
 		line("Sync fails", "%s", v.Sync.Error)
 	case len(v.Sync.Steps) == 0:
 		line("Sync would", "do nothing: the room is right")
 	}
-	_ = t.Flush()
+}
+
+// list prints a name once, and the texts below each other.
+func (line liner) list(name string, texts []string) {
+	for _, text := range texts {
+		line(name, "%s", text)
+		name = ""
+	}
 }

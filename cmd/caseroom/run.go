@@ -167,26 +167,9 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 		return fmt.Errorf("the functions do not start: %w", err)
 	}
 
-	// The desks tell the stack of every change from here on.
-	if _, err := box.Zendesk().Subscribe(gatewayURL + "/zendesk/events"); err != nil {
-		return fmt.Errorf("the sandbox's webhook: %w", err)
-	}
-	box.Salesforce().SetTrigger(sandbox.SalesforceTrigger{URL: gatewayURL + "/salesforce/events", Key: fixtures.DeskKeySalesforce})
-
 	ready := readiness{calendars: parameters["CronofyBaseUrl"] != "", Gateway: gatewayURL, Sandbox: sandboxURL}
-	if ready.Tokens, err = mint(ctx, fixtures, sandboxURL, time.Now()); err != nil {
+	if err := ready.open(ctx, box); err != nil {
 		return err
-	}
-	if err := ready.seed(ctx); err != nil {
-		return err
-	}
-	ready.Requests = examples(ready, fixtures)
-	if err := settle(ctx, box); err != nil {
-		return err
-	}
-	// The first tickets are no tasks: what they would tell is nothing to anybody.
-	if _, err := box.Zendesk().Subscribe(gatewayURL+"/zendesk/events", zendesk.TaskEvents...); err != nil {
-		return fmt.Errorf("the sandbox's webhook for tasks: %w", err)
 	}
 	if err := page.learn(ready, fixtures, time.Now()); err != nil {
 		return err
@@ -217,6 +200,31 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	defer func() { _ = os.Remove(o.readyFile) }()
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+// open connects the desks with the stack, makes the first tickets and waits until
+// they are dealt with.
+func (r *readiness) open(ctx context.Context, box *sandbox.Sandbox) (err error) {
+	fixtures := box.Fixtures()
+	if _, err := box.Zendesk().Subscribe(r.Gateway + "/zendesk/events"); err != nil {
+		return fmt.Errorf("the sandbox's webhook: %w", err)
+	}
+	box.Salesforce().SetTrigger(sandbox.SalesforceTrigger{URL: r.Gateway + "/salesforce/events", Key: fixtures.DeskKeySalesforce})
+	if r.Tokens, err = mint(ctx, fixtures, r.Sandbox, time.Now()); err != nil {
+		return err
+	}
+	if err := r.seed(ctx); err != nil {
+		return err
+	}
+	r.Requests = examples(*r, fixtures)
+	if err := settle(ctx, box); err != nil {
+		return err
+	}
+	// The first tickets are no tasks: what they would tell is nothing to anybody.
+	if _, err := box.Zendesk().Subscribe(r.Gateway+"/zendesk/events", zendesk.TaskEvents...); err != nil {
+		return fmt.Errorf("the sandbox's webhook for tasks: %w", err)
+	}
+	return nil
 }
 
 // settle waits until the stack has worked on everything that the seeding

@@ -161,9 +161,11 @@ func (o *org) status(ctx context.Context) (*orgStatus, error) {
 			return nil, err
 		}
 	}
-	if st.Requests.Limit, st.Requests.Left, err = o.client.DailyRequests(ctx); err != nil {
+	quota, err := o.client.APIRequests(ctx)
+	if err != nil {
 		return nil, err
 	}
+	st.Requests = orgRequests{Limit: quota.Max, Left: quota.Remaining}
 	if st.Requests.Left*10 < st.Requests.Limit {
 		st.wrong("look at what calls the org so often, or ask Salesforce for more", "%d of %d API calls of the day are left", st.Requests.Left, st.Requests.Limit)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/connections"
@@ -28,10 +29,7 @@ func main() {
 
 	handler := &api.CalendarFeed{}
 	if env.Cronofy.BaseURL != "" && env.Zendesk.BaseURL != "" {
-		creds := secrets.For[zendesk.Credentials](p.Secrets, env.Zendesk.Secret)
-		desk := zendesk.TaskDesk{Client: boot.Value(zendesk.New(zendesk.Options{
-			BaseURL: env.Zendesk.BaseURL, Local: p.Local, Credentials: creds.Load, Reread: creds.Reload,
-		}))}
+		desk := zendesk.TaskDesk{Client: bootzendesk.Client(p, env.Zendesk)}
 		settings := calendar.Settings{
 			Host: desk.Host(), Start: env.Start, Length: time.Duration(env.Length) * time.Minute, Reminder: -1, Subjects: env.Subjects,
 		}

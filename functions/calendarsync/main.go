@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/connections"
@@ -32,10 +33,7 @@ func main() {
 	}
 	p := boot.New("calendarsync", &env)
 
-	creds := secrets.For[zendesk.Credentials](p.Secrets, env.Zendesk.Secret)
-	desk := zendesk.TaskDesk{Client: boot.Value(zendesk.New(zendesk.Options{
-		BaseURL: env.Zendesk.BaseURL, Local: p.Local, Credentials: creds.Load, Reread: creds.Reload,
-	}))}
+	desk := zendesk.TaskDesk{Client: bootzendesk.Client(p, env.Zendesk)}
 	secret := secrets.For[cronofy.Secret](p.Secrets, env.Cronofy.Secret)
 	client := boot.Value(cronofy.New(cronofy.Options{
 		BaseURL: env.Cronofy.BaseURL, Local: p.Local, Secret: secret.Load, Reread: secret.Reload,
@@ -55,7 +53,8 @@ func main() {
 				Reminder: env.Reminder, Subjects: env.Subjects,
 			},
 		},
-		Queue: queue, QueueURL: env.CalendarQueue.URL, DeadLetterURL: env.DeadLetterURL,
-		Meter: p.Meter, Random: mathrand.Float64,
+		Mailbox: worker.Mailbox{
+			Queue: queue, QueueURL: env.CalendarQueue.URL, DeadLetterURL: env.DeadLetterURL, Meter: p.Meter, Random: mathrand.Float64,
+		},
 	}).Lambda)
 }

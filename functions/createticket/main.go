@@ -8,13 +8,15 @@ import (
 
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootsalesforce"
+	"github.com/caseroom/caseroom/shared/boot/boottencent"
+	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/salesforce"
 	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/session"
 	"github.com/caseroom/caseroom/shared/sqsqueue"
-	"github.com/caseroom/caseroom/shared/tencentim"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
@@ -33,23 +35,12 @@ func main() {
 
 	desks := map[relay.DeskName]relay.Desk{}
 	if env.Zendesk.BaseURL != "" {
-		creds := secrets.For[zendesk.Credentials](p.Secrets, env.Zendesk.Secret)
-		desks[relay.Zendesk] = zendesk.Desk{Client: boot.Value(zendesk.New(zendesk.Options{
-			BaseURL: env.Zendesk.BaseURL, Local: p.Local, Credentials: creds.Load, Reread: creds.Reload,
-		}))}
+		desks[relay.Zendesk] = zendesk.Desk{Client: bootzendesk.Client(p, env.Zendesk)}
 	}
 	if env.Salesforce.BaseURL != "" {
-		creds := secrets.For[salesforce.Credentials](p.Secrets, env.Salesforce.Secret)
-		desks[relay.Salesforce] = salesforce.Desk{Client: boot.Value(salesforce.New(salesforce.Options{
-			BaseURL: env.Salesforce.BaseURL, Local: p.Local, APIVersion: env.APIVersion,
-			KeyField: env.KeyField, UserField: env.UserField, AutoAssign: env.AutoAssign,
-			Credentials: creds.Load, Reread: creds.Reload,
-		}))}
+		desks[relay.Salesforce] = salesforce.Desk{Client: bootsalesforce.Client(p, env.Salesforce)}
 	}
-	app := secrets.For[tencentim.Credentials](p.Secrets, env.Tencent.Secret)
-	rooms := tencentim.Rooms{Client: boot.Value(tencentim.New(tencentim.Options{
-		Region: env.Region, BaseURL: env.Tencent.BaseURL, Local: p.Local, Credentials: app.Load, Reread: app.Reload,
-	}))}
+	rooms := boottencent.Rooms(p, env.Tencent)
 
 	auth := &api.Authenticator{Login: p.Login(env.Login), Cookie: env.Cookie, Origins: env.AllowedOrigins}
 	if env.On {
@@ -63,7 +54,7 @@ func main() {
 			Rooms: rooms, Queue: sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
 			Meter: p.Meter, Now: time.Now, Random: boot.Random,
 		},
-		Signer: tencentim.Signer(app.Load, boot.Rules(env.Identities)),
+		Signer: boottencent.Signer(p, env.Tencent, env.Identities),
 		Issuer: env.Issuer, EmailTrusted: env.EmailTrusted,
 		GuestsOn: env.On, GuestSecret: secrets.For[session.GuestSecret](p.Secrets, env.Guests.Secret).Load,
 	}).Routes())

@@ -6,12 +6,13 @@ import (
 
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootsalesforce"
+	"github.com/caseroom/caseroom/shared/boot/boottencent"
+	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/s3archive"
 	"github.com/caseroom/caseroom/shared/salesforce"
-	"github.com/caseroom/caseroom/shared/secrets"
-	"github.com/caseroom/caseroom/shared/tencentim"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
@@ -28,23 +29,12 @@ func main() {
 
 	desks := map[relay.DeskName]relay.TicketDesk{}
 	if env.Zendesk.BaseURL != "" {
-		creds := secrets.For[zendesk.Credentials](p.Secrets, env.Zendesk.Secret)
-		desks[relay.Zendesk] = &zendesk.SyncDesk{Client: boot.Value(zendesk.New(zendesk.Options{
-			BaseURL: env.Zendesk.BaseURL, Local: p.Local, Credentials: creds.Load, Reread: creds.Reload,
-		}))}
+		desks[relay.Zendesk] = &zendesk.SyncDesk{Client: bootzendesk.Client(p, env.Zendesk)}
 	}
 	if env.Salesforce.BaseURL != "" {
-		creds := secrets.For[salesforce.Credentials](p.Secrets, env.Salesforce.Secret)
-		desks[relay.Salesforce] = &salesforce.SyncDesk{Client: boot.Value(salesforce.New(salesforce.Options{
-			BaseURL: env.Salesforce.BaseURL, Local: p.Local, APIVersion: env.APIVersion,
-			KeyField: env.KeyField, UserField: env.UserField, AutoAssign: env.AutoAssign,
-			Credentials: creds.Load, Reread: creds.Reload,
-		}))}
+		desks[relay.Salesforce] = &salesforce.SyncDesk{Client: bootsalesforce.Client(p, env.Salesforce)}
 	}
-	app := secrets.For[tencentim.Credentials](p.Secrets, env.Tencent.Secret)
-	rooms := tencentim.Rooms{Client: boot.Value(tencentim.New(tencentim.Options{
-		Region: env.Region, BaseURL: env.Tencent.BaseURL, Local: p.Local, Credentials: app.Load, Reread: app.Reload,
-	}))}
+	rooms := boottencent.Rooms(p, env.Tencent)
 	transcripts := &relay.Transcripts{Rooms: rooms, Meter: p.Meter}
 	if env.TranscriptBucket != "" {
 		transcripts.Archive = s3archive.New(p.AWS, env.TranscriptBucket)
@@ -54,8 +44,8 @@ func main() {
 		Auth:  &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
 		Desks: map[relay.DeskName]bool{relay.Zendesk: desks[relay.Zendesk] != nil, relay.Salesforce: desks[relay.Salesforce] != nil},
 		Rules: boot.Rules(env.Identities),
-		Operation: &relay.Members{Rooms: rooms, Meter: p.Meter, Dissolve: &relay.Dissolve{
+		Dissolve: &relay.Dissolve{
 			Desks: desks, Rooms: rooms, Transcripts: transcripts, Now: time.Now,
-		}},
+		},
 	}).DeleteRoutes())
 }

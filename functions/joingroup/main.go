@@ -6,11 +6,10 @@ import (
 
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/boottencent"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/sqsqueue"
-	"github.com/caseroom/caseroom/shared/tencentim"
 )
 
 func main() {
@@ -23,10 +22,7 @@ func main() {
 	}
 	p := boot.New("joingroup", &env)
 
-	app := secrets.For[tencentim.Credentials](p.Secrets, env.Tencent.Secret)
-	rooms := tencentim.Rooms{Client: boot.Value(tencentim.New(tencentim.Options{
-		Region: env.Region, BaseURL: env.BaseURL, Local: p.Local, Credentials: app.Load, Reread: app.Reload,
-	}))}
+	rooms := boottencent.Rooms(p, env.Tencent)
 
 	p.Serve((&api.Members{
 		Auth:  &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},

@@ -10,12 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootsalesforce"
+	"github.com/caseroom/caseroom/shared/boot/boottencent"
+	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/salesforce"
-	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/sqsqueue"
-	"github.com/caseroom/caseroom/shared/tencentim"
 	"github.com/caseroom/caseroom/shared/worker"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
@@ -36,35 +37,18 @@ func main() {
 
 	desks := map[relay.DeskName]relay.ChangeDesk{}
 	if env.Zendesk.BaseURL != "" {
-		client := func(secret string) *zendesk.Client {
-			creds := secrets.For[zendesk.Credentials](p.Secrets, secret)
-			return boot.Value(zendesk.New(zendesk.Options{
-				BaseURL: env.Zendesk.BaseURL, Local: p.Local, Credentials: creds.Load, Reread: creds.Reload,
-			}))
-		}
-		desk := &zendesk.SyncDesk{Client: client(env.Zendesk.Secret)}
+		desk := &zendesk.SyncDesk{Client: bootzendesk.Client(p, env.Zendesk)}
 		if env.ZendeskAdmin.Secret != env.Zendesk.Secret {
-			desk.Admin = client(env.ZendeskAdmin.Secret)
+			desk.Admin = bootzendesk.Client(p, config.Zendesk{BaseURL: env.Zendesk.BaseURL, Secret: env.ZendeskAdmin.Secret})
 		}
 		desks[relay.Zendesk] = desk
 	}
 	if env.Salesforce.BaseURL != "" {
-		creds := secrets.For[salesforce.Credentials](p.Secrets, env.Salesforce.Secret)
-		desks[relay.Salesforce] = &salesforce.SyncDesk{Omni: env.Omni, Client: boot.Value(salesforce.New(salesforce.Options{
-			BaseURL: env.Salesforce.BaseURL, Local: p.Local, APIVersion: env.APIVersion,
-			KeyField: env.KeyField, UserField: env.UserField, AutoAssign: env.AutoAssign,
-			Credentials: creds.Load, Reread: creds.Reload,
-		}))}
+		desks[relay.Salesforce] = &salesforce.SyncDesk{Omni: env.Omni, Client: bootsalesforce.Client(p, env.Salesforce)}
 	}
-	app := secrets.For[tencentim.Credentials](p.Secrets, env.Tencent.Secret)
-	rooms := tencentim.Rooms{Client: boot.Value(tencentim.New(tencentim.Options{
-		Region: env.Region, BaseURL: env.Tencent.BaseURL, Local: p.Local, Credentials: app.Load, Reread: app.Reload,
-	}))}
+	rooms := boottencent.Rooms(p, env.Tencent)
 	queues := sqs.NewFromConfig(p.AWS)
-	table := relay.Table{
-		Rules: boot.Rules(env.Identities), Calls: env.Membership == "calls", SolvedOpen: env.Solved == "open",
-		Archive: env.TranscriptBucket != "",
-	}
+	table := boot.Table(env.Identities, env.Lifecycle)
 
 	reconcile := &relay.Reconcile{
 		Desks: desks, Rooms: rooms, Queue: sqsqueue.New(queues, env.Queue.URL, boot.NewID), Table: table,

@@ -10,12 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootsalesforce"
+	"github.com/caseroom/caseroom/shared/boot/boottencent"
+	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/salesforce"
-	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/sqsqueue"
-	"github.com/caseroom/caseroom/shared/tencentim"
 	"github.com/caseroom/caseroom/shared/worker"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
@@ -34,28 +35,14 @@ func main() {
 
 	desks := map[relay.DeskName]relay.SweepDesk{}
 	if env.Zendesk.BaseURL != "" {
-		creds := secrets.For[zendesk.Credentials](p.Secrets, env.Zendesk.Secret)
-		desks[relay.Zendesk] = &zendesk.SyncDesk{Client: boot.Value(zendesk.New(zendesk.Options{
-			BaseURL: env.Zendesk.BaseURL, Local: p.Local, Credentials: creds.Load, Reread: creds.Reload,
-		}))}
+		desks[relay.Zendesk] = &zendesk.SyncDesk{Client: bootzendesk.Client(p, env.Zendesk)}
 	}
 	if env.Salesforce.BaseURL != "" {
-		creds := secrets.For[salesforce.Credentials](p.Secrets, env.Salesforce.Secret)
-		desks[relay.Salesforce] = &salesforce.SyncDesk{Omni: env.Omni, Client: boot.Value(salesforce.New(salesforce.Options{
-			BaseURL: env.Salesforce.BaseURL, Local: p.Local, APIVersion: env.APIVersion,
-			KeyField: env.KeyField, UserField: env.UserField, AutoAssign: env.AutoAssign,
-			Credentials: creds.Load, Reread: creds.Reload,
-		}))}
+		desks[relay.Salesforce] = &salesforce.SyncDesk{Omni: env.Omni, Client: bootsalesforce.Client(p, env.Salesforce)}
 	}
-	app := secrets.For[tencentim.Credentials](p.Secrets, env.Tencent.Secret)
-	rooms := tencentim.Rooms{Client: boot.Value(tencentim.New(tencentim.Options{
-		Region: env.Region, BaseURL: env.Tencent.BaseURL, Local: p.Local, Credentials: app.Load, Reread: app.Reload,
-	}))}
+	rooms := boottencent.Rooms(p, env.Tencent)
 	queues := sqs.NewFromConfig(p.AWS)
-	table := relay.Table{
-		Rules: boot.Rules(env.Identities), Calls: env.Membership == "calls", SolvedOpen: env.Solved == "open",
-		Archive: env.TranscriptBucket != "",
-	}
+	table := boot.Table(env.Identities, env.Lifecycle)
 
 	lambda.Start((&worker.Pages{
 		Sweep: &relay.Sweep{

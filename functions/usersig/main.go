@@ -4,9 +4,8 @@ package main
 import (
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/boottencent"
 	"github.com/caseroom/caseroom/shared/config"
-	"github.com/caseroom/caseroom/shared/secrets"
-	"github.com/caseroom/caseroom/shared/tencentim"
 )
 
 func main() {
@@ -33,10 +32,9 @@ func main() {
 		auth.DeskKeys = p.DeskKeys(env.DeskKeys)
 	}
 
-	app := secrets.For[tencentim.Credentials](p.Secrets, env.Tencent.Secret)
 	p.Serve((&api.UserSig{
 		Auth:       auth,
-		Signer:     tencentim.Signer(app.Load, boot.Rules(env.Identities)),
+		Signer:     boottencent.Signer(p, env.Tencent, env.Identities),
 		Issuer:     env.Issuer,
 		Salesforce: env.SalesforceBaseURL != "",
 	}).Routes())

@@ -55,9 +55,10 @@ func (f *Function) answer(w http.ResponseWriter, r *Request, route string, start
 		if p.TicketID != "" {
 			r.ticketID = p.TicketID
 		}
-		body = problemJSON(h, p, r.ID)
 		if r.browser {
 			body = problemPage(h, p)
+		} else {
+			body = problemJSON(h, p, r.ID)
 		}
 	}
 	if status != http.StatusNotModified {
@@ -103,10 +104,9 @@ func sentence(title, text string) Page {
 	return Page{HTML: fmt.Appendf(nil, page, title, title, text), CSP: plainCSP}
 }
 
-// problemPage says to a person what a problem says to a program. The headers
-// are the problem's, but for those of its form.
+// problemPage says to a person what a problem says to a program.
 func problemPage(h http.Header, p *problem.Error) []byte {
-	h.Del("WWW-Authenticate")
+	retryHeader(h, p)
 	body, _ := render(h, sentence("That did not work", p.Detail)) // a page always renders
 	return body
 }
@@ -122,10 +122,21 @@ func encode(v any) ([]byte, error) {
 func problemJSON(h http.Header, p *problem.Error, requestID string) []byte {
 	h.Set("Content-Type", "application/problem+json")
 	h.Del("Content-Security-Policy")
+	retryHeader(h, p)
 	status := p.Code.Status()
-	switch status {
-	case http.StatusUnauthorized:
+	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer")
+	}
+	body, _ := encode(problemBody{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: p.Detail, Code: p.Code,
+		RequestID: requestID, TicketID: p.TicketID, IdempotencyKey: p.IdempotencyKey,
+	})
+	return body
+}
+
+// retryHeader says when to come back, for the problems that pass by themselves.
+func retryHeader(h http.Header, p *problem.Error) {
+	switch p.Code.Status() {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		wait := p.RetryAfter
 		if wait <= 0 {
@@ -133,11 +144,6 @@ func problemJSON(h http.Header, p *problem.Error, requestID string) []byte {
 		}
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
-	body, _ := encode(problemBody{
-		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: p.Detail, Code: p.Code,
-		RequestID: requestID, TicketID: p.TicketID, IdempotencyKey: p.IdempotencyKey,
-	})
-	return body
 }
 
 // classify decides what an error means to the caller. An operation's own word

@@ -86,24 +86,50 @@ func (a *Authenticator) Authenticate(r *Request) (Caller, error) {
 		}
 		return Caller{Kind: IAM, Desk: relay.Salesforce}, nil
 	}
-	switch values := r.Header.Values("Authorization"); len(values) {
-	case 0:
+	token, err := bearerToken(r)
+	switch {
+	case err != nil:
+		return Caller{}, err
+	case token == "":
 		return a.cookie(r)
-	case 1:
-		scheme, token, _ := strings.Cut(values[0], " ")
-		if !strings.EqualFold(scheme, "Bearer") || token == "" {
-			return Caller{}, problem.New(problem.Unauthorized, "Send the credential as a bearer token.")
-		}
-		return a.bearer(r.Context(), token)
-	default:
-		return Caller{}, errCredential // never choose between two
 	}
+	return a.bearer(r.Context(), token)
 }
 
 var (
 	errCredential   = problem.New(problem.Unauthorized, "The credential is missing, wrong or expired.")
 	errNoCredential = problem.New(problem.Unauthorized, "This route needs a credential.")
+	errNoBearer     = problem.New(problem.Unauthorized, "Send the credential as a bearer token.")
 )
+
+// bearerToken returns the token in the request's Authorization, "" where there is
+// no such header. Of two it never chooses one.
+func bearerToken(r *Request) (string, error) {
+	switch values := r.Header.Values("Authorization"); len(values) {
+	case 0:
+		return "", nil
+	case 1:
+		scheme, token, _ := strings.Cut(values[0], " ")
+		if !strings.EqualFold(scheme, "Bearer") || token == "" {
+			return "", errNoBearer
+		}
+		return token, nil
+	default:
+		return "", errCredential
+	}
+}
+
+// oneOf compares a token with every live one, whatever matches, over hashes of
+// equal length.
+func oneOf(token string, live []string) bool {
+	sum := sha256.Sum256([]byte(token))
+	matches := 0
+	for _, l := range live {
+		known := sha256.Sum256([]byte(l))
+		matches |= subtle.ConstantTimeCompare(sum[:], known[:])
+	}
+	return matches == 1
+}
 
 func (a *Authenticator) bearer(ctx context.Context, token string) (Caller, error) {
 	issuer, isJWT := session.Issuer(token)
@@ -172,22 +198,11 @@ func (a *Authenticator) deskKey(ctx context.Context, key string) (Caller, error)
 	if err != nil {
 		return Caller{}, err
 	}
-	// Every key is compared, whatever matches, over hashes of equal length.
-	sum := sha256.Sum256([]byte(key))
-	var desk relay.DeskName
-	for _, known := range []struct {
-		desk relay.DeskName
-		keys []string
-	}{{relay.Salesforce, keys.Salesforce}, {relay.Zendesk, keys.Zendesk}} {
-		for _, k := range known.keys {
-			h := sha256.Sum256([]byte(k))
-			if subtle.ConstantTimeCompare(sum[:], h[:]) == 1 {
-				desk = known.desk
-			}
-		}
+	switch salesforce, zendesk := oneOf(key, keys.Salesforce), oneOf(key, keys.Zendesk); {
+	case zendesk:
+		return Caller{Kind: DeskKey, Desk: relay.Zendesk}, nil
+	case salesforce:
+		return Caller{Kind: DeskKey, Desk: relay.Salesforce}, nil
 	}
-	if desk == "" {
-		return Caller{}, errCredential
-	}
-	return Caller{Kind: DeskKey, Desk: desk}, nil
+	return Caller{}, errCredential
 }

@@ -10,7 +10,8 @@ import (
 // touches only its own rooms, and only agents can be moved.
 type Members struct {
 	Auth      *Authenticator
-	Operation *relay.Members
+	Operation *relay.Members          // of JoinRoutes and LeaveRoutes
+	Dissolve  *relay.Dissolve         // of DeleteRoutes
 	Desks     map[relay.DeskName]bool // the configured ones
 	Rules     identity.Rules
 }
@@ -130,7 +131,7 @@ func (h *Members) leave(r *Request, body memberRequest, room relay.RoomRef) (any
 }
 
 func (h *Members) delete(r *Request, _ memberRequest, room relay.RoomRef) (any, error) {
-	if err := h.Operation.Delete(r.Context(), room); err != nil {
+	if err := h.Dissolve.Run(r.Context(), room); err != nil {
 		return nil, err
 	}
 	return statusOK, nil

@@ -104,7 +104,7 @@ func guard(e events.APIGatewayV2HTTPRequest) error {
 	}
 	for _, c := range []byte(path) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte(`#?%\`, c) >= 0 {
-			return problem.New(problem.NotFound, "There is no such route.")
+			return errNoRoute
 		}
 	}
 	for _, c := range []byte(e.RawQueryString) {

@@ -2,10 +2,7 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/problem"
@@ -149,16 +146,9 @@ func proofOf(r *Request) (proof, error) {
 		}
 		p.signed, p.signature, p.timestamp = true, signatures[0], timestamps[0]
 	}
-	switch values := r.Header.Values("Authorization"); len(values) {
-	case 0:
-	case 1:
-		scheme, token, _ := strings.Cut(values[0], " ")
-		if !strings.EqualFold(scheme, "Bearer") || token == "" {
-			return proof{}, errCredential
-		}
-		p.bearer = token
-	default:
-		return proof{}, errCredential
+	var err error
+	if p.bearer, err = bearerToken(r); err != nil {
+		return proof{}, err
 	}
 	if !p.signed && p.bearer == "" {
 		return proof{}, errNoCredential
@@ -176,18 +166,6 @@ func (h *ZendeskEvent) check(p proof, secret webhook.Secret, body []byte, now ti
 		return errBearer
 	}
 	return nil
-}
-
-// oneOf compares a token with every live one, whatever matches, over hashes of
-// equal length.
-func oneOf(token string, live []string) bool {
-	sum := sha256.Sum256([]byte(token))
-	matches := 0
-	for _, l := range live {
-		known := sha256.Sum256([]byte(l))
-		matches |= subtle.ConstantTimeCompare(sum[:], known[:])
-	}
-	return matches == 1
 }
 
 // inTime ends a little before the request does, so that there is time to say

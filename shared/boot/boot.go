@@ -22,6 +22,7 @@ import (
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/login"
+	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/session"
 	"github.com/caseroom/caseroom/shared/telemetry"
@@ -128,6 +129,11 @@ func (p *Process) DeskKeys(c config.DeskKeys) func(context.Context) (api.DeskKey
 // Rules returns the identity rules that need no secret.
 func Rules(c config.Identities) identity.Rules {
 	return identity.Rules{Reserved: c.ReservedUserIDs, RawAgents: c.RawAgents()}
+}
+
+// Table returns the table of states that rooms follow.
+func Table(ids config.Identities, c config.Lifecycle) relay.Table {
+	return relay.Table{Rules: Rules(ids), Calls: c.Calls(), SolvedOpen: c.SolvedOpen(), Archive: c.TranscriptBucket != ""}
 }
 
 // Random is the process's source of randomness, drawn from the system.

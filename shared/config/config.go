@@ -184,6 +184,12 @@ type Lifecycle struct {
 	HistoryDays int `env:"HISTORY_DAYS" envDefault:"7" check:"days"`
 }
 
+// Calls reports whether join and leave decide about agents, rather than the desk.
+func (l Lifecycle) Calls() bool { return l.Membership == "calls" }
+
+// SolvedOpen reports whether a solved ticket's room can be written to.
+func (l Lifecycle) SolvedOpen() bool { return l.Solved == "open" }
+
 // Cronofy is the calendars' vendor. BaseURL is "" when there are no calendars.
 type Cronofy struct {
 	BaseURL string `env:"CRONOFY_BASE_URL" check:"url"`

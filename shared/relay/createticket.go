@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
-	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -52,32 +51,26 @@ const deskKeeps = 90 * time.Minute
 
 // Run creates the ticket and its room, or finds what an earlier try left.
 //
-// Errors: an upstream error when there is no ticket or its outcome is unknown;
+// Errors: *problem.Error Unprocessable when the desk takes no tickets from this
+// customer; an upstream error when there is no ticket or its outcome is unknown;
 // *problem.Error with the TicketID set when the ticket exists and its room does
 // not: Conflict when another stack's room has the id, else Unavailable.
 func (c *CreateTicket) Run(ctx context.Context, desk Desk, r TicketRequest) (RoomRef, error) {
-	imported := c.importCustomer(ctx, r.Customer)
+	imported, giveUp := c.importCustomer(ctx, r.Customer)
+	defer giveUp()
 	ticketID, err := c.ticket(ctx, desk, r)
 	if err != nil {
-		imported.cancel()
-		<-imported.done
 		return RoomRef{}, err
 	}
 	ref := RoomRef{Desk: desk.Name(), TicketID: ticketID}
 
 	// The hint goes out beside the room call, not after it: if this process
 	// dies in between, Sync makes the room.
-	queued := make(chan struct{})
-	go func() {
-		defer close(queued)
-		defer recovered(ctx)
-		sendHint(ctx, c.Queue, c.Meter, Hint{Desk: ref.Desk, Ticket: ticketID})
-	}()
-	defer func() { <-queued }()
+	defer sendHint(ctx, c.Queue, c.Meter, Hint{Desk: ref.Desk, Ticket: ticketID})()
 
 	// An import that failed is no reason to give up: most customers have been
 	// here before, and the room call says if this one has not.
-	importErr := <-imported.done
+	importErr := imported()
 	squatted, err := c.Rooms.Ensure(ctx, NewRoom{
 		GroupID:  ref.GroupID(),
 		Name:     r.Subject,
@@ -119,48 +112,38 @@ func (c *CreateTicket) ticket(ctx context.Context, desk Desk, r TicketRequest) (
 			return id, err
 		}
 	}
-	return desk.Create(ctx, NewTicket{
+	id, err := desk.Create(ctx, NewTicket{
 		Key: key, UserID: r.Customer.UserID, Subject: r.Subject, Desc: r.Desc, Name: r.Name,
 		Email: r.Email, StatedEmail: r.StatedEmail, Unverified: r.Unverified,
 	})
+	if errors.Is(err, ErrSuspended) {
+		err = problem.Wrap(err, problem.Unprocessable, "The support desk takes no requests from this customer.")
+	}
+	return id, err
 }
 
-type pending struct {
-	cancel context.CancelFunc
-	done   chan error
-}
-
-// importCustomer starts making the account known while the desk works. It gets
-// a part of the deadline only, so that a slow chat leaves time for the room.
-func (c *CreateTicket) importCustomer(ctx context.Context, a Account) pending {
+// importCustomer starts making the account known while the desk works, and
+// returns what waits for its error and what ends it. It gets a part of the
+// deadline only, so that a slow chat leaves time for the room.
+func (c *CreateTicket) importCustomer(ctx context.Context, a Account) (wait func() error, giveUp func()) {
 	ctx, cancel := upstream.WithShare(ctx, 50)
-	p := pending{cancel: cancel, done: make(chan error, 1)}
-	go func() {
-		err := errPanic
-		defer func() { p.done <- err }()
-		defer recovered(ctx)
-		defer cancel()
-		err = c.Rooms.Import(ctx, a)
-	}()
-	return p
-}
-
-var errPanic = errors.New("relay: panic")
-
-// recovered keeps a panic beside the request from ending the process, as the
-// edge keeps one in it.
-func recovered(ctx context.Context) {
-	if p := recover(); p != nil {
-		slog.ErrorContext(ctx, "panic", "panic", p, "stack", string(debug.Stack()))
+	wait = beside(ctx, func() error { return c.Rooms.Import(ctx, a) })
+	return wait, func() {
+		cancel()
+		_ = wait()
 	}
 }
 
-// sendHint queues a hint. A failure delays nothing but the greeting: reconcile
-// finds the ticket in the desk's change feed.
-func sendHint(ctx context.Context, q Queue, m Meter, h Hint) {
-	if err := q.Send(ctx, h); err != nil {
-		m.Count(ctx, "QueueSendFailed", 1, "desk", string(h.Desk))
-		slog.WarnContext(ctx, "queue send failed", "desk", h.Desk, "ticket", h.Ticket, "err", err)
+// sendHint queues a hint beside the caller's work and returns what waits for it.
+// A failure delays nothing but the greeting: reconcile finds the ticket in the
+// desk's change feed.
+func sendHint(ctx context.Context, q Queue, m Meter, h Hint) (wait func()) {
+	sent := beside(ctx, func() error { return q.Send(ctx, h) })
+	return func() {
+		if err := sent(); err != nil {
+			m.Count(ctx, "QueueSendFailed", 1, "desk", string(h.Desk))
+			slog.WarnContext(ctx, "queue send failed", "desk", h.Desk, "ticket", h.Ticket, "err", err)
+		}
 	}
 }
 

@@ -7,13 +7,26 @@ import (
 	"github.com/caseroom/caseroom/shared/problem"
 )
 
-// Dissolve files what was said in a room that is about to go, on the same path
-// as Sync.
+// Dissolve makes a room go: it files what was said in it, on the same path as
+// Sync, and destroys it.
 type Dissolve struct {
 	Desks       map[DeskName]TicketDesk
 	Rooms       SyncRooms
 	Transcripts *Transcripts
 	Now         Clock
+}
+
+// Run files a room's transcript and dissolves the room; one that is gone is
+// dissolved. It sends no hint: Sync would make the room of an open ticket again.
+//
+// Errors: *problem.Error, NotFound for a desk that is not configured, Conflict
+// for another stack's room and Unavailable for a transcript that nothing takes;
+// and upstream errors.
+func (d *Dissolve) Run(ctx context.Context, ref RoomRef) error {
+	if err := d.file(ctx, ref); err != nil {
+		return err
+	}
+	return d.Rooms.Destroy(ctx, ref.GroupID())
 }
 
 // file mutes the room, so that nothing is said after the last message that is
@@ -27,14 +40,12 @@ func (d *Dissolve) file(ctx context.Context, ref RoomRef) error {
 	}
 	group := ref.GroupID()
 	var tickets map[string]Ticket
-	var deskErr error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tickets, deskErr = desk.Tickets(ctx, ref.TicketID)
-	}()
+	wait := beside(ctx, func() (err error) {
+		tickets, err = desk.Tickets(ctx, ref.TicketID)
+		return err
+	})
 	rooms, err := d.Rooms.Read(ctx, DeskHash(desk.Host()), group)
-	<-done
+	deskErr := wait()
 	if err != nil {
 		return err
 	}

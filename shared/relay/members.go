@@ -12,10 +12,8 @@ import (
 // ticket, and Sync has the last word.
 type Members struct {
 	Rooms Rooms
-	Queue Queue // not used by Delete
+	Queue Queue
 	Meter Meter
-	// Dissolve is what Delete does before the room goes; nil files nothing.
-	Dissolve *Dissolve
 }
 
 // Join puts an agent into a room. It returns a NotFound problem when there is
@@ -32,26 +30,9 @@ func (m *Members) Leave(ctx context.Context, ref RoomRef, userID string) error {
 	return memberProblem(m.Rooms.Leave(ctx, ref.GroupID(), userID))
 }
 
-// Delete files a room's transcript and dissolves the room; one that is gone is
-// dissolved. It sends no hint: Sync would make the room of an open ticket again.
-func (m *Members) Delete(ctx context.Context, ref RoomRef) error {
-	if m.Dissolve != nil {
-		if err := m.Dissolve.file(ctx, ref); err != nil {
-			return err
-		}
-	}
-	return m.Rooms.Destroy(ctx, ref.GroupID())
-}
-
-// hint sends the hint beside the call and returns what waits for it.
+// hint queues the ticket beside the call and returns what waits for it.
 func (m *Members) hint(ctx context.Context, ref RoomRef) (wait func()) {
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		defer recovered(ctx)
-		sendHint(ctx, m.Queue, m.Meter, Hint{Desk: ref.Desk, Ticket: ref.TicketID})
-	}()
-	return func() { <-sent }
+	return sendHint(ctx, m.Queue, m.Meter, Hint{Desk: ref.Desk, Ticket: ref.TicketID})
 }
 
 func memberProblem(err error) error {

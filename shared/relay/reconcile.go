@@ -123,9 +123,10 @@ const notified = 3 * time.Minute
 const pageTime = 20 * time.Second
 
 // Run looks at a window. An error that no other try mends says so by
-// [Permanent]; a desk that refuses its feed may think otherwise tomorrow. What is queued by an earlier page stays queued when a
-// later one fails; the error then comes beside the report so far, whose Next is
-// the cursor of the page that failed.
+// [Permanent]; a desk that refuses its feed may think otherwise tomorrow. What
+// is queued by an earlier page stays queued when a later one fails; the error
+// then comes beside the report so far, whose Next is the cursor of the page that
+// failed.
 func (r *Reconcile) Run(ctx context.Context, w Window) (ReconcileReport, error) {
 	var report ReconcileReport
 	desk, ok := r.Desks[w.Desk]

@@ -25,8 +25,10 @@ type Desk interface {
 	// Host is the configured host, port included; a room's mark names it.
 	Host() string
 	// Create makes the ticket, or finds the one that this key already made. It
-	// returns an upstream error when the ticket does not exist or when, after
-	// looking it up, that is still unknown.
+	// returns ErrSuspended for a customer from whom the desk takes no tickets, and
+	// an upstream error when the ticket does not exist or when, after looking it
+	// up, that is still unknown: whoever asks again with the same key gets the one
+	// that was made, if one was.
 	Create(ctx context.Context, t NewTicket) (ticketID string, err error)
 	// Find returns the id of the ticket that key already made, "" if there is none.
 	Find(ctx context.Context, userID, key string) (ticketID string, err error)
@@ -86,6 +88,9 @@ type MemberResult struct {
 	UserID string
 	Result int // the vendor's: 1 added, 2 was already a member
 }
+
+// ErrSuspended means that the desk's agents have suspended the customer.
+var ErrSuspended = errors.New("relay: the desk has suspended the customer")
 
 // Errors that a Rooms returns for states of the world, not failures.
 var (

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -213,7 +212,7 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []RoomRef
 		right = append(right, v)
 	}
 	ageing := make([]bool, len(right))
-	errs := together(right, func(i int, v *view) (err error) {
+	errs := together(ctx, right, func(i int, v *view) (err error) {
 		ageing[i], err = w.ageing(ctx, v)
 		return err
 	})
@@ -237,9 +236,8 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []RoomRef
 const sweepAtOnce = 8
 
 // together works on views side by side and returns one error each. Those that
-// have not begun when a vendor says "too fast" fail with the same error. A panic
-// is a bug of ours that one room has met.
-func together(views []*view, do func(i int, v *view) error) []error {
+// have not begun when a vendor says "too fast" fail with the same error.
+func together(ctx context.Context, views []*view, do func(i int, v *view) error) []error {
 	errs := make([]error, len(views))
 	var gate gate
 	slots := make(chan struct{}, sweepAtOnce)
@@ -248,14 +246,8 @@ func together(views []*view, do func(i int, v *view) error) []error {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			defer func() {
-				if p := recover(); p != nil {
-					slog.Error("panic", "panic", p, "stack", string(debug.Stack()), "desk", v.ref.Desk, "ticket", v.ref.TicketID)
-					errs[i] = ErrPanic
-				}
-			}()
 			if errs[i] = gate.closed(); errs[i] == nil {
-				errs[i] = do(i, v)
+				errs[i] = protected(ctx, func() error { return do(i, v) }, "desk", v.ref.Desk, "ticket", v.ref.TicketID)
 				gate.note(errs[i])
 			}
 		})
@@ -412,7 +404,7 @@ func (w *sweeping) dissolve(ctx context.Context, desk SweepDesk, refs []RoomRef)
 		return err
 	}
 	ends := make([]ending, len(views))
-	errs := together(views, func(i int, v *view) (err error) {
+	errs := together(ctx, views, func(i int, v *view) (err error) {
 		ends[i], err = w.destroy(ctx, desk, v)
 		return err
 	})

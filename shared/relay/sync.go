@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -148,10 +146,10 @@ var (
 	ErrCannotTake = errors.New("relay: the ticket takes no transcript")
 )
 
-// Sync re-reads tickets and makes their rooms what §7's table of states says:
-// whoever the desk assigns is in, everybody else but the customer is out, and
-// when a ticket ends its room is locked and its transcript filed. It holds no
-// state and any number of Syncs of a ticket end in the same room.
+// Sync re-reads tickets and makes their rooms what [Table] says: whoever the desk
+// assigns is in, everybody else but the customer is out, and when a ticket ends
+// its room is locked and its transcript filed. It holds no state and any number
+// of Syncs of a ticket end in the same room.
 type Sync struct {
 	Desks       map[DeskName]TicketDesk
 	Rooms       SyncRooms
@@ -256,7 +254,8 @@ func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, i
 	all.Wait()
 }
 
-// read makes the two bulk reads, beside each other.
+// read makes the two bulk reads, beside each other. A panic in one is [ErrPanic]
+// for all of the batch, though one ticket or room has caused it.
 func (s *Sync) read(ctx context.Context, desk TicketDesk, items []SyncItem, indexes []int) (map[string]Ticket, map[string]Room, error) {
 	ids, groups := make([]string, len(indexes)), make([]string, len(indexes))
 	for n, i := range indexes {
@@ -264,17 +263,18 @@ func (s *Sync) read(ctx context.Context, desk TicketDesk, items []SyncItem, inde
 		groups[n] = RoomRef{items[i].Desk, items[i].Ticket}.GroupID()
 	}
 	var tickets map[string]Ticket
-	var deskErr error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tickets, deskErr = upstream.Retry(ctx, func(ctx context.Context) (map[string]Ticket, error) {
+	var rooms map[string]Room
+	wait := beside(ctx, func() (err error) {
+		tickets, err = upstream.Retry(ctx, func(ctx context.Context) (map[string]Ticket, error) {
 			return desk.Tickets(ctx, ids...)
 		})
-	}()
-	rooms, err := s.Rooms.Read(ctx, DeskHash(desk.Host()), groups...)
-	<-done
-	if deskErr != nil {
+		return err
+	})
+	err := protected(ctx, func() (err error) {
+		rooms, err = s.Rooms.Read(ctx, DeskHash(desk.Host()), groups...)
+		return err
+	})
+	if deskErr := wait(); deskErr != nil {
 		err = deskErr
 	}
 	return tickets, rooms, err
@@ -298,8 +298,12 @@ func (s *Sync) patiently(ctx context.Context, w *work, gate *gate) error {
 	}
 }
 
-// limited reports whether a vendor refused a call for being too fast.
-func limited(err error) bool { return err != nil && upstream.ClassOf(err) == upstream.RateLimited }
+// limited reports whether a vendor refused a call for being too fast: not for
+// what its plan allows in a day, which no wait inside an invocation lifts.
+func limited(err error) bool {
+	var up *upstream.Error
+	return errors.As(err, &up) && up.Class == upstream.RateLimited && !up.Quota
+}
 
 // tooFast is how long to wait after a vendor's limit. Some do not say.
 func tooFast(err error) time.Duration {
@@ -334,26 +338,16 @@ func (s *Sync) pass(ctx context.Context, gate *gate) error {
 	return nil
 }
 
-// guarded runs one ticket's work under its own deadline. A panic is a bug of
-// ours that one ticket has met; the others of the batch go on.
-func (s *Sync) guarded(ctx context.Context, w *work) (err error) {
+// guarded runs one ticket's work under its own deadline, protected.
+func (s *Sync) guarded(ctx context.Context, w *work) error {
 	timeout := s.TicketTimeout
 	if timeout == 0 {
 		timeout = 25 * time.Second
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			slog.ErrorContext(ctx, "panic", "panic", p, "stack", string(debug.Stack()), "desk", w.item.Desk, "ticket", w.item.Ticket)
-			err = ErrPanic
-		}
-	}()
-	return w.run(ctx)
+	return protected(ctx, func() error { return w.run(ctx) }, "desk", w.item.Desk, "ticket", w.item.Ticket)
 }
-
-// ErrPanic is what becomes of a panic: there is nothing in it for a log line.
-var ErrPanic = errors.New("relay: panic")
 
 // errPermanent marks errors that no retry mends.
 var errPermanent = errors.New("permanent")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // files reports whether a call files a part of a transcript.
@@ -219,4 +220,23 @@ func TestSyncNoTimeToWait(t *testing.T) {
 		}
 		b.filedOnce(ref)
 	})
+}
+
+// spent is a desk whose calls of the day are used up.
+type spent struct{ relay.TicketDesk }
+
+func (spent) Unique(context.Context, relay.Ticket) (bool, error) {
+	return false, &upstream.Error{Vendor: "salesforce", Op: "query", Status: 403, Code: "REQUEST_LIMIT_EXCEEDED", Class: upstream.RateLimited, Quota: true}
+}
+
+// No wait inside an invocation brings back a day's calls, and every try is one.
+func TestQuotaIsNotWaitedOut(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	ref := b.open(relay.Salesforce, "carol", "One")
+	b.sync.Desks[relay.Salesforce] = spent{b.sf}
+	errs, waits := b.invoke(nil, relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID})
+	if upstream.ClassOf(errs[0]) != upstream.RateLimited || len(waits) != 0 {
+		t.Errorf("%v after waits %v", errs[0], waits)
+	}
 }

@@ -141,14 +141,12 @@ func TestTranscriptRaced(t *testing.T) {
 func TestDeleteFilesAndDissolves(t *testing.T) {
 	t.Parallel()
 	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
-		members := func(archive bool) *relay.Members {
+		dissolve := func(archive bool) *relay.Dissolve {
 			tr := *b.sync.Transcripts
 			if !archive {
 				tr.Archive = nil
 			}
-			return &relay.Members{Rooms: b.rooms, Meter: b.meter, Dissolve: &relay.Dissolve{
-				Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: &tr, Now: b.clock.Now,
-			}}
+			return &relay.Dissolve{Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: &tr, Now: b.clock.Now}
 		}
 		gone := func(ref relay.RoomRef) bool {
 			_, there := b.box.Group(ref.GroupID())
@@ -161,24 +159,24 @@ func TestDeleteFilesAndDissolves(t *testing.T) {
 			b.say("carol", ref, "it burns")
 		}
 		b.clock.add(5 * time.Second)
-		b.ok(members(true).Delete(ctx, open))
+		b.ok(dissolve(true).Run(ctx, open))
 		if f := b.filed(open); !gone(open) || len(f) != 1 || !strings.Contains(f[0], "it burns") {
 			t.Errorf("gone %v, filed %q", gone(open), f)
 		}
-		b.ok(members(true).Delete(ctx, open)) // again
+		b.ok(dissolve(true).Run(ctx, open)) // again
 
 		b.remove(deleted)
-		if err := members(false).Delete(ctx, deleted); err == nil || gone(deleted) {
+		if err := dissolve(false).Run(ctx, deleted); err == nil || gone(deleted) {
 			t.Errorf("a transcript is lost: %v", err)
 		}
-		b.ok(members(true).Delete(ctx, deleted))
+		b.ok(dissolve(true).Run(ctx, deleted))
 		if a := b.archived(deleted); !gone(deleted) || len(a) != 1 || !strings.Contains(a[0], "it burns") {
 			t.Errorf("gone %v, archived %q", gone(deleted), a)
 		}
 
 		foreign := b.open(desk, "carol", "Three")
 		b.ok(b.rooms.Change(ctx, foreign.GroupID(), relay.RoomChange{Mark: relay.Mark{Desk: relay.DeskHash("other.example")}}))
-		if err := members(true).Delete(ctx, foreign); err == nil || gone(foreign) {
+		if err := dissolve(true).Run(ctx, foreign); err == nil || gone(foreign) {
 			t.Errorf("another stack's room: %v", err)
 		}
 	})

@@ -2,7 +2,6 @@ package salesforce
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/caseroom/caseroom/shared/identity"
@@ -47,30 +46,24 @@ func (c *Client) CreateCase(ctx context.Context, k Case) (id string, err error) 
 			fields[name] = value
 		}
 	}
-	res, err := c.do(ctx, upstream.Call{
-		Op: op, Method: http.MethodPost, Path: c.data() + "/sobjects/Case",
-		Header:  http.Header{"Sforce-Auto-Assign": {c.autoAssign}},
-		JSON:    fields,
-		Patient: true,
-	})
-	if err != nil {
-		return "", err
-	}
-	if !succeeded(res) {
-		return "", failed(c.http, op, res)
-	}
 	var answer struct {
 		ID      string `json:"id"`
 		Success bool   `json:"success"`
 	}
-	if err := json.Unmarshal(res.Body, &answer); err != nil || !answer.Success {
-		return "", senseless(c.http, op, res)
+	res, err := c.call(ctx, upstream.Call{
+		Op: op, Method: http.MethodPost, Path: c.data() + "/sobjects/Case",
+		Header:  http.Header{"Sforce-Auto-Assign": {c.autoAssign}},
+		JSON:    fields,
+		Patient: true,
+	}, &answer)
+	if err != nil {
+		return "", err
+	}
+	if !answer.Success {
+		return "", c.http.Senseless(op, res)
 	}
 	if id, err = identity.SalesforceID(answer.ID, "500"); err != nil {
-		return "", senseless(c.http, op, res)
+		return "", c.http.Senseless(op, res)
 	}
 	return id, nil
 }
-
-// data is the path of the REST API at the configured version.
-func (c *Client) data() string { return "/services/data/v" + c.version }

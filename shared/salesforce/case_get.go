@@ -36,7 +36,7 @@ func (c *Client) CaseByKey(ctx context.Context, key, userID string) (id string, 
 	if err != nil {
 		return "", err
 	}
-	if !succeeded(res) {
+	if !res.OK() {
 		e := failed(c.http, op, res)
 		if res.Status == http.StatusNotFound && e.Code == codeNotFound {
 			return "", nil
@@ -48,14 +48,14 @@ func (c *Client) CaseByKey(ctx context.Context, key, userID string) (id string, 
 	}
 	var record map[string]json.RawMessage
 	if json.Unmarshal(res.Body, &record) != nil {
-		return "", senseless(c.http, op, res)
+		return "", c.http.Senseless(op, res)
 	}
 	var raw, owner string
 	if json.Unmarshal(record["Id"], &raw) != nil {
-		return "", senseless(c.http, op, res)
+		return "", c.http.Senseless(op, res)
 	}
 	if id, err = identity.SalesforceID(raw, "500"); err != nil {
-		return "", senseless(c.http, op, res)
+		return "", c.http.Senseless(op, res)
 	}
 	if v, ok := record[c.userField]; ok && json.Unmarshal(v, &owner) == nil && owner != "" && owner != userID {
 		e := c.http.Failed(op, res, upstream.Refused, "")

@@ -33,14 +33,14 @@ func (c *Client) CaseExists(ctx context.Context, id string) (bool, error) {
 			return false, nil
 		}
 		return false, failed(c.http, op, res)
-	case !succeeded(res):
+	case !res.OK():
 		return false, failed(c.http, op, res)
 	}
 	var row struct {
 		ID string `json:"Id"`
 	}
 	if json.Unmarshal(res.Body, &row) != nil || row.ID == "" {
-		return false, senseless(c.http, op, res)
+		return false, c.http.Senseless(op, res)
 	}
 	return true, nil
 }

@@ -2,14 +2,12 @@ package salesforce
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
-
-// stampLayout is how the org writes times.
-const stampLayout = "2006-01-02T15:04:05.000-0700"
 
 // CaseStamp returns when a case was last changed by anybody, the system
 // included, and whether it is in the recycle bin.
@@ -24,25 +22,13 @@ func (c *Client) CaseStamp(ctx context.Context, id string) (stamp time.Time, del
 		SystemModstamp string
 		IsDeleted      bool
 	}](ctx, c, "SELECT SystemModstamp, IsDeleted FROM Case WHERE Id = '"+id+"'", true)
-	if err == nil && len(rows) == 1 {
-		stamp, err = time.Parse(stampLayout, rows[0].SystemModstamp)
+	if err != nil {
+		return time.Time{}, false, err
 	}
-	if err != nil || len(rows) != 1 {
-		return stamp, false, orSenseless(err)
+	if len(rows) == 1 {
+		if stamp, err = time.Parse(answerTime, rows[0].SystemModstamp); err == nil {
+			return stamp, rows[0].IsDeleted, nil
+		}
 	}
-	return stamp, rows[0].IsDeleted, nil
-}
-
-func orSenseless(err error) error {
-	if err == nil {
-		err = &upstream.Error{Vendor: vendor, Op: "query", Class: upstream.Unknown, Err: errSenseless}
-	}
-	return err
-}
-
-// StandardUsers returns some active internal users.
-//
-// See https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_user.htm.
-func (c *Client) StandardUsers(ctx context.Context) ([]UserRow, error) {
-	return query[UserRow](ctx, c, "SELECT Id, Name, UserType, IsActive FROM User WHERE IsActive = true AND UserType = 'Standard' ORDER BY Name LIMIT 20", false)
+	return time.Time{}, false, &upstream.Error{Vendor: vendor, Op: "query", Class: upstream.Unknown, Err: errors.New("not one case with a stamp")}
 }

@@ -21,11 +21,12 @@ func (c *Client) UpdateCase(ctx context.Context, id string, fields map[string]an
 	if err != nil {
 		return &upstream.Error{Vendor: vendor, Op: op, Class: upstream.Refused, Status: http.StatusNotFound}
 	}
-	return c.without(ctx, upstream.Call{
+	_, err = c.call(ctx, upstream.Call{
 		Op: op, Method: http.MethodPatch, Path: c.data() + "/sobjects/Case/" + id, JSON: fields,
 		// Else the org's assignment rule chooses an owner over ours.
 		Header: http.Header{"Sforce-Auto-Assign": {"FALSE"}},
-	})
+	}, nil)
+	return err
 }
 
 // DeleteCase puts a case into the recycle bin. One that is there already is
@@ -41,21 +42,9 @@ func (c *Client) DeleteCase(ctx context.Context, id string) error {
 	if err != nil {
 		return &upstream.Error{Vendor: vendor, Op: op, Class: upstream.Refused, Status: http.StatusNotFound}
 	}
-	err = c.without(ctx, upstream.Call{Op: op, Method: http.MethodDelete, Path: c.data() + "/sobjects/Case/" + id})
+	_, err = c.call(ctx, upstream.Call{Op: op, Method: http.MethodDelete, Path: c.data() + "/sobjects/Case/" + id}, nil)
 	if upstream.HasCode(err, codeDeleted) {
 		return nil
 	}
 	return err
-}
-
-// without sends a call that is answered without a body.
-func (c *Client) without(ctx context.Context, call upstream.Call) error {
-	res, err := c.do(ctx, call)
-	if err != nil {
-		return err
-	}
-	if !succeeded(res) {
-		return failed(c.http, call.Op, res)
-	}
-	return nil
 }

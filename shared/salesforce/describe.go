@@ -2,8 +2,6 @@ package salesforce
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -59,34 +57,4 @@ func NoObject(err error) bool {
 func (c *Client) Describe(ctx context.Context, object string) (o Object, err error) {
 	err = c.read(ctx, "sobject_describe", c.data()+"/sobjects/"+url.PathEscape(object)+"/describe", &o)
 	return o, err
-}
-
-// DailyRequests reads how many API calls the org has a day and how many are left.
-//
-//	GET /services/data/v68.0/limits
-//	200 {"DailyApiRequests":{"Max":15000,"Remaining":14998}}
-//
-// See https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_limits.htm.
-func (c *Client) DailyRequests(ctx context.Context) (limit, left int, err error) {
-	var answer struct {
-		DailyAPIRequests struct{ Max, Remaining int } `json:"DailyApiRequests"`
-	}
-	err = c.read(ctx, "limits", c.data()+"/limits", &answer)
-	return answer.DailyAPIRequests.Max, answer.DailyAPIRequests.Remaining, err
-}
-
-// read makes a GET that changes nothing and decodes the answer.
-func (c *Client) read(ctx context.Context, op, path string, into any) error {
-	_, err := upstream.Retry(ctx, func(ctx context.Context) (*upstream.Response, error) {
-		res, err := c.do(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: path})
-		switch {
-		case err != nil:
-		case !succeeded(res):
-			err = once(failed(c.http, op, res))
-		case json.Unmarshal(res.Body, into) != nil:
-			err = senseless(c.http, op, res)
-		}
-		return res, err
-	})
-	return err
 }

@@ -6,8 +6,6 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
@@ -39,7 +37,9 @@ func (d Desk) Host() string { return d.Client.Host() }
 // The key is a unique external id, so a case that may have been made is looked
 // up by it; DUPLICATE_VALUE may be about any unique field, and counts only if
 // that look-up finds the case. The error of a case that was not found is that
-// of its creation. Without a key field nothing can be looked up.
+// of its creation: it may still appear, and the org's unique field then lets
+// another try with the same key find it and make no second one. Without a key
+// field nothing can be looked up, and another try may make a second case.
 func (d Desk) Create(ctx context.Context, t relay.NewTicket) (string, error) {
 	write, cancel := upstream.WithShare(ctx, 60)
 	id, err := d.Client.CreateCase(write, newCase(t))
@@ -59,10 +59,7 @@ func (d Desk) Create(ctx context.Context, t relay.NewTicket) (string, error) {
 func (d Desk) Find(ctx context.Context, userID, key string) (string, error) {
 	id, err := upstream.Retry(ctx, func(ctx context.Context) (string, error) {
 		id, err := d.Client.CaseByKey(ctx, key, userID)
-		if upstream.HasCode(err, codeRequestLimit) {
-			err = backoff.Permanent(err) // every try counts against the limit that is spent
-		}
-		return id, err
+		return id, once(err)
 	})
 	return id, upstream.NotDone(vendor, "case_get", err)
 }

@@ -16,26 +16,15 @@ const (
 )
 
 var (
-	errSenseless = errors.New("the answer makes no sense")
-	errSeveral   = errors.New("several records carry the key")
-	errForeign   = errors.New("the record that carries the key is another customer's")
+	errSeveral = errors.New("several records carry the key")
+	errForeign = errors.New("the record that carries the key is another customer's")
 )
-
-func succeeded(res *upstream.Response) bool { return res.Status >= 200 && res.Status < 300 }
 
 // failed classifies an answer that is no success.
 func failed(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
 	code := errorCode(res.Body)
 	e := h.Failed(op, res, classOf(code), code)
 	e.Quota = code == codeRequestLimit
-	return e
-}
-
-// senseless is a 2xx whose body is not what was promised: whatever was asked
-// for may have been done.
-func senseless(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
-	e := h.Failed(op, res, upstream.Unknown, "")
-	e.Err = errSenseless
 	return e
 }
 

@@ -2,8 +2,7 @@ package salesforce
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
+	"errors"
 
 	"github.com/caseroom/caseroom/shared/upstream"
 )
@@ -19,16 +18,12 @@ type Quota struct{ Max, Remaining int }
 // See https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_limits.htm.
 func (c *Client) APIRequests(ctx context.Context) (Quota, error) {
 	const op = "limits"
-	res, err := c.do(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: c.data() + "/limits"})
-	if err != nil {
+	var answer struct{ DailyApiRequests *Quota }
+	if err := c.read(ctx, op, c.data()+"/limits", &answer); err != nil {
 		return Quota{}, err
 	}
-	if !succeeded(res) {
-		return Quota{}, failed(c.http, op, res)
-	}
-	var answer struct{ DailyApiRequests *Quota }
-	if json.Unmarshal(res.Body, &answer) != nil || answer.DailyApiRequests == nil {
-		return Quota{}, senseless(c.http, op, res)
+	if answer.DailyApiRequests == nil {
+		return Quota{}, &upstream.Error{Vendor: vendor, Op: op, Class: upstream.Unknown, Err: errors.New("no quota of API requests")}
 	}
 	return *answer.DailyApiRequests, nil
 }

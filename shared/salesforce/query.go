@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
@@ -31,11 +29,8 @@ func query[T any](ctx context.Context, c *Client, soql string, all bool) ([]T, e
 	params := url.Values{"q": {soql}}
 	for {
 		res, err := upstream.Retry(ctx, func(ctx context.Context) (*upstream.Response, error) {
-			res, err := c.do(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: path, Query: params})
-			if err == nil && !succeeded(res) {
-				err = once(failed(c.http, op, res))
-			}
-			return res, err
+			res, err := c.call(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: path, Query: params}, nil)
+			return res, once(err)
 		})
 		if err != nil {
 			return nil, err
@@ -46,14 +41,14 @@ func query[T any](ctx context.Context, c *Client, soql string, all bool) ([]T, e
 			Next    string `json:"nextRecordsUrl"`
 		}
 		if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Records == nil {
-			return nil, senseless(c.http, op, res)
+			return nil, c.http.Senseless(op, res)
 		}
 		rows = append(rows, *answer.Records...)
 		if answer.Done {
 			return rows, nil
 		}
 		if !strings.HasPrefix(answer.Next, "/services/data/") || strings.ContainsAny(answer.Next, "?#\\ ") {
-			return nil, senseless(c.http, op, res)
+			return nil, c.http.Senseless(op, res)
 		}
 		path, params = answer.Next, nil
 	}
@@ -61,12 +56,3 @@ func query[T any](ctx context.Context, c *Client, soql string, all bool) ([]T, e
 
 // quoted lists ids as SOQL literals. Only checked ids may be given to it.
 func quoted(ids []string) string { return "('" + strings.Join(ids, "','") + "')" }
-
-// once keeps a call from being repeated when the org's calls of the day are
-// spent: every try counts against them.
-func once(err *upstream.Error) error {
-	if err.Code == codeRequestLimit {
-		return backoff.Permanent(err)
-	}
-	return err
-}

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -107,11 +106,9 @@ type Client struct {
 	reread      func(context.Context) (Credentials, error)
 	now         func() time.Time
 
-	own atomic.Pointer[string] // our own user, once a login has said so
+	tokens *upstream.Tokens[Credentials]
 
-	mu       sync.Mutex
-	tokens   *upstream.TokenSource // of tokensOf
-	tokensOf Credentials
+	own atomic.Pointer[string] // our own user, once a login has said so
 }
 
 var (
@@ -154,11 +151,13 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{
+	c := &Client{
 		http: h, base: base, local: o.Local, version: o.APIVersion,
 		keyField: o.KeyField, userField: o.UserField, autoAssign: assign,
 		credentials: o.Credentials, reread: o.Reread, now: o.Now,
-	}, nil
+	}
+	c.tokens = upstream.NewTokens(c.fetchToken, tokenEarly, o.Now)
+	return c, nil
 }
 
 // autoAssign returns the value of the Sforce-Auto-Assign header.
@@ -188,13 +187,13 @@ func (c *Client) do(ctx context.Context, call upstream.Call) (*upstream.Response
 	if err != nil {
 		return nil, err
 	}
-	token, err := c.source(creds).Token(ctx)
+	token, err := c.tokens.Of(creds).Token(ctx)
 	if upstream.CredentialsRefused(err) {
 		fresh, rerr := c.reread(ctx)
 		if rerr != nil || fresh == creds {
 			return nil, err
 		}
-		token, err = c.source(fresh).Token(ctx)
+		token, err = c.tokens.Of(fresh).Token(ctx)
 	}
 	if err != nil {
 		return nil, upstream.NotDone(vendor, "token", err)
@@ -207,7 +206,7 @@ func (c *Client) do(ctx context.Context, call upstream.Call) (*upstream.Response
 	if rerr != nil {
 		return res, nil
 	}
-	if token, err = c.source(fresh).Renew(ctx, token); err != nil {
+	if token, err = c.tokens.Of(fresh).Renew(ctx, token); err != nil {
 		return nil, upstream.NotDone(vendor, "token", err)
 	}
 	return c.send(ctx, call, token)

@@ -51,10 +51,10 @@ func (c *Client) soapLogin(ctx context.Context, creds Credentials) (upstream.Tok
 		return upstream.Token{}, err
 	}
 	s, err := parseLogin(res.Body)
-	if err != nil && succeeded(res) {
-		return upstream.Token{}, senseless(c.http, op, res)
+	if err != nil && res.OK() {
+		return upstream.Token{}, c.http.Senseless(op, res)
 	}
-	if err != nil || s.Fault != "" || !succeeded(res) {
+	if err != nil || s.Fault != "" || !res.OK() {
 		return upstream.Token{}, loginFailed(c.http, op, res, s.Fault)
 	}
 	if s.PasswordExpired {
@@ -65,8 +65,8 @@ func (c *Client) soapLogin(ctx context.Context, creds Credentials) (upstream.Tok
 	}
 	base, _, ok := strings.Cut(s.ServerURL, "/services/Soap/")
 	instance, err := c.instance(base)
-	if err != nil || !ok || !headerValue(s.ID) {
-		return upstream.Token{}, senseless(c.http, op, res)
+	if err != nil || !ok || !upstream.HeaderValue(s.ID) {
+		return upstream.Token{}, c.http.Senseless(op, res)
 	}
 	c.learnOwn(s.UserID)
 	return upstream.Token{Value: s.ID, Instance: instance, Expires: asked.Add(tokenTTL)}, nil

@@ -26,19 +26,6 @@ const (
 // assertionTTL is what Salesforce allows a bearer assertion to live.
 const assertionTTL = 180 * time.Second
 
-// source returns the token source of creds, a new one when the secret changed.
-func (c *Client) source(creds Credentials) *upstream.TokenSource {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.tokens == nil || c.tokensOf != creds {
-		c.tokensOf = creds
-		c.tokens = upstream.NewTokenSource(func(ctx context.Context) (upstream.Token, error) {
-			return c.fetchToken(ctx, creds)
-		}, tokenEarly, c.now)
-	}
-	return c.tokens
-}
-
 func (c *Client) fetchToken(ctx context.Context, creds Credentials) (upstream.Token, error) {
 	const op = "oauth_token"
 	if err := creds.Validate(); err != nil {
@@ -83,7 +70,7 @@ func (c *Client) oauth(ctx context.Context, op string, form url.Values) (upstrea
 	if err != nil {
 		return upstream.Token{}, err
 	}
-	if !succeeded(res) {
+	if !res.OK() {
 		e := failed(c.http, op, res)
 		// invalid_client, invalid_grant and the like: whatever the status,
 		// nothing but our credentials can be wrong with this request.
@@ -96,11 +83,11 @@ func (c *Client) oauth(ctx context.Context, op string, form url.Values) (upstrea
 		ID          string `json:"id"` // …/id/<org id>/<user id>
 	}
 	if err := json.Unmarshal(res.Body, &body); err != nil {
-		return upstream.Token{}, senseless(c.http, op, res)
+		return upstream.Token{}, c.http.Senseless(op, res)
 	}
 	instance, err := c.instance(body.InstanceURL)
-	if err != nil || !headerValue(body.AccessToken) {
-		return upstream.Token{}, senseless(c.http, op, res)
+	if err != nil || !upstream.HeaderValue(body.AccessToken) {
+		return upstream.Token{}, c.http.Senseless(op, res)
 	}
 	c.learnOwn(body.ID[strings.LastIndexByte(body.ID, '/')+1:])
 	return upstream.Token{Value: body.AccessToken, Instance: instance, Expires: asked.Add(tokenTTL)}, nil
@@ -123,7 +110,7 @@ func (c *Client) OwnUser(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := c.source(creds).Token(ctx); err != nil {
+	if _, err := c.tokens.Of(creds).Token(ctx); err != nil {
 		return "", err
 	}
 	if own := c.own.Load(); own != nil {
@@ -170,14 +157,4 @@ func (c Credentials) key() (*rsa.PrivateKey, error) {
 		return nil, errors.New("salesforce credentials: privateKey is not an RSA private key in PEM")
 	}
 	return key, nil
-}
-
-// headerValue reports whether a token can stand in a header as it is.
-func headerValue(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return s != ""
 }

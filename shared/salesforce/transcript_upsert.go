@@ -2,11 +2,8 @@ package salesforce
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
-
-	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // transcript is the object that our package brings for transcripts.
@@ -24,32 +21,6 @@ func (c *Client) UpsertTranscript(ctx context.Context, caseID, name, body string
 	return c.write(ctx, "transcript_upsert", http.MethodPatch,
 		c.data()+"/sobjects/"+transcript+"/Caseroom_Name__c/"+url.PathEscape(name),
 		map[string]string{"Caseroom_Case__c": caseID, "Caseroom_Body__c": body})
-}
-
-// write sends a record. Only an answer that says so is a success: a proxy's page
-// comes with 200 too.
-func (c *Client) write(ctx context.Context, op, method, path string, fields any) error {
-	res, err := c.do(ctx, upstream.Call{
-		Op: op, Method: method, Path: path, JSON: fields,
-		// A comment or transcript must not route its case anew.
-		Header: http.Header{"Sforce-Auto-Assign": {"FALSE"}},
-	})
-	if err != nil {
-		return err
-	}
-	if !succeeded(res) {
-		return failed(c.http, op, res)
-	}
-	if res.Status == http.StatusNoContent { // an update, before API version 46.0
-		return nil
-	}
-	var answer struct {
-		Success bool `json:"success"`
-	}
-	if json.Unmarshal(res.Body, &answer) != nil || !answer.Success {
-		return senseless(c.http, op, res)
-	}
-	return nil
 }
 
 // Transcripts returns the names of the parts that are filed on a case.

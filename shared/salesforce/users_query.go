@@ -35,3 +35,10 @@ func (c *Client) Users(ctx context.Context, ids ...string) (map[string]UserRow, 
 	}
 	return rows, nil
 }
+
+// StandardUsers returns some active internal users.
+//
+// See https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_user.htm.
+func (c *Client) StandardUsers(ctx context.Context) ([]UserRow, error) {
+	return query[UserRow](ctx, c, "SELECT Id, Name, UserType, IsActive FROM User WHERE IsActive = true AND UserType = 'Standard' ORDER BY Name LIMIT 20", false)
+}

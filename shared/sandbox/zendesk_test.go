@@ -512,7 +512,7 @@ func TestZendeskDeskActions(t *testing.T) {
 		t.Fatal(err)
 	}
 	suspended := d.want(d.send("POST", "/zendesk/api/v2/tickets", plainTicket, auth), 422)
-	if suspended.text("details.requester.0.description") == "" {
+	if suspended.text("details.requester.0.error") != "UserSuspended" {
 		t.Errorf("suspended requester %s", suspended.raw)
 	}
 }

@@ -387,7 +387,7 @@ func (z *zendesk) readFields(o *zdObject, t *zendeskTicket, invalid zdInvalid, c
 		if z.users[id] == nil {
 			invalid.add("requester", "InvalidValue", "Requester: is invalid")
 		} else if z.users[id].Suspended {
-			invalid.add("requester", "InvalidValue", "Requester: "+z.users[id].Name+" is suspended.")
+			invalid.add("requester", "UserSuspended", "Requester: "+z.users[id].Name+" is suspended.")
 		}
 		ch.any = ch.any || id != t.RequesterID
 		t.RequesterID = id
@@ -484,7 +484,7 @@ func (z *zendesk) readRequester(o *zdObject, invalid zdInvalid) *zendeskUser {
 	}
 	if u := z.userByEmail(email); u != nil {
 		if u.Suspended {
-			invalid.add("requester", "InvalidValue", "Requester: "+u.Name+" is suspended.")
+			invalid.add("requester", "UserSuspended", "Requester: "+u.Name+" is suspended.")
 		}
 		return u
 	}

@@ -322,9 +322,6 @@ func TestErrorCodes(t *testing.T) {
 					e.Class != want.class || e.Credentials != want.credentials || e.Quota != want.quota || e.RetryAfter != want.retryAfter {
 					t.Errorf("err = %+v", *e)
 				}
-				if got, ok := tencentim.QuotaCode(fmt.Errorf("wrapped: %w", err)); ok != want.quota || ok && got != e.Code || !ok && got != "" {
-					t.Errorf("QuotaCode = %q, %t", got, ok)
-				}
 				if strings.Contains(err.Error(), errorInfo) {
 					t.Errorf("the vendor's prose is in %q", err)
 				}
@@ -341,19 +338,6 @@ func TestErrorCodes(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func TestQuotaCodeOfOthers(t *testing.T) {
-	t.Parallel()
-	for _, err := range []error{
-		nil, errors.New("10058"),
-		&upstream.Error{Vendor: "zendesk", Code: "10058", Quota: true},
-		&upstream.Error{Vendor: "tencent", Code: "10004"},
-	} {
-		if got, ok := tencentim.QuotaCode(err); ok || got != "" {
-			t.Errorf("QuotaCode(%v) = %q", err, got)
-		}
 	}
 }
 

@@ -79,7 +79,8 @@ var outcomes = map[int]outcome{
 	60026: {class: upstream.Refused, credentials: true, hint: "the host is not of the app's region: check TENCENT_REGION"},
 	80005: {class: upstream.Refused, credentials: true, hint: "the app's service is deactivated"},
 
-	// The plan is exhausted; see QuotaCode.
+	// The plan is exhausted. Trying again does not help; a bigger plan or fewer
+	// rooms do.
 	10036: {class: upstream.Refused, quota: true}, // rooms
 	10037: {class: upstream.Refused, quota: true}, // groups of one user
 	10058: {class: upstream.Refused, quota: true}, // 100 groups on a trial
@@ -162,17 +163,6 @@ func signatureRefused(err error) bool {
 	}
 	code, err := strconv.Atoi(e.Code)
 	return err == nil && outcomes[code].signature
-}
-
-// QuotaCode returns the ErrorCode of a call that failed because the app's plan
-// is exhausted: groups, groups of one user, accounts, active users or daily
-// calls. Trying again does not help; a bigger plan or fewer rooms do.
-func QuotaCode(err error) (string, bool) {
-	var e *upstream.Error
-	if !errors.As(err, &e) || e.Vendor != vendor || !e.Quota {
-		return "", false
-	}
-	return e.Code, true
 }
 
 func noGroup(err error) bool   { return upstream.HasCode(err, codeNoGroup, codeNoGroupEither) }

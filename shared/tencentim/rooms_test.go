@@ -177,7 +177,7 @@ func TestEnsureImportsTheCustomer(t *testing.T) {
 	s = newIM(t)
 	s.fail("account_import", code(70398))
 	_, err = s.rooms().Ensure(t.Context(), newRoom())
-	if got, ok := tencentim.QuotaCode(err); !ok || got != "70398" {
+	if e := (*upstream.Error)(nil); !errors.As(err, &e) || !e.Quota || e.Code != "70398" {
 		t.Errorf("err = %v", err)
 	}
 	s.wantCommands("create_group", "account_import")

@@ -166,6 +166,9 @@ type Response struct {
 	RetryAfter time.Duration // parsed from the header, 0 if absent
 }
 
+// OK reports whether the vendor says that the call was done.
+func (r *Response) OK() bool { return r.Status >= 200 && r.Status < 300 }
+
 // Do sends the call once. Any HTTP status is a Response with a nil error; the
 // vendor package says what it means. A transport failure is an *Error whose
 // text carries no URL.
@@ -256,6 +259,10 @@ func (c *Client) transportError(ctx context.Context, op string, err error) *Erro
 	if errors.As(err, &dns) {
 		return c.fail(op, Unavailable, errors.New("host name does not resolve"))
 	}
+	var cert *tls.CertificateVerificationError
+	if errors.As(err, &cert) {
+		return c.fail(op, Unavailable, errors.New("certificate not accepted"))
+	}
 	return c.fail(op, Unknown, errors.New("connection lost"))
 }
 
@@ -275,15 +282,26 @@ func (c *Client) Failed(op string, res *Response, class Class, code string) *Err
 	}
 }
 
+var errSenseless = errors.New("the answer makes no sense")
+
+// Senseless builds the Error for a success whose body is not what was promised:
+// whatever was asked for may have been done.
+func (c *Client) Senseless(op string, res *Response) *Error {
+	e := c.Failed(op, res, Unknown, "")
+	e.Err = errSenseless
+	return e
+}
+
+// maxRetryAfter bounds what a vendor may ask for.
+const maxRetryAfter = 24 * time.Hour
+
+// retryAfter reads either form of the header: seconds, or a date.
 func retryAfter(v string, now time.Time) time.Duration {
-	if v == "" {
-		return 0
-	}
 	if s, err := strconv.Atoi(strings.TrimSpace(v)); err == nil {
-		return max(0, min(time.Duration(s)*time.Second, 24*time.Hour))
+		return time.Duration(max(0, min(s, int(maxRetryAfter/time.Second)))) * time.Second
 	}
 	if t, err := http.ParseTime(v); err == nil {
-		return max(0, min(t.Sub(now), 24*time.Hour))
+		return max(0, min(t.Sub(now), maxRetryAfter))
 	}
 	return 0
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +63,24 @@ func TestDoKeepsThePrefixAndTheAnswer(t *testing.T) {
 	}
 }
 
+func TestRetryAfter(t *testing.T) {
+	for value, want := range map[string]time.Duration{
+		"": 0, "0": 0, "-5": 0, "soon": 0, " 7 ": 7 * time.Second, "86401": 24 * time.Hour,
+		"9223372037": 24 * time.Hour, "99999999999999999999": 0, "Wed, 21 Oct 2015 07:28:00 GMT": 0,
+		time.Now().Add(90 * 24 * time.Hour).UTC().Format(http.TimeFormat): 24 * time.Hour,
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", value)
+			w.WriteHeader(http.StatusTooManyRequests)
+		}))
+		res, err := newClient(t, srv.URL, 0).Do(t.Context(), upstream.Call{Op: "x", Method: "GET", Path: "/"})
+		srv.Close()
+		if err != nil || res.RetryAfter != want {
+			t.Errorf("%q: %v, %v; want %v", value, res, err, want)
+		}
+	}
+}
+
 func TestTransportFailuresAreClassifiedAndSilent(t *testing.T) {
 	hang := httptest.NewServer(hangUp)
 	defer hang.Close()
@@ -83,6 +103,10 @@ func TestTransportFailuresAreClassifiedAndSilent(t *testing.T) {
 		_, _ = w.Write(make([]byte, 5<<20))
 	}))
 	defer huge.Close()
+	stranger := httptest.NewUnstartedServer(http.NotFoundHandler())
+	stranger.Config.ErrorLog = log.New(io.Discard, "", 0)
+	stranger.StartTLS()
+	defer stranger.Close()
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
 
@@ -96,6 +120,7 @@ func TestTransportFailuresAreClassifiedAndSilent(t *testing.T) {
 		"cut body":       {short.URL, 0, upstream.Unknown},
 		"body too large": {huge.URL, 0, upstream.Unknown},
 		"no connection":  {closed.URL, 0, upstream.Unavailable},
+		"certificate":    {stranger.URL, 0, upstream.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newClient(t, tc.base, tc.timeout)
@@ -235,6 +260,22 @@ func TestTokenSource(t *testing.T) {
 	wg.Wait()
 	if fetched != 3 {
 		t.Errorf("a refused token was fetched %d times, want once", fetched-2)
+	}
+}
+
+func TestTokensOfCredentials(t *testing.T) {
+	var fetched []string
+	tokens := upstream.NewTokens(func(_ context.Context, secret string) (upstream.Token, error) {
+		fetched = append(fetched, secret)
+		return upstream.Token{Value: "token of " + secret}, nil
+	}, time.Minute, time.Now)
+	for _, secret := range []string{"a", "a", "b", "b", "a"} {
+		if got, err := tokens.Of(secret).Token(t.Context()); err != nil || got.Value != "token of "+secret {
+			t.Errorf("%s: %v, %v", secret, got.Value, err)
+		}
+	}
+	if want := []string{"a", "b", "a"}; !slices.Equal(fetched, want) {
+		t.Errorf("fetched for %v, want %v", fetched, want)
 	}
 }
 

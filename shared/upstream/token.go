@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -64,4 +65,41 @@ func (s *TokenSource) get(ctx context.Context, refused string) (Token, error) {
 	}
 	s.token = t
 	return t, nil
+}
+
+// Tokens keeps the token source of the credentials in use. C is the secret.
+type Tokens[C comparable] struct {
+	fetch func(context.Context, C) (Token, error)
+	early time.Duration
+	now   func() time.Time
+
+	mu     sync.Mutex
+	of     C
+	source *TokenSource
+}
+
+// NewTokens returns an empty keeper whose sources call fetch; see [NewTokenSource].
+func NewTokens[C comparable](fetch func(context.Context, C) (Token, error), early time.Duration, now func() time.Time) *Tokens[C] {
+	return &Tokens[C]{fetch: fetch, early: early, now: now}
+}
+
+// Of returns the source of creds: a new one when the secret has changed.
+func (t *Tokens[C]) Of(creds C) *TokenSource {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.source == nil || t.of != creds {
+		t.of = creds
+		t.source = NewTokenSource(func(ctx context.Context) (Token, error) { return t.fetch(ctx, creds) }, t.early, t.now)
+	}
+	return t.source
+}
+
+// HeaderValue reports whether a token can stand in a header as it is.
+func HeaderValue(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != ""
 }

@@ -2,20 +2,14 @@ package worker
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/caseroom/caseroom/shared/awsenv"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // Reconciler is relay's Reconcile.
@@ -92,66 +86,4 @@ func (w *Windows) window(ctx context.Context, m events.SQSMessage) error {
 	}
 	// What is done stays done: the rest is another message.
 	return w.goOn(ctx, m, string(window.Desk), windowMessage{window.Desk, window.From, window.Until, report.Next})
-}
-
-// goOn sends the message that follows on m to the worker's own queue. A try that
-// was cut off behind it sends it again, and the queue drops the second; but not
-// the same message when it follows on another one, for the first may be done.
-func (w *Mailbox) goOn(ctx context.Context, m events.SQSMessage, group string, message any) error {
-	body, err := json.Marshal(message)
-	if err != nil {
-		return &deadError{err}
-	}
-	sum := sha256.Sum256(append([]byte(m.MessageId+"\n"), body...))
-	text, id := string(body), hex.EncodeToString(sum[:])
-	_, err = w.Queue.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: &w.QueueURL, MessageBody: &text, MessageGroupId: &group, MessageDeduplicationId: &id,
-	})
-	if err != nil {
-		return &upstream.Error{Vendor: "sqs", Op: "SendMessage", Class: upstream.Unknown, Code: awsenv.ErrorCode(err), Err: errors.New("not gone on with")}
-	}
-	return nil
-}
-
-// deadError is what no other try mends.
-type deadError struct{ err error }
-
-func (e *deadError) Error() string { return e.err.Error() }
-func (e *deadError) Unwrap() error { return e.err }
-
-// each handles the messages of a batch one after another. Behind one that is to
-// be delivered again the others of its group wait too: nothing overtakes.
-func (w *Mailbox) each(ctx context.Context, e events.SQSEvent, handle func(context.Context, events.SQSMessage) error) (events.SQSEventResponse, error) {
-	var res events.SQSEventResponse
-	waiting := map[string]bool{}
-	var pause time.Duration
-	for _, m := range e.Records {
-		group := m.Attributes["MessageGroupId"]
-		if !waiting[group] {
-			err := guarded(ctx, m, handle)
-			if upstream.ClassOf(err) == upstream.RateLimited {
-				pause = max(pause, retryAfter(err), time.Second)
-			}
-			if err == nil || !w.settle(ctx, m, err) {
-				continue
-			}
-		}
-		waiting[group] = true
-		res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
-	}
-	w.pause(ctx, pause)
-	return res, nil
-}
-
-// guarded gives one message its time. A panic is a bug of ours.
-func guarded(ctx context.Context, m events.SQSMessage, handle func(context.Context, events.SQSMessage) error) (err error) {
-	ctx, cancel := within(ctx)
-	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			slog.ErrorContext(ctx, "panic", "panic", p, "stack", string(debug.Stack()), "message", m.MessageId)
-			err = relay.ErrPanic
-		}
-	}()
-	return handle(ctx, m)
 }

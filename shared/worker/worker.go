@@ -11,7 +11,9 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -37,21 +39,10 @@ type Syncer interface {
 	Run(ctx context.Context, items []relay.SyncItem) []error
 }
 
-// Worker works off batches of hints. All fields are required but Wait.
+// Worker works off batches of hints.
 type Worker struct {
-	Sync  Syncer
-	Queue API
-	// QueueURL and DeadLetterURL name the queue and its dead-letter queue.
-	QueueURL, DeadLetterURL string
-	Meter                   relay.Meter
-	// Random returns numbers in [0,1), for jitter.
-	Random func() float64
-	// Wait pauses inside the invocation; upstream.Sleep if nil.
-	Wait func(context.Context, time.Duration) error
-}
-
-func (w *Worker) mailbox() *Mailbox {
-	return &Mailbox{Queue: w.Queue, QueueURL: w.QueueURL, DeadLetterURL: w.DeadLetterURL, Meter: w.Meter, Random: w.Random, Wait: w.Wait}
+	Mailbox
+	Sync Syncer
 }
 
 // job is the messages of one ticket in a batch, in their order.
@@ -67,13 +58,12 @@ type job struct {
 // delivered again.
 func (w *Worker) Lambda(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 	var res events.SQSEventResponse
-	box := w.mailbox()
 	fail := func(m events.SQSMessage) {
 		res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
 	}
 	jobs, broken := group(e.Records)
 	for _, b := range broken {
-		if !box.bury(ctx, b.message, b.err) {
+		if !w.bury(ctx, b.message, b.err) {
 			fail(b.message)
 		}
 	}
@@ -94,28 +84,50 @@ func (w *Worker) Lambda(ctx context.Context, e events.SQSEvent) (events.SQSEvent
 		// has to say, such as that the ticket is deleted.
 		rest := slices.DeleteFunc(j.messages, func(m events.SQSMessage) bool { return j.spare[m.MessageId] })
 		if dead(j.messages[0], err) {
-			for len(rest) > 0 && box.bury(ctx, rest[0], err) {
+			for len(rest) > 0 && w.bury(ctx, rest[0], err) {
 				rest = rest[1:]
 			}
 		}
 		for _, m := range rest {
-			box.postpone(ctx, m, err)
+			w.postpone(ctx, m, err)
 			fail(m)
 		}
 		if upstream.ClassOf(err) == upstream.RateLimited {
 			pause = max(pause, retryAfter(err), time.Second)
 		}
 	}
-	box.pause(ctx, pause)
+	w.pause(ctx, pause)
 	return res, nil
 }
 
+// run syncs the tickets of a batch. One that met a panic in company is tried
+// alone: the bug may have been met by another of them, in what they share.
 func (w *Worker) run(ctx context.Context, items []relay.SyncItem) []error {
 	if len(items) == 0 {
 		return nil
 	}
 	ctx, cancel := within(ctx)
 	defer cancel()
+	errs := w.sync(ctx, items)
+	if len(items) == 1 {
+		return errs
+	}
+	for i, err := range errs {
+		if errors.Is(err, relay.ErrPanic) {
+			errs[i] = w.sync(ctx, items[i:i+1])[0]
+		}
+	}
+	return errs
+}
+
+// sync is one run of Sync. A panic in it is the error of all its items.
+func (w *Worker) sync(ctx context.Context, items []relay.SyncItem) (errs []error) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.ErrorContext(ctx, "panic", "panic", p, "stack", string(debug.Stack()))
+			errs = slices.Repeat([]error{relay.ErrPanic}, len(items))
+		}
+	}()
 	return w.Sync.Run(ctx, items)
 }
 
@@ -167,7 +179,7 @@ func sentAt(m events.SQSMessage) time.Time {
 }
 
 func (w *Worker) log(ctx context.Context, j *job, err error) {
-	w.mailbox().count(ctx, err)
+	w.count(ctx, err)
 	w.Meter.Count(ctx, "SyncFailed", 1, "desk", string(j.item.Desk))
 	slog.WarnContext(ctx, "sync failed", "desk", j.item.Desk, "ticket", j.item.Ticket,
 		"receives", receives(j.messages[0]), "permanent", relay.Permanent(err), "err", err)

@@ -19,11 +19,15 @@ import (
 
 // syncs answers for tickets and remembers what it was asked.
 type syncs struct {
-	items []relay.SyncItem
-	errs  map[string]error
+	items  []relay.SyncItem
+	errs   map[string]error
+	poison string // a ticket that no batch with it survives
 }
 
 func (s *syncs) Run(_ context.Context, items []relay.SyncItem) []error {
+	if slices.ContainsFunc(items, func(it relay.SyncItem) bool { return it.Ticket == s.poison }) {
+		panic("a bug")
+	}
 	s.items = append(s.items, items...)
 	errs := make([]error, len(items))
 	for i, it := range items {
@@ -76,14 +80,14 @@ func run(t *testing.T, s *syncs, q *queue, waits *[]time.Duration, records ...ev
 	if q.hidden == nil {
 		q.hidden = map[string]int32{}
 	}
-	w := &worker.Worker{
-		Sync: s, Queue: q, QueueURL: "https://sqs/queue", DeadLetterURL: "https://sqs/dead", Meter: noMeter{},
+	w := &worker.Worker{Sync: s, Mailbox: worker.Mailbox{
+		Queue: q, QueueURL: "https://sqs/queue", DeadLetterURL: "https://sqs/dead", Meter: noMeter{},
 		Random: func() float64 { return 0.5 },
 		Wait: func(_ context.Context, d time.Duration) error {
 			*waits = append(*waits, d)
 			return nil
 		},
-	}
+	}}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	res, err := w.Lambda(ctx, events.SQSEvent{Records: records})
@@ -115,6 +119,26 @@ func TestWorkerOneSyncPerTicket(t *testing.T) {
 	}
 	if two.Ticket != "2" || two.Redelivered || !slices.Equal(two.Hints, []string{"merged:9"}) {
 		t.Errorf("ticket 2: %+v", two)
+	}
+}
+
+// A ticket that no batch with it survives is tried again a few times, then dead,
+// and keeps no other from being worked off.
+func TestWorkerPoison(t *testing.T) {
+	t.Parallel()
+	for receives := range 7 {
+		s, q, waits := &syncs{poison: "2"}, &queue{}, []time.Duration{}
+		failed := run(t, s, q, &waits, message("a", "1", "", 9), message("b", "2", "", receives), message("c", "3", "", 9))
+		again := []string{"b"}
+		if receives >= 5 {
+			again = []string{}
+		}
+		if !slices.Equal(failed, again) || len(q.dead) != 1-len(again) || len(q.hidden) != len(again) {
+			t.Errorf("received %d times: failed %v, dead %v, hidden %v", receives, failed, q.dead, q.hidden)
+		}
+		if len(s.items) != 2 || s.items[0].Ticket != "1" || s.items[1].Ticket != "3" {
+			t.Errorf("received %d times: synced %+v", receives, s.items)
+		}
 	}
 }
 

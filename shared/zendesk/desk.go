@@ -40,7 +40,8 @@ func (d Desk) Host() string { return d.Client.Host() }
 // The key is Zendesk's Idempotency-Key and the end of the ticket's external
 // id, so a ticket that may have been made is looked up; when Zendesk says that
 // the key was used with another body, the first body wins. The error of a
-// ticket that was not found is that of its creation.
+// ticket that was not found is that of its creation; a suspended requester's is
+// [relay.ErrSuspended].
 func (d Desk) Create(ctx context.Context, t relay.NewTicket) (string, error) {
 	ticket := Ticket{
 		Subject: t.Subject, Body: firstComment(t), Tags: []string{Tag},
@@ -63,6 +64,9 @@ func (d Desk) Create(ctx context.Context, t relay.NewTicket) (string, error) {
 	write, cancel := upstream.WithShare(ctx, 60)
 	id, err := d.Client.CreateTicket(write, ticket)
 	cancel()
+	if upstream.HasCode(err, codeSuspended) {
+		return "", relay.ErrSuspended
+	}
 	var e *upstream.Error
 	if err == nil || !errors.As(err, &e) || !e.OutcomeUnknown() {
 		return id, err

@@ -2,7 +2,6 @@ package zendesk
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -149,30 +148,21 @@ var TaskEvents = []string{"created", "subject_changed", "task_due_at_changed", "
 // and for the second form, which does not say what it is. Whose the ticket is
 // does not matter. A change of assignee names the agent who had it.
 func DecodeTaskEvent(body []byte) (hint relay.Hint, ok bool, err error) {
-	var e struct {
-		Type     json.RawMessage `json:"type"`
-		Subject  json.RawMessage `json:"subject"`
-		Detail   json.RawMessage `json:"detail"`
-		Event    json.RawMessage `json:"event"`
-		TicketID json.RawMessage `json:"ticketId"`
+	e, named, err := decodeNotification(body)
+	if err != nil {
+		return relay.Hint{}, false, err
 	}
-	if !isObject(body) || json.Unmarshal(body, &e) != nil {
-		return relay.Hint{}, false, ErrEvent
-	}
-	hint.Desk = relay.Zendesk
-	if len(e.TicketID) > 0 && !isObject(e.Detail) {
-		if hint.Ticket = ticketID(value(e.TicketID)); hint.Ticket == "" {
-			return relay.Hint{}, false, ErrEvent
-		}
+	hint = relay.Hint{Desk: relay.Zendesk, Ticket: named}
+	if named != "" {
 		return hint, true, nil
 	}
 	kind, _ := value(e.Type).(string)
 	kind, isTicket := strings.CutPrefix(kind, "zen:event-type:ticket.")
 	subject, _ := value(e.Subject).(string)
-	named, _ := strings.CutPrefix(subject, "zen:ticket:")
+	about, _ := strings.CutPrefix(subject, "zen:ticket:")
 	detail, _ := value(e.Detail).(map[string]any)
 	if hint.Ticket = ticketID(detail["id"]); hint.Ticket == "" {
-		hint.Ticket = ticketID(named)
+		hint.Ticket = ticketID(about)
 	}
 	if !isTicket || hint.Ticket == "" {
 		return relay.Hint{}, false, nil

@@ -96,6 +96,34 @@ func TestAgentNeverBecomesRequester(t *testing.T) {
 	}
 }
 
+func TestSuspendedRequester(t *testing.T) {
+	for name, tc := range map[string]struct {
+		body      string
+		suspended bool
+	}{
+		"suspended":              {`{"error":"RecordInvalid","details":{"requester":[{"description":"Requester: Ann is suspended.","error":"UserSuspended"}]}}`, true},
+		"among others":           {`{"error":"RecordInvalid","details":{"base":"x","requester":[{"error":"InvalidValue"},{"error":"UserSuspended"}]}}`, true},
+		"another refusal":        {`{"error":"RecordInvalid","details":{"requester":[{"description":"Requester: is suspended. is invalid","error":"InvalidValue"}]}}`, false},
+		"of somebody else":       {`{"error":"RecordInvalid","details":{"assignee":[{"error":"UserSuspended"}]}}`, false},
+		"details of other shape": {`{"error":"RecordInvalid","details":{"requester":"UserSuspended"}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAccount(t)
+			a.on("POST "+ticketsAt, reply(422, tc.body))
+			id, err := zendesk.Desk{Client: a.client(), Wait: noWait}.Create(t.Context(), ann)
+			if id != "" || errors.Is(err, relay.ErrSuspended) != tc.suspended {
+				t.Errorf("%q, %v", id, err)
+			}
+			if !tc.suspended && upstream.ClassOf(err) != upstream.Refused {
+				t.Errorf("%v", err)
+			}
+			if n := len(a.to(ticketsAt)); n != 1 {
+				t.Errorf("%d calls", n)
+			}
+		})
+	}
+}
+
 // commit makes the ticket and then does what f does.
 func commit(a *account, f http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

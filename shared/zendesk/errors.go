@@ -10,25 +10,18 @@ import (
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
-// codeIdempotent comes with 400 when a key was used with another body.
-const codeIdempotent = "IdempotentRequestError"
-
-var errSenseless = errors.New("the answer makes no sense")
-
-func succeeded(res *upstream.Response) bool { return res.Status >= 200 && res.Status < 300 }
+const (
+	// codeIdempotent comes with 400 when a key was used with another body.
+	codeIdempotent = "IdempotentRequestError"
+	// codeSuspended stands in the details of a 422 for a requester whom agents, or
+	// a ticket marked as spam, have suspended.
+	codeSuspended = "UserSuspended"
+)
 
 // failed classifies an answer that is no success by its status and names it by
 // Zendesk's code.
 func failed(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
 	return h.Failed(op, res, "", errorCode(res.Body))
-}
-
-// senseless is a 2xx whose body is not what was promised: whatever was asked
-// for may have been done.
-func senseless(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
-	e := h.Failed(op, res, upstream.Unknown, "")
-	e.Err = errSenseless
-	return e
 }
 
 // codePattern is what a code looks like, and prose, ids and tokens do not.
@@ -70,6 +63,34 @@ func errorCode(body []byte) string {
 		return ""
 	}
 	return code
+}
+
+// suspended reports whether a ticket is refused because its requester is
+// suspended, who can open no tickets by any channel or API. The code in the
+// details is on none of Zendesk's pages:
+//
+//	{"error":"RecordInvalid","description":"Record validation errors",
+//	 "details":{"requester":[{"description":"Requester: Ann is suspended.","error":"UserSuspended"}]}}
+//
+// See https://support.zendesk.com/hc/en-us/articles/8009733465370 and
+// https://github.com/mozilla/sumo/issues/2670.
+func suspended(body []byte) bool {
+	var refusal struct {
+		Details struct {
+			Requester []struct {
+				Error string `json:"error"`
+			} `json:"requester"`
+		} `json:"details"`
+	}
+	if json.Unmarshal(body, &refusal) != nil {
+		return false
+	}
+	for _, r := range refusal.Details.Requester {
+		if r.Error == codeSuspended {
+			return true
+		}
+	}
+	return false
 }
 
 // Missing reports whether err says that what a call named is not there.

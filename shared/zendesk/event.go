@@ -31,23 +31,12 @@ var deletions = map[string]bool{"soft_deleted": true, "permanently_deleted": tru
 //
 // See https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/.
 func DecodeEvent(body []byte) (hint relay.Hint, ours bool, err error) {
-	// Every field is decoded by itself: one of another type than expected must
-	// not cost us the ticket.
-	var e struct {
-		Type     json.RawMessage `json:"type"`
-		Subject  json.RawMessage `json:"subject"`
-		Detail   json.RawMessage `json:"detail"`
-		Event    json.RawMessage `json:"event"`
-		TicketID json.RawMessage `json:"ticketId"`
+	e, named, err := decodeNotification(body)
+	if err != nil {
+		return relay.Hint{}, false, err
 	}
-	if !isObject(body) || json.Unmarshal(body, &e) != nil {
-		return relay.Hint{}, false, ErrEvent
-	}
-	hint.Desk = relay.Zendesk
-	if len(e.TicketID) > 0 && !isObject(e.Detail) {
-		if hint.Ticket = ticketID(value(e.TicketID)); hint.Ticket == "" {
-			return relay.Hint{}, false, ErrEvent
-		}
+	hint = relay.Hint{Desk: relay.Zendesk, Ticket: named}
+	if named != "" {
 		return hint, true, nil
 	}
 	kind, _ := value(e.Type).(string)
@@ -58,7 +47,7 @@ func DecodeEvent(body []byte) (hint relay.Hint, ours bool, err error) {
 		}
 	}
 	subject, _ := value(e.Subject).(string)
-	named, isTicket := strings.CutPrefix(subject, "zen:ticket:")
+	about, isTicket := strings.CutPrefix(subject, "zen:ticket:")
 	if subject != "" && !isTicket {
 		return relay.Hint{}, false, nil
 	}
@@ -73,7 +62,7 @@ func DecodeEvent(body []byte) (hint relay.Hint, ours bool, err error) {
 		}
 	}
 	if hint.Ticket = ticketID(value(detail["id"])); hint.Ticket == "" {
-		hint.Ticket = ticketID(named)
+		hint.Ticket = ticketID(about)
 	}
 	switch {
 	case hint.Ticket == "":
@@ -86,6 +75,31 @@ func DecodeEvent(body []byte) (hint relay.Hint, ours bool, err error) {
 		}
 	}
 	return hint, true, nil
+}
+
+// notification is either form. Every field is decoded by itself: one of another
+// type than expected must not cost us the ticket.
+type notification struct {
+	Type     json.RawMessage `json:"type"`
+	Subject  json.RawMessage `json:"subject"`
+	Detail   json.RawMessage `json:"detail"`
+	Event    json.RawMessage `json:"event"`
+	TicketID json.RawMessage `json:"ticketId"`
+}
+
+// decodeNotification reads a notification and, of the second form, its ticket; of
+// the first that is "".
+func decodeNotification(body []byte) (n notification, ticket string, err error) {
+	if !isObject(body) || json.Unmarshal(body, &n) != nil {
+		return n, "", ErrEvent
+	}
+	if len(n.TicketID) == 0 || isObject(n.Detail) {
+		return n, "", nil
+	}
+	if ticket = ticketID(value(n.TicketID)); ticket == "" {
+		return n, "", ErrEvent
+	}
+	return n, ticket, nil
 }
 
 func isObject(raw []byte) bool {

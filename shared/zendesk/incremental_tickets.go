@@ -2,7 +2,6 @@ package zendesk
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -49,30 +48,27 @@ func (c *Client) ExportTickets(ctx context.Context, start time.Time, cursor stri
 	}
 	ctx, cancel := long(ctx)
 	defer cancel()
-	res, err := c.do(ctx, upstream.Call{
-		Op: op, Method: http.MethodGet, Path: "/api/v2/incremental/tickets/cursor", Query: query,
-		Patient: true, MaxBody: exportBody,
-	})
-	if err != nil {
-		return Export{}, err
-	}
-	if !succeeded(res) {
-		return Export{}, failed(c.http, op, res)
-	}
 	var answer struct {
 		Tickets *[]TicketRow `json:"tickets"`
 		After   *string      `json:"after_cursor"`
 		End     *bool        `json:"end_of_stream"`
 	}
-	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Tickets == nil || answer.End == nil {
-		return Export{}, senseless(c.http, op, res)
+	res, err := c.call(ctx, upstream.Call{
+		Op: op, Method: http.MethodGet, Path: "/api/v2/incremental/tickets/cursor", Query: query,
+		Patient: true, MaxBody: exportBody,
+	}, &answer)
+	if err != nil {
+		return Export{}, err
+	}
+	if answer.Tickets == nil || answer.End == nil {
+		return Export{}, c.http.Senseless(op, res)
 	}
 	page := Export{Tickets: *answer.Tickets, End: *answer.End}
 	if answer.After != nil {
 		page.After = *answer.After
 	}
 	if !page.End && (page.After == "" || page.After == cursor) {
-		return Export{}, senseless(c.http, op, res) // it would never end
+		return Export{}, c.http.Senseless(op, res) // it would never end
 	}
 	return page, nil
 }

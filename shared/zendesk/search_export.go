@@ -2,7 +2,6 @@ package zendesk
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -23,39 +22,31 @@ const searchRows = 100
 //	200 {"results":[{"id":1,"result_type":"ticket",…}],"meta":{"has_more":true,"after_cursor":"…"}}
 //
 // See https://developer.zendesk.com/api-reference/ticketing/ticket-management/search/#export-search-results.
-func (c *Client) SearchTickets(ctx context.Context, search, cursor string) (rows []TicketRow, next string, err error) {
+func (c *Client) SearchTickets(ctx context.Context, search, after string) (rows []TicketRow, next string, err error) {
 	const op = "search_export"
 	query := url.Values{"query": {search}, "filter[type]": {"ticket"}, "page[size]": {strconv.Itoa(searchRows)}}
-	if cursor != "" {
-		query.Set("page[after]", cursor)
+	if after != "" {
+		query.Set("page[after]", after)
 	}
 	ctx, cancel := long(ctx)
 	defer cancel()
-	res, err := c.do(ctx, upstream.Call{
+	var answer struct {
+		cursor
+		Results *[]TicketRow `json:"results"`
+	}
+	res, err := c.call(ctx, upstream.Call{
 		Op: op, Method: http.MethodGet, Path: "/api/v2/search/export", Query: query,
 		Patient: true, MaxBody: exportBody,
-	})
+	}, &answer)
 	if err != nil {
 		return nil, "", err
 	}
-	if !succeeded(res) {
-		return nil, "", failed(c.http, op, res)
+	if answer.Results == nil || answer.Meta == nil {
+		return nil, "", c.http.Senseless(op, res)
 	}
-	var answer struct {
-		Results *[]TicketRow `json:"results"`
-		Meta    *struct {
-			HasMore bool   `json:"has_more"`
-			After   string `json:"after_cursor"` // null on an empty page
-		} `json:"meta"`
+	next = answer.next()
+	if answer.Meta.HasMore && (next == "" || next == after) {
+		return nil, "", c.http.Senseless(op, res) // it would never end
 	}
-	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Results == nil || answer.Meta == nil {
-		return nil, "", senseless(c.http, op, res)
-	}
-	if !answer.Meta.HasMore {
-		return *answer.Results, "", nil
-	}
-	if answer.Meta.After == "" || answer.Meta.After == cursor {
-		return nil, "", senseless(c.http, op, res) // it would never end
-	}
-	return *answer.Results, answer.Meta.After, nil
+	return *answer.Results, next, nil
 }

@@ -28,18 +28,13 @@ func (c *Client) Assignees(ctx context.Context, ticket int64) ([]int64, error) {
 	var people []int64
 	for range maxAuditPages {
 		res, err := upstream.Retry(ctx, func(ctx context.Context) (*upstream.Response, error) {
-			res, err := c.do(ctx, upstream.Call{
-				Op: op, Method: http.MethodGet, Path: "/api/v2/tickets/" + strconv.FormatInt(ticket, 10) + "/audits", Query: query,
-			})
-			if err == nil && !succeeded(res) {
-				err = failed(c.http, op, res)
-			}
-			return res, err
+			return c.call(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: ticketPath(ticket) + "/audits", Query: query}, nil)
 		})
 		if err != nil {
 			return nil, err
 		}
 		var answer struct {
+			cursor
 			Audits *[]struct {
 				Events []struct {
 					Field    string          `json:"field_name"`
@@ -47,10 +42,9 @@ func (c *Client) Assignees(ctx context.Context, ticket int64) ([]int64, error) {
 					Previous json.RawMessage `json:"previous_value"`
 				} `json:"events"`
 			} `json:"audits"`
-			Meta pageMeta `json:"meta"`
 		}
 		if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Audits == nil {
-			return nil, senseless(c.http, op, res)
+			return nil, c.http.Senseless(op, res)
 		}
 		for _, audit := range *answer.Audits {
 			for _, e := range audit.Events {
@@ -65,16 +59,10 @@ func (c *Client) Assignees(ctx context.Context, ticket int64) ([]int64, error) {
 				}
 			}
 		}
-		if !answer.Meta.More || answer.Meta.After == "" {
+		if answer.next() == "" {
 			return people, nil
 		}
-		query.Set("page[after]", answer.Meta.After)
+		query.Set("page[after]", answer.next())
 	}
 	return people, nil
-}
-
-// pageMeta says where a listing goes on.
-type pageMeta struct {
-	More  bool   `json:"has_more"`
-	After string `json:"after_cursor"`
 }

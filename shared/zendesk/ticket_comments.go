@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/caseroom/caseroom/shared/upstream"
 )
@@ -30,39 +29,32 @@ type Comment struct {
 //
 // See https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/#list-comments.
 func (c *Client) Comments(ctx context.Context, ticketID int64, more func([]Comment) bool) error {
-	cursor := ""
-	for {
-		page, next, err := commentPage(ctx, c, ticketID, cursor)
-		if err != nil {
+	for after := ""; ; {
+		page, next, err := c.commentPage(ctx, ticketID, after)
+		if err != nil || !more(page) || next == "" {
 			return err
 		}
-		if !more(page) || next == "" {
-			return nil
-		}
-		cursor = next
+		after = next
 	}
 }
 
-func commentPage(ctx context.Context, c *Client, ticketID int64, cursor string) (page []Comment, next string, err error) {
+func (c *Client) commentPage(ctx context.Context, ticketID int64, after string) (page []Comment, next string, err error) {
 	const op = "ticket_comments"
 	query := url.Values{"sort": {"-created_at"}, "page[size]": {"100"}}
-	if cursor != "" {
-		query.Set("page[after]", cursor)
+	if after != "" {
+		query.Set("page[after]", after)
 	}
 	res, err := upstream.Retry(ctx, func(ctx context.Context) (*upstream.Response, error) {
-		res, err := c.do(ctx, upstream.Call{
-			Op: op, Method: http.MethodGet, Path: "/api/v2/tickets/" + strconv.FormatInt(ticketID, 10) + "/comments", Query: query,
+		return c.call(ctx, upstream.Call{
+			Op: op, Method: http.MethodGet, Path: ticketPath(ticketID) + "/comments", Query: query,
 			MaxBody: exportBody, // a comment's text stands in it three times
-		})
-		if err == nil && !succeeded(res) {
-			err = failed(c.http, op, res)
-		}
-		return res, err
+		}, nil)
 	})
 	if err != nil {
 		return nil, "", err
 	}
 	var answer struct {
+		cursor
 		Comments *[]struct {
 			ID       int64  `json:"id"`
 			AuthorID int64  `json:"author_id"`
@@ -78,13 +70,12 @@ func commentPage(ctx context.Context, c *Client, ticketID int64, cursor string) 
 				} `json:"source"`
 			} `json:"via"`
 		} `json:"comments"`
-		Meta struct {
-			HasMore bool   `json:"has_more"`
-			After   string `json:"after_cursor"`
-		} `json:"meta"`
 	}
 	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Comments == nil {
-		return nil, "", senseless(c.http, op, res)
+		return nil, "", c.http.Senseless(op, res)
+	}
+	if next = answer.next(); next != "" && next == after {
+		return nil, "", c.http.Senseless(op, res) // it would never end
 	}
 	for _, m := range *answer.Comments {
 		comment := Comment{ID: m.ID, AuthorID: m.AuthorID, Public: m.Public, Body: m.Body}
@@ -95,9 +86,6 @@ func commentPage(ctx context.Context, c *Client, ticketID int64, cursor string) 
 			comment.MergedWith = m.Via.Source.From.TicketID
 		}
 		page = append(page, comment)
-	}
-	if answer.Meta.HasMore {
-		next = answer.Meta.After
 	}
 	return page, next, nil
 }

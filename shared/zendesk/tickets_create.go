@@ -30,8 +30,9 @@ type Ticket struct {
 //
 // Same key and body: the first answer again. Same key with another body (400
 // IdempotentRequestError), or while the first request is still being done
-// (409): the ticket exists or is about to, an error of unknown outcome. net/http sends a request with an
-// Idempotency-Key a second time by itself when a kept-alive connection turns
+// (409): the ticket exists or is about to, an error of unknown outcome. The code
+// of a suspended requester's 422 is UserSuspended. net/http sends a request with
+// an Idempotency-Key a second time by itself when a kept-alive connection turns
 // out to be dead; with this endpoint that makes no second ticket.
 //
 // It takes as long as the context lets it: what is given up may still be made.
@@ -71,10 +72,13 @@ func (c *Client) CreateTicket(ctx context.Context, t Ticket) (id string, err err
 	if err != nil {
 		return "", err
 	}
-	if !succeeded(res) {
+	if !res.OK() {
 		e := failed(c.http, op, res)
-		if e.Status == http.StatusConflict || e.Code == codeIdempotent {
+		switch {
+		case e.Status == http.StatusConflict || e.Code == codeIdempotent:
 			e.Class = upstream.Unknown
+		case e.Status == http.StatusUnprocessableEntity && suspended(res.Body):
+			e.Code = codeSuspended
 		}
 		return "", e
 	}
@@ -84,7 +88,7 @@ func (c *Client) CreateTicket(ctx context.Context, t Ticket) (id string, err err
 		} `json:"ticket"`
 	}
 	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Ticket.ID <= 0 {
-		return "", senseless(c.http, op, res)
+		return "", c.http.Senseless(op, res)
 	}
 	return strconv.FormatInt(answer.Ticket.ID, 10), nil
 }

@@ -2,7 +2,6 @@ package zendesk
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,24 +20,21 @@ import (
 // See https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#list-tickets.
 func (c *Client) TicketsByExternalID(ctx context.Context, externalID string) (ids []string, err error) {
 	const op = "tickets_list"
-	res, err := c.do(ctx, upstream.Call{
-		Op: op, Method: http.MethodGet, Path: "/api/v2/tickets",
-		Query: url.Values{"external_id": {externalID}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	if !succeeded(res) {
-		return nil, failed(c.http, op, res)
-	}
 	var answer struct {
 		Tickets *[]struct {
 			ID         int64  `json:"id"`
 			ExternalID string `json:"external_id"`
 		} `json:"tickets"`
 	}
-	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Tickets == nil {
-		return nil, senseless(c.http, op, res)
+	res, err := c.call(ctx, upstream.Call{
+		Op: op, Method: http.MethodGet, Path: "/api/v2/tickets",
+		Query: url.Values{"external_id": {externalID}},
+	}, &answer)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Tickets == nil {
+		return nil, c.http.Senseless(op, res)
 	}
 	var found []int64
 	for _, t := range *answer.Tickets {

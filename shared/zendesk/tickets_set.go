@@ -3,7 +3,6 @@ package zendesk
 import (
 	"context"
 	"net/http"
-	"strconv"
 )
 
 // The functions never make these calls: assigning, solving and deleting are the
@@ -42,5 +41,3 @@ func (c *Client) setTicket(ctx context.Context, id int64, fields map[string]any)
 func (c *Client) DeleteTicket(ctx context.Context, id int64) error {
 	return c.remove(ctx, "tickets_delete", ticketPath(id), nil)
 }
-
-func ticketPath(id int64) string { return "/api/v2/tickets/" + strconv.FormatInt(id, 10) }

@@ -2,7 +2,6 @@ package zendesk
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -53,23 +52,20 @@ const maxMany = 100
 // and https://developer.zendesk.com/documentation/ticketing/using-the-zendesk-api/side_loading/.
 func (c *Client) ShowTickets(ctx context.Context, ids []int64) (map[int64]TicketRow, map[int64]Person, error) {
 	const op = "tickets_show_many"
-	res, err := c.do(ctx, upstream.Call{
-		Op: op, Method: http.MethodGet, Path: "/api/v2/tickets/show_many",
-		Query:   url.Values{"ids": {join(ids)}, "include": {"users"}},
-		MaxBody: exportBody, // a row holds the ticket's whole description
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	if !succeeded(res) {
-		return nil, nil, failed(c.http, op, res)
-	}
 	var answer struct {
 		Tickets *[]TicketRow `json:"tickets"`
 		Users   []Person     `json:"users"`
 	}
-	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Tickets == nil {
-		return nil, nil, senseless(c.http, op, res)
+	res, err := c.call(ctx, upstream.Call{
+		Op: op, Method: http.MethodGet, Path: "/api/v2/tickets/show_many",
+		Query:   url.Values{"ids": {join(ids)}, "include": {"users"}},
+		MaxBody: exportBody, // a row holds the ticket's whole description
+	}, &answer)
+	if err != nil {
+		return nil, nil, err
+	}
+	if answer.Tickets == nil {
+		return nil, nil, c.http.Senseless(op, res)
 	}
 	tickets, people := map[int64]TicketRow{}, map[int64]Person{}
 	for _, t := range *answer.Tickets {
@@ -88,21 +84,20 @@ func (c *Client) ShowTickets(ctx context.Context, ids []int64) (map[int64]Ticket
 //
 // See https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#show-ticket.
 func (c *Client) ShowTicket(ctx context.Context, id int64) (TicketRow, error) {
-	const op = "tickets_show"
-	res, err := c.do(ctx, upstream.Call{
-		Op: op, Method: http.MethodGet, Path: "/api/v2/tickets/" + strconv.FormatInt(id, 10),
-	})
-	if err != nil {
-		return TicketRow{}, err
-	}
-	if !succeeded(res) {
-		return TicketRow{}, failed(c.http, op, res)
-	}
+	return c.ticket(ctx, id, upstream.Call{Op: "tickets_show", Method: http.MethodGet, Path: ticketPath(id)})
+}
+
+// ticket makes a call that is answered with the ticket.
+func (c *Client) ticket(ctx context.Context, id int64, call upstream.Call) (TicketRow, error) {
 	var answer struct {
 		Ticket TicketRow `json:"ticket"`
 	}
-	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Ticket.ID != id {
-		return TicketRow{}, senseless(c.http, op, res)
+	res, err := c.call(ctx, call, &answer)
+	if err != nil {
+		return TicketRow{}, err
+	}
+	if answer.Ticket.ID != id {
+		return TicketRow{}, c.http.Senseless(call.Op, res)
 	}
 	return answer.Ticket, nil
 }

@@ -2,9 +2,7 @@ package zendesk
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/upstream"
@@ -29,7 +27,6 @@ type TicketUpdate struct {
 // See https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#update-ticket
 // and https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#protecting-against-ticket-update-collisions.
 func (c *Client) UpdateTicket(ctx context.Context, id int64, u TicketUpdate) (time.Time, error) {
-	const op = "tickets_update"
 	type comment struct {
 		Body   string `json:"body"`
 		Public bool   `json:"public"`
@@ -45,21 +42,8 @@ func (c *Client) UpdateTicket(ctx context.Context, id int64, u TicketUpdate) (ti
 	if u.Note != "" {
 		body.Comment = &comment{Body: u.Note}
 	}
-	res, err := c.do(ctx, upstream.Call{
-		Op: op, Method: http.MethodPut, Path: "/api/v2/tickets/" + strconv.FormatInt(id, 10),
-		JSON: map[string]ticket{"ticket": body},
+	row, err := c.ticket(ctx, id, upstream.Call{
+		Op: "tickets_update", Method: http.MethodPut, Path: ticketPath(id), JSON: map[string]ticket{"ticket": body},
 	})
-	if err != nil {
-		return time.Time{}, err
-	}
-	if !succeeded(res) {
-		return time.Time{}, failed(c.http, op, res)
-	}
-	var answer struct {
-		Ticket TicketRow `json:"ticket"`
-	}
-	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Ticket.ID != id {
-		return time.Time{}, senseless(c.http, op, res)
-	}
-	return answer.Ticket.UpdatedAt, nil
+	return row.UpdatedAt, err
 }

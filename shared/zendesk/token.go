@@ -27,19 +27,6 @@ const IntegrationScope = "read write"
 // shortest-lived tokens last five minutes.
 const tokenEarly = time.Minute
 
-// source returns the token source of creds, a new one when the secret changed.
-func (c *Client) source(creds Credentials) *upstream.TokenSource {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.tokens == nil || c.tokensOf != creds {
-		c.tokensOf = creds
-		c.tokens = upstream.NewTokenSource(func(ctx context.Context) (upstream.Token, error) {
-			return c.fetchToken(ctx, creds)
-		}, tokenEarly, c.now)
-	}
-	return c.tokens
-}
-
 // fetchToken asks for a token by client credentials. There is no refresh
 // token: one asks again. A client from before 2026 may still answer without
 // expires_in; its token is used until it is refused.
@@ -60,7 +47,7 @@ func (c *Client) fetchToken(ctx context.Context, creds Credentials) (upstream.To
 	if err != nil {
 		return upstream.Token{}, err
 	}
-	if !succeeded(res) {
+	if !res.OK() {
 		e := failed(c.http, op, res)
 		// invalid_client, unauthorized_client, invalid_scope: whatever the
 		// status, nothing but the client itself can be wrong with this request.
@@ -71,22 +58,12 @@ func (c *Client) fetchToken(ctx context.Context, creds Credentials) (upstream.To
 		AccessToken string      `json:"access_token"`
 		ExpiresIn   json.Number `json:"expires_in"` // also when it comes quoted
 	}
-	if err := json.Unmarshal(res.Body, &body); err != nil || !headerValue(body.AccessToken) {
-		return upstream.Token{}, senseless(c.http, op, res)
+	if err := json.Unmarshal(res.Body, &body); err != nil || !upstream.HeaderValue(body.AccessToken) {
+		return upstream.Token{}, c.http.Senseless(op, res)
 	}
 	t := upstream.Token{Value: body.AccessToken}
 	if seconds, err := body.ExpiresIn.Float64(); err == nil && seconds > 0 {
 		t.Expires = asked.Add(time.Duration(min(seconds, 172800) * float64(time.Second)))
 	}
 	return t, nil
-}
-
-// headerValue reports whether a token can stand in a header as it is.
-func headerValue(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -37,7 +37,7 @@ func (c *Client) CreateOrUpdateUser(ctx context.Context, externalID, name string
 	if err != nil {
 		return 0, err
 	}
-	if !succeeded(res) {
+	if !res.OK() {
 		e := failed(c.http, op, res)
 		if res.Status == http.StatusConflict {
 			e.Class = upstream.Unavailable // the same user is being made by another request
@@ -51,7 +51,7 @@ func (c *Client) CreateOrUpdateUser(ctx context.Context, externalID, name string
 		} `json:"user"`
 	}
 	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.User.ID <= 0 || answer.User.Role == "" {
-		return 0, senseless(c.http, op, res)
+		return 0, c.http.Senseless(op, res)
 	}
 	if answer.User.Role != "end-user" {
 		e := c.http.Failed(op, res, upstream.Refused, "")

@@ -2,7 +2,6 @@ package zendesk
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/caseroom/caseroom/shared/upstream"
@@ -23,13 +22,6 @@ func (c *Client) Me(ctx context.Context) (int64, error) {
 // See https://developer.zendesk.com/api-reference/ticketing/users/users/#show-the-currently-authenticated-user.
 func (c *Client) Self(ctx context.Context) (Person, error) {
 	const op = "users_me"
-	res, err := c.do(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: "/api/v2/users/me"})
-	if err != nil {
-		return Person{}, err
-	}
-	if !succeeded(res) {
-		return Person{}, failed(c.http, op, res)
-	}
 	var answer struct {
 		User *struct {
 			ID   *int64 `json:"id"`
@@ -37,8 +29,12 @@ func (c *Client) Self(ctx context.Context) (Person, error) {
 			Role string `json:"role"`
 		} `json:"user"`
 	}
-	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.User == nil {
-		return Person{}, senseless(c.http, op, res)
+	res, err := c.call(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: "/api/v2/users/me"}, &answer)
+	if err != nil {
+		return Person{}, err
+	}
+	if answer.User == nil {
+		return Person{}, c.http.Senseless(op, res)
 	}
 	if answer.User.ID == nil || *answer.User.ID <= 0 {
 		e := c.http.Failed(op, res, upstream.Refused, "")

@@ -2,7 +2,6 @@ package zendesk
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 
@@ -18,20 +17,17 @@ import (
 // See https://developer.zendesk.com/api-reference/ticketing/users/users/#show-many-users.
 func (c *Client) ShowUsers(ctx context.Context, ids []int64) (map[int64]Person, error) {
 	const op = "users_show_many"
-	res, err := c.do(ctx, upstream.Call{
-		Op: op, Method: http.MethodGet, Path: "/api/v2/users/show_many", Query: url.Values{"ids": {join(ids)}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	if !succeeded(res) {
-		return nil, failed(c.http, op, res)
-	}
 	var answer struct {
 		Users *[]Person `json:"users"`
 	}
-	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Users == nil {
-		return nil, senseless(c.http, op, res)
+	res, err := c.call(ctx, upstream.Call{
+		Op: op, Method: http.MethodGet, Path: "/api/v2/users/show_many", Query: url.Values{"ids": {join(ids)}},
+	}, &answer)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Users == nil {
+		return nil, c.http.Senseless(op, res)
 	}
 	people := map[int64]Person{}
 	for _, p := range *answer.Users {

@@ -113,7 +113,7 @@ func (c *ChatClient) visitor(ctx context.Context, id string) (Visitor, error) {
 	if res.Status == http.StatusNotFound {
 		return Visitor{}, ErrNoVisitor
 	}
-	if !succeeded(res) {
+	if !res.OK() {
 		return Visitor{}, failed(c.http, op, res)
 	}
 	var body struct {
@@ -123,7 +123,7 @@ func (c *ChatClient) visitor(ctx context.Context, id string) (Visitor, error) {
 		Email      string `json:"email"`
 	}
 	if err := json.Unmarshal(res.Body, &body); err != nil || body.ID == "" {
-		return Visitor{}, senseless(c.http, op, res)
+		return Visitor{}, c.http.Senseless(op, res)
 	}
 	return Visitor(body), nil
 }
@@ -143,7 +143,7 @@ func (c *ChatClient) send(ctx context.Context, call upstream.Call, source func(c
 	if err != nil {
 		return nil, err
 	}
-	if !headerValue(creds.APIToken) {
+	if !upstream.HeaderValue(creds.APIToken) {
 		return nil, &upstream.Error{
 			Vendor: "zopim", Op: call.Op, Class: upstream.Refused, Credentials: true,
 			Err: errors.New("the token is empty or malformed"),

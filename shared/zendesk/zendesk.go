@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/upstream"
@@ -71,10 +70,7 @@ type Client struct {
 	reread      func(context.Context) (Credentials, error)
 	now         func() time.Time
 	scope       string
-
-	mu       sync.Mutex
-	tokens   *upstream.TokenSource // of tokensOf
-	tokensOf Credentials
+	tokens      *upstream.Tokens[Credentials]
 }
 
 // New validates o and returns a client. It makes no call.
@@ -98,7 +94,9 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{http: h, credentials: o.Credentials, reread: o.Reread, now: o.Now, scope: o.Scope}, nil
+	c := &Client{http: h, credentials: o.Credentials, reread: o.Reread, now: o.Now, scope: o.Scope}
+	c.tokens = upstream.NewTokens(c.fetchToken, tokenEarly, o.Now)
+	return c, nil
 }
 
 // Host returns the account's configured host, port included.
@@ -160,7 +158,7 @@ func (c *Client) authorize(ctx context.Context, creds Credentials, refused autho
 		basic := base64.StdEncoding.EncodeToString([]byte(creds.Email + "/token:" + creds.APIToken))
 		return authorization{header: "Basic " + basic}, nil
 	}
-	t, err := c.source(creds).Renew(ctx, refused.token)
+	t, err := c.tokens.Of(creds).Renew(ctx, refused.token)
 	if err != nil {
 		return authorization{}, upstream.NotDone(vendor, "oauth_token", err)
 	}

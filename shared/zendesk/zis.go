@@ -35,7 +35,7 @@ func (c *Client) zis(ctx context.Context, op, method, path string, query url.Val
 	if method == http.MethodGet {
 		res, err = upstream.Retry(ctx, func(ctx context.Context) (*upstream.Response, error) {
 			res, err := c.do(ctx, call)
-			if err == nil && !succeeded(res) && upstream.StatusClass(res.Status) != upstream.Refused {
+			if err == nil && !res.OK() && upstream.StatusClass(res.Status) != upstream.Refused {
 				err = failed(c.http, op, res)
 			}
 			return res, err
@@ -46,7 +46,7 @@ func (c *Client) zis(ctx context.Context, op, method, path string, query url.Val
 	if err != nil {
 		return err
 	}
-	if !succeeded(res) {
+	if !res.OK() {
 		e := failed(c.http, op, res)
 		// ZIS tells these from bad credentials by their wording alone.
 		text := bytes.ToLower(res.Body)
@@ -63,7 +63,7 @@ func (c *Client) zis(ctx context.Context, op, method, path string, query url.Val
 		return e
 	}
 	if into != nil && json.Unmarshal(res.Body, into) != nil {
-		return senseless(c.http, op, res)
+		return c.http.Senseless(op, res)
 	}
 	return nil
 }

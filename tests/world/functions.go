@@ -109,8 +109,7 @@ func (p *Process) Sync() (Handler, error) {
 			Transcripts: &relay.Transcripts{Rooms: rooms, Meter: w.Meter, Archive: s3archive.New(p.aws(), w.Bucket())},
 			Meter:       w.Meter, Now: time.Now, Calls: w.Calls, SolvedOpen: w.SolvedOpen,
 		},
-		Queue: sqs.NewFromConfig(p.aws()), QueueURL: w.Queue("-sync.fifo").URL, DeadLetterURL: w.Queue("-sync-dead.fifo").URL,
-		Meter: w.Meter, Random: p.float,
+		Mailbox: p.mailbox("sync"),
 	}).Lambda, nil
 }
 

@@ -1,0 +1,19 @@
+// Package bootzendesk is Zendesk's part of a function's start-up, apart from
+// [boot] so that only functions which call Zendesk link its client.
+package bootzendesk
+
+import (
+	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/config"
+	"github.com/caseroom/caseroom/shared/secrets"
+	"github.com/caseroom/caseroom/shared/zendesk"
+)
+
+// Client returns the client of the account, as the user whose credentials the
+// secret holds.
+func Client(p *boot.Process, c config.Zendesk) *zendesk.Client {
+	creds := secrets.For[zendesk.Credentials](p.Secrets, c.Secret)
+	return boot.Value(zendesk.New(zendesk.Options{
+		BaseURL: c.BaseURL, Local: p.Local, Credentials: creds.Load, Reread: creds.Reload,
+	}))
+}

@@ -1,0 +1,34 @@
+package relay_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+
+	"github.com/caseroom/caseroom/shared/problem"
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/sandbox"
+)
+
+// Marking a ticket as spam suspends its requester, from whom Zendesk then takes
+// no tickets: that is the customer's affair, not a failure of the desk's.
+func TestSuspendedCustomer(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	spam := b.open(relay.Zendesk, "carol", "One")
+	id, err := strconv.ParseInt(spam.TicketID, 10, 64)
+	b.ok(err)
+	b.ok(b.box.Zendesk().MarkSpam(id))
+	ref, err := b.create.Run(context.Background(), b.desks[relay.Zendesk], relay.TicketRequest{
+		Customer: relay.Account{UserID: "carol", Nick: "CAROL"}, Subject: "Two", Desc: "help",
+		Name: "CAROL", Email: "carol@example.com", Key: "carol-Two",
+	})
+	var p *problem.Error
+	if !errors.As(err, &p) || p.Code != problem.Unprocessable || p.TicketID != "" || ref != (relay.RoomRef{}) {
+		t.Errorf("%+v, %v", ref, err)
+	}
+	if n := len(b.box.State().Zendesk.Tickets); n != 1 {
+		t.Errorf("%d tickets", n)
+	}
+}
