@@ -64,6 +64,8 @@ export class RoomStore {
   #hasRead = false;
   #opening = false;
   #again = false;
+  #looking = false;
+  #lookAgain = false;
   #lastTyping = 0;
 
   constructor(
@@ -146,18 +148,40 @@ export class RoomStore {
     }
     this.#hasRead = true;
     this.#met(members);
+    const oldest = page.messages[0]?.seq;
+    const gap = !page.complete && oldest !== undefined && oldest > newest + 1;
     this.#set({
       phase: "ready",
       room,
       members,
-      ...(newest ? {} : { complete: first.complete }),
+      ...(newest && !gap ? {} : { complete: page.complete }),
+      // What lies before a gap comes again by paging back: there is no hole in a history.
+      ...(newest && gap
+        ? { messages: this.state.messages.filter((m) => m.seq === 0 || m.seq >= oldest) }
+        : {}),
     });
     this.#merge(read);
   }
 
-  /** Reads whether the room is locked and who is in. */
+  /** Reads whether the room is locked and who is in, once for many signs. */
   async #look(): Promise<void> {
     if (this.state.phase === "loading") return;
+    if (this.#looking) {
+      this.#lookAgain = true;
+      return;
+    }
+    this.#looking = true;
+    try {
+      do {
+        this.#lookAgain = false;
+        await this.#lookOnce();
+      } while (this.#lookAgain);
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  async #lookOnce(): Promise<void> {
     try {
       const room = await this.chat.room(this.groupId);
       if (!room) {
@@ -202,7 +226,9 @@ export class RoomStore {
   /** Sends again what failed, under the same client id. */
   async resend(clientId: string): Promise<void> {
     const m = this.state.messages.find((x) => x.clientId === clientId && x.state === "failed");
-    if (m) await this.#send({ ...m, clientId, state: "sending" });
+    if (!m) return;
+    const { progress: _, ...again } = m;
+    await this.#send({ ...again, clientId, state: "sending" });
   }
 
   discard(clientId: string): void {
@@ -253,7 +279,9 @@ export class RoomStore {
     try {
       const file = this.#files.get(m.clientId);
       const sent = file
-        ? await this.chat.sendFile(this.groupId, file, m.clientId)
+        ? await this.chat.sendFile(this.groupId, file, m.clientId, (part) =>
+            this.#progress(m.clientId, part),
+          )
         : await this.chat.sendText(this.groupId, m.text ?? "", m.clientId);
       this.#files.delete(m.clientId);
       this.#merge([sent]);
@@ -265,6 +293,14 @@ export class RoomStore {
       if (error.code === "muted" || error.code === "not_member") void this.#look();
       throw error;
     }
+  }
+
+  #progress(clientId: string, part: number): void {
+    this.#set({
+      messages: this.state.messages.map((m) =>
+        m.clientId === clientId && m.state === "sending" ? { ...m, progress: part } : m,
+      ),
+    });
   }
 
   #put(m: Message & { clientId: string }): void {
