@@ -63,7 +63,9 @@ export function drawTicket(state, desk, t, list) {
       ...row(
         "Room",
         badge(s),
-        room ? ` ${names}; ${room.messages.length} messages${room.muteAllMember && s.text !== "locked" ? "; locked" : ""}` : "",
+        room
+          ? ` ${names}; ${room.messages.length} messages${room.muteAllMember && s.text !== "locked" ? "; locked" : ""}`
+          : "",
       ),
     ),
     ...(desk === "zendesk" ? zendeskActions(t, others) : salesforceActions(t, others)),
