@@ -84,7 +84,9 @@ export const agentOf = (desk, id) => deskConfig(desk).agents.find((a) => a.id ==
  * @param {string} id
  * @returns {string}
  */
-export const nick = (state, id) => state.tencent.accounts.find((/** @type {any} */ a) => a.userId === id)?.nick || id;
+export const nick = (state, id) =>
+  state.tencent.accounts.find((/** @type {any} */ a) => a.userId === id)?.nick ||
+  (id.startsWith("guest_") ? "a guest" : id);
 
 /**
  * @param {any} state

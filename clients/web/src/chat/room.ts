@@ -62,6 +62,7 @@ export class RoomStore {
   #before: Member[] = [];
   #seen = 0;
   #hasRead = false;
+  #readUpTo = 0;
   #opening = false;
   #again = false;
   #looking = false;
@@ -119,7 +120,7 @@ export class RoomStore {
       } while (this.#again);
     } catch (err) {
       const error = err instanceof ChatError ? err : new ChatError("unknown");
-      if (error.code === "not_member" || error.code === "gone") this.#set({ phase: "left" });
+      if (error.code === "not_member" || error.code === "gone") this.#leave();
       else if (this.state.phase !== "ready") this.#set({ phase: "failed", error });
     } finally {
       this.#opening = false;
@@ -129,15 +130,22 @@ export class RoomStore {
   async #read(): Promise<void> {
     const room = await this.chat.room(this.groupId);
     if (!room) {
-      this.#set({ phase: "left" });
+      this.#leave();
       return;
     }
-    // Messages that only came by themselves say nothing of those before them.
-    const newest = this.#hasRead ? this.#newest() : 0;
     const [members, first] = await Promise.all([
       this.chat.members(this.groupId),
       this.chat.history(this.groupId),
     ]);
+    const latest = first.messages.at(-1)?.seq ?? 0;
+    // A room that was made again counts from the beginning: it is another one.
+    if (latest < this.#readUpTo) {
+      this.#forget();
+      this.#seen = 0;
+    }
+    this.#readUpTo = latest;
+    // Messages that only came by themselves say nothing of those before them.
+    const newest = this.#hasRead ? this.#newest() : 0;
     let page = first;
     const read = [...page.messages];
     for (let i = 1; newest && i < gapPages; i++) {
@@ -163,6 +171,22 @@ export class RoomStore {
     this.#merge(read);
   }
 
+  /** The room, or this person's place in it, is gone; there may be another under its id. */
+  #leave(): void {
+    this.#forget();
+    this.#set({ phase: "left" });
+  }
+
+  /** Keeps only what is not sent yet. */
+  #forget(): void {
+    this.#hasRead = false;
+    this.#set({
+      messages: this.state.messages.filter((m) => m.seq === 0),
+      complete: false,
+      unread: 0,
+    });
+  }
+
   /** Reads whether the room is locked and who is in, once for many signs. */
   async #look(): Promise<void> {
     if (this.state.phase === "loading") return;
@@ -185,7 +209,7 @@ export class RoomStore {
     try {
       const room = await this.chat.room(this.groupId);
       if (!room) {
-        this.#set({ phase: "left" });
+        this.#leave();
         return;
       }
       const members = await this.chat.members(this.groupId);

@@ -37,8 +37,9 @@ export function ChatView({
 
   useEffect(() => {
     // The library's scroller takes no keys unless it can have the focus.
-    log.current?.querySelector(".cs-message-list__scroll-wrapper")?.setAttribute("tabindex", "0");
+    scroller(log.current)?.setAttribute("tabindex", "0");
   });
+  useStickToEnd(log, s.phase);
   useEffect(() => {
     if (!shown) return;
     const look = () => {
@@ -106,6 +107,37 @@ export function ChatView({
       />
     </div>
   );
+}
+
+function scroller(log: HTMLElement | null): HTMLElement | null {
+  return log?.querySelector<HTMLElement>(".cs-message-list__scroll-wrapper") ?? null;
+}
+
+/**
+ * Whoever reads the last message goes on reading it when the list gets smaller, as by
+ * a notice or a phone's keyboard, and when a picture in it has come.
+ */
+function useStickToEnd(log: { current: HTMLDivElement | null }, phase: RoomState["phase"]): void {
+  useEffect(() => {
+    const box = scroller(log.current);
+    if (!box) return;
+    let atEnd = true;
+    const scrolled = () => {
+      atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+    };
+    const stick = () => {
+      if (atEnd) box.scrollTop = box.scrollHeight;
+    };
+    const sizes = new ResizeObserver(stick);
+    sizes.observe(box);
+    box.addEventListener("scroll", scrolled, { passive: true });
+    box.addEventListener("load", stick, true); // an image's does not bubble
+    return () => {
+      sizes.disconnect();
+      box.removeEventListener("scroll", scrolled);
+      box.removeEventListener("load", stick, true);
+    };
+  }, [log, phase]);
 }
 
 function entry(

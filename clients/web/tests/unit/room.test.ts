@@ -245,3 +245,20 @@ test("a file says how much of it has gone up, until it is there", async () => {
   expect(store.state.messages).toMatchObject([{ state: "sent" }]);
   expect(store.state.messages[0]?.progress).toBeUndefined();
 });
+
+test("a room that was made again is another one: nothing of the first is left", async () => {
+  const { chat, store } = await opened();
+  chat.list = [1, 2, 3].map((n) => message(n, { text: `old ${n}` }));
+  chat.say("connection", "offline");
+  chat.say("connection", "online");
+  await settled();
+  store.seen();
+  chat.refuse = [new ChatError("offline")];
+  await expect(store.send("not yet sent")).rejects.toThrow();
+  chat.list = [message(1, { text: "new 1" })];
+  chat.say("connection", "offline");
+  chat.say("connection", "online");
+  await settled();
+  expect(texts(store)).toEqual(["new 1", "not yet sent"]);
+  expect(store.state.unread).toBe(1);
+});
