@@ -201,7 +201,7 @@ function panes() {
     if (config.built) {
       const query = new URLSearchParams({ who: customer, desk });
       if (language === "rtl") query.set("dir", "rtl");
-      else query.set("lang", language);
+      else if (language !== "en") query.set("lang", language);
       const src = `/demo/customer.html?${query}`;
       pane.replaceChildren(h("iframe", { src, title: "The customer's browser" }));
     } else {

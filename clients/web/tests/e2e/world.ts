@@ -188,6 +188,7 @@ export async function zendeskPanel(
           "ticket.id": Number(ticket),
           "ticket.externalId": "caseroom:guest_x:k",
           "ticket.tags": tags,
+          ...(options?.locale ? { "currentUser.locale": options.locale.toLowerCase() } : {}),
           "ticket.requester": { name: "Dana Customer", email: "dana@customer.example" },
         })}),
         on() {},
