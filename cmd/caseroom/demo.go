@@ -45,7 +45,7 @@ type demo struct {
 // exist in the sandbox alone.
 type demoKnowledge struct {
 	Sandbox   string       `json:"sandbox"`
-	Run       string       `json:"run"` // another one after every start
+	Run       string       `json:"run"`   // another one after every start
 	Built     bool         `json:"built"` // whether the widget and the panel are there
 	Customers []demoPerson `json:"customers"`
 	Zendesk   *demoDesk    `json:"zendesk,omitempty"`
