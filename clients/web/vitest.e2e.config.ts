@@ -6,7 +6,9 @@ export default defineConfig({
     include: ["tests/e2e/**/*.test.ts"],
     globalSetup: "tests/e2e/setup.ts",
     fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // They wait for conditions, never for times: a busy machine only takes longer.
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -45,6 +45,7 @@ type demo struct {
 // exist in the sandbox alone.
 type demoKnowledge struct {
 	Sandbox   string       `json:"sandbox"`
+	Run       string       `json:"run"`   // another one after every start
 	Built     bool         `json:"built"` // whether the widget and the panel are there
 	Customers []demoPerson `json:"customers"`
 	Zendesk   *demoDesk    `json:"zendesk,omitempty"`
@@ -103,7 +104,7 @@ func (d *demo) Close() {
 
 // learn makes what the page knows. It may be asked for from then on.
 func (d *demo) learn(r readiness, f sandbox.Fixtures, now time.Time) error {
-	k := &demoKnowledge{Sandbox: d.sandbox, Built: d.web != nil, Guests: r.Tokens.Guest != "", Schedules: []string{}}
+	k := &demoKnowledge{Sandbox: d.sandbox, Run: now.UTC().Format(time.RFC3339Nano), Built: d.web != nil, Guests: r.Tokens.Guest != "", Schedules: []string{}}
 	for _, s := range d.host.Stack().Schedules {
 		k.Schedules = append(k.Schedules, s.LogicalID)
 	}

@@ -42,7 +42,12 @@ async function start() {
 }
 
 function draw({ client, t, api, integration, bundle }) {
-  const bearer = el("input", { id: "bearer", type: "password", autocomplete: "off", "aria-describedby": "bearer-help" });
+  const bearer = el("input", {
+    id: "bearer",
+    type: "password",
+    autocomplete: "off",
+    "aria-describedby": "bearer-help",
+  });
   const problem = el("p", { role: "alert", class: "bad" });
   const news = el("p", { role: "status", class: "good" });
   const list = el("ol", {});
@@ -57,7 +62,18 @@ function draw({ client, t, api, integration, bundle }) {
     el(
       "div",
       { class: "buttons" },
-      el("button", { type: "button", class: "primary", onclick: () => { ask.close(); void busy(uninstall); } }, t.yes),
+      el(
+        "button",
+        {
+          type: "button",
+          class: "primary",
+          onclick: () => {
+            ask.close();
+            void busy(uninstall);
+          },
+        },
+        t.yes,
+      ),
       el("button", { type: "button", onclick: () => ask.close() }, t.no),
     ),
   );
@@ -86,10 +102,13 @@ function draw({ client, t, api, integration, bundle }) {
       ["connect", () => z.connect(bearer.value)],
       ["upload", () => z.upload()],
       ["install", () => z.install()],
-      ["check", async () => {
-        const s = await z.status();
-        if (!s.registered || !s.connected || s.installed < s.wanted) throw new ZisError("refused");
-      }],
+      [
+        "check",
+        async () => {
+          const s = await z.status();
+          if (!s.registered || !s.connected || s.installed < s.wanted) throw new ZisError("refused");
+        },
+      ],
     ];
     const marks = steps.map(() => el("span", { class: "help" }, t.waiting));
     list.replaceChildren(...steps.map(([step], i) => el("li", {}, el("span", {}, t[step]), marks[i])));
@@ -120,8 +139,13 @@ function draw({ client, t, api, integration, bundle }) {
   }
 
   async function look() {
-    const [answers, status, hook] = await Promise.all([apiAnswers(client, api), z.status(), webhookTo(client, api).catch(() => undefined)]);
-    const row = (label, text, good) => el("div", {}, el("dt", {}, label), el("dd", { class: good ? "good" : "bad" }, text));
+    const [answers, status, hook] = await Promise.all([
+      apiAnswers(client, api),
+      z.status(),
+      webhookTo(client, api).catch(() => undefined),
+    ]);
+    const row = (label, text, good) =>
+      el("div", {}, el("dt", {}, label), el("dd", { class: good ? "good" : "bad" }, text));
     const yes = (v) => (v ? t.good : t.bad);
     health.replaceChildren(
       row(t.api, yes(answers), answers),
@@ -129,13 +153,22 @@ function draw({ client, t, api, integration, bundle }) {
       row(t.connected, yes(status.connected), status.connected),
       row(t.installed, `${status.installed} / ${status.wanted}`, status.installed === status.wanted),
       // The flow is one way to hear of changes, a webhook is the other.
-      row(t.webhook, hook ? `${hook.name}: ${hook.active ? t.active : t.inactive}` : t.none, hook?.active || status.installed === status.wanted),
+      row(
+        t.webhook,
+        hook ? `${hook.name}: ${hook.active ? t.active : t.inactive}` : t.none,
+        hook?.active || status.installed === status.wanted,
+      ),
     );
   }
 
   const form = el(
     "form",
-    { onsubmit: (e) => { e.preventDefault(); void busy(install); } },
+    {
+      onsubmit: (e) => {
+        e.preventDefault();
+        void busy(install);
+      },
+    },
     el("p", {}, t.name, " ", el("code", {}, integration)),
     el("label", {}, t.bearer, bearer, el("span", { class: "help", id: "bearer-help" }, t.bearerHelp)),
     el("div", { class: "buttons" }, setUp),

@@ -2,8 +2,18 @@
 import { mount } from "/widget.js";
 
 const query = new URLSearchParams(location.search);
+/** @type {{ run: string, sandbox: string, customers: { id: string, token: string }[] }} */
 const know = await (await fetch("/demo.json")).json();
 const person = know.customers.find((c) => c.id === query.get("who"));
+
+// What was remembered of another run names tickets that are not there, or are
+// somebody else's.
+if (localStorage.getItem("demo:run") !== know.run) {
+  for (const key of Object.keys(localStorage)) {
+    if (key.startsWith("demo:") || key.startsWith("caseroom:")) localStorage.removeItem(key);
+  }
+  localStorage.setItem("demo:run", know.run);
+}
 
 // Everybody has a browser of their own here: what the widget remembers is kept
 // by person and desk.
@@ -20,10 +30,14 @@ if (current !== slot) {
   localStorage.setItem("demo:current", slot);
 }
 
+const lang = query.get("lang");
+const desk = query.get("desk");
 mount({
   api,
-  desk: query.get("desk") ?? undefined,
+  ...(desk === "zendesk" || desk === "salesforce" ? { desk } : {}),
   chat: { kind: "sandbox", url: know.sandbox },
-  container: document.getElementById("chat"),
+  ...(lang ? { lang } : {}),
+  ...(query.get("dir") === "rtl" ? { dir: "rtl" } : {}),
+  container: /** @type {HTMLElement} */ (document.getElementById("chat")),
   ...(person ? { getToken: () => person.token } : {}),
 }).open();

@@ -2,6 +2,21 @@
 // the same routes and the same chat.
 import { h } from "./element.js";
 
+/**
+ * @typedef {import("./world.js").Config} Config
+ * @typedef {import("./world.js").DeskName} DeskName
+ * @typedef {import("./world.js").Person} Person
+ * @typedef {{ sdkAppId: number, userId: string, userSig: string }} Credentials
+ */
+
+/** @param {unknown} err */
+const why = (err) => (err instanceof Error ? err.message : String(err));
+
+/**
+ * @param {string} url
+ * @param {object} body
+ * @param {string} [token]
+ */
 async function post(url, body, token) {
   const res = await fetch(url, {
     method: "POST",
@@ -17,7 +32,12 @@ async function post(url, body, token) {
   return answer;
 }
 
-/** A form for a ticket, then its chat. */
+/**
+ * A form for a ticket, then its chat.
+ *
+ * @param {HTMLElement} pane
+ * @param {{ config: Config, desk: DeskName, person: Person | undefined }} o
+ */
 export function plainCustomer(pane, { config, desk, person }) {
   const problem = h("p", { role: "alert", class: "bad" });
   const form = h(
@@ -34,20 +54,27 @@ export function plainCustomer(pane, { config, desk, person }) {
     try {
       const t = await (person
         ? post(`/${desk}/createticket`, { caseInfo }, person.token)
-        : post(`/guest/createticket?desk=${desk}`, { caseInfo: { ...caseInfo, name: "A guest", email: "guest@customer.example" } }));
+        : post(`/guest/createticket?desk=${desk}`, {
+            caseInfo: { ...caseInfo, name: "A guest", email: "guest@customer.example" },
+          }));
       const token = person?.token ?? t.guestToken;
       chat(pane, config, t.GroupId, t, () => post("/usersig", {}, token));
     } catch (err) {
-      problem.textContent = err.message;
+      problem.textContent = why(err);
     }
   });
   pane.replaceChildren(form);
 }
 
-/** The chat of a ticket, for an agent. */
+/**
+ * The chat of a ticket, for an agent.
+ *
+ * @param {HTMLElement} pane
+ * @param {{ config: Config, desk: DeskName, agent: Person, groupId: string }} o
+ */
 export function plainAgent(pane, { config, desk, agent, groupId }) {
   const renew = async () => {
-    if (desk === "salesforce") return post("/salesforce/usersig", { userId: agent.id }, config.salesforce.key);
+    if (desk === "salesforce") return post("/salesforce/usersig", { userId: agent.id }, config.salesforce?.key);
     const res = await fetch("/zendesk/app", { method: "POST", body: new URLSearchParams({ token: agent.token }) });
     const page = new DOMParser().parseFromString(await res.text(), "text/html");
     const session = JSON.parse(page.getElementById("caseroom-session")?.textContent ?? "{}");
@@ -56,8 +83,16 @@ export function plainAgent(pane, { config, desk, agent, groupId }) {
   chat(pane, config, groupId, undefined, renew);
 }
 
+/** @type {WeakMap<HTMLElement, { close(): void }>} */
 const chats = new WeakMap();
 
+/**
+ * @param {HTMLElement} pane
+ * @param {Config} config
+ * @param {string} groupId
+ * @param {Credentials | undefined} first
+ * @param {() => Promise<Credentials>} renew
+ */
 function chat(pane, config, groupId, first, renew) {
   chats.get(pane)?.close();
   const list = h("ol", { "aria-live": "polite" });
@@ -66,10 +101,13 @@ function chat(pane, config, groupId, first, renew) {
   const form = h("form", {}, text, h("button", {}, "Send"));
   pane.replaceChildren(h("div", { class: "chat" }, status, list, form));
 
+  /** @type {Map<number, HTMLElement>} */
   const seen = new Map();
   let session = "";
   let me = first?.userId ?? "";
+  /** @type {EventSource | undefined} */
   let events;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   let again;
   let over = false;
   chats.set(pane, {
@@ -79,18 +117,23 @@ function chat(pane, config, groupId, first, renew) {
       events?.close();
     },
   });
-  const get = async (path) => {
+  const get = async (/** @type {string} */ path) => {
     const res = await fetch(`${config.sandbox}${path}&${new URLSearchParams({ session, groupId })}`);
     const answer = await res.json();
     if (!res.ok) throw Object.assign(new Error(answer.message), { code: answer.code });
     return answer;
   };
-  const show = (m) => {
-    const what = m.recalled ? "(recalled)" : m.type === "text" ? m.text : h("a", { href: m.url, target: "_blank", rel: "noreferrer" }, m.name ?? m.type);
+  const show = (/** @type {any} */ m) => {
+    const what = m.recalled
+      ? "(recalled)"
+      : m.type === "text"
+        ? m.text
+        : h("a", { href: m.url, target: "_blank", rel: "noreferrer" }, m.name ?? m.type);
     const li = h("li", { class: m.from === me ? "mine" : "" }, h("b", {}, `${m.nick || m.from} `), what);
     const next = [...seen.keys()].filter((seq) => seq > m.seq).sort((a, b) => a - b)[0];
-    if (seen.has(m.seq)) seen.get(m.seq).replaceWith(li);
-    else list.insertBefore(li, seen.get(next) ?? null);
+    const old = seen.get(m.seq);
+    if (old) old.replaceWith(li);
+    else list.insertBefore(li, (next !== undefined && seen.get(next)) || null);
     seen.set(m.seq, li);
     list.scrollTop = list.scrollHeight;
   };
@@ -98,12 +141,14 @@ function chat(pane, config, groupId, first, renew) {
     try {
       const { messages } = await get("/chat/groups/messages?limit=100");
       messages.forEach(show);
-      const room = (await get("/chat/groups?")).find((g) => g.groupId === groupId);
+      const room = (await get("/chat/groups?")).find((/** @type {any} */ g) => g.groupId === groupId);
       status.textContent = room?.muted ? "The ticket is solved; the chat is locked." : "";
       text.disabled = room?.muted ?? true;
     } catch (err) {
       text.disabled = true;
-      status.textContent = err.code === 10007 ? "Not in this room (yet)." : err.code === 10010 ? "There is no such room." : "No connection.";
+      const { code } = /** @type {{ code?: number }} */ (err);
+      status.textContent =
+        code === 10007 ? "Not in this room (yet)." : code === 10010 ? "There is no such room." : "No connection.";
     }
   };
   const login = async () => {
@@ -113,25 +158,31 @@ function chat(pane, config, groupId, first, renew) {
       const c = first ?? (await renew());
       first = undefined;
       me = c.userId;
-      ({ session } = await post(`${config.sandbox}/chat/login`, { sdkAppId: c.sdkAppId, userId: c.userId, userSig: c.userSig, session }));
+      ({ session } = await post(`${config.sandbox}/chat/login`, {
+        sdkAppId: c.sdkAppId,
+        userId: c.userId,
+        userSig: c.userSig,
+        session,
+      }));
     } catch (err) {
-      status.textContent = err.message;
+      status.textContent = why(err);
       if (!over) again = setTimeout(login, 3000);
       return;
     }
     if (over) return;
-    events = new EventSource(`${config.sandbox}/chat/events?session=${session}`);
-    events.onopen = read;
-    events.onmessage = ({ data }) => {
+    const stream = new EventSource(`${config.sandbox}/chat/events?session=${session}`);
+    events = stream;
+    stream.onopen = read;
+    stream.onmessage = ({ data }) => {
       const e = JSON.parse(data);
       if (e.type === "sigExpired") void login();
       else if (e.type === "kicked") status.textContent = "Logged in elsewhere.";
       else if (e.groupId === groupId && e.type === "message") show(e.message);
       else void read();
     };
-    events.onerror = () => {
+    stream.onerror = () => {
       status.textContent = "No connection.";
-      if (events.readyState === EventSource.CLOSED && !over) again = setTimeout(login, 3000);
+      if (stream.readyState === EventSource.CLOSED && !over) again = setTimeout(login, 3000);
     };
   };
   form.addEventListener("submit", async (e) => {
@@ -140,10 +191,16 @@ function chat(pane, config, groupId, first, renew) {
     if (!message) return;
     text.value = "";
     try {
-      await post(`${config.sandbox}/chat/groups/send`, { session, groupId, type: "text", text: message, clientId: crypto.randomUUID() });
+      await post(`${config.sandbox}/chat/groups/send`, {
+        session,
+        groupId,
+        type: "text",
+        text: message,
+        clientId: crypto.randomUUID(),
+      });
       await read();
     } catch (err) {
-      status.textContent = err.message;
+      status.textContent = why(err);
       text.value = message;
     }
   });

@@ -2,11 +2,14 @@
 // The other half is the sandbox's stand-in for Zendesk's SDK.
 
 export class ZafHost {
-  constructor(frame, { ticket, agent, groupId }) {
+  /**
+   * @param {HTMLIFrameElement} frame
+   * @param {{ ticket: () => import("./tickets.js").Ticket | undefined, agent: import("./world.js").Person }} parts
+   */
+  constructor(frame, { ticket, agent }) {
     this.frame = frame;
     this.ticket = ticket;
     this.agent = agent;
-    this.groupId = groupId;
     addEventListener("message", this.hear);
   }
 
@@ -14,16 +17,21 @@ export class ZafHost {
     removeEventListener("message", this.hear);
   }
 
-  hear = ({ source, origin, data }) => {
-    if (source !== this.frame.contentWindow || data?.zaf !== "call") return;
-    const answer = (m) => source.postMessage({ zaf: "answer", id: data.id, ...m }, origin);
+  hear = (/** @type {MessageEvent} */ { source, origin, data }) => {
+    const app = this.frame.contentWindow;
+    if (!app || source !== app || data?.zaf !== "call") return;
+    const answer = (/** @type {object} */ m) => app.postMessage({ zaf: "answer", id: data.id, ...m }, origin);
     try {
       answer({ result: this.answer(data.name, data.args) });
     } catch (err) {
-      answer({ error: err.message });
+      answer({ error: err instanceof Error ? err.message : String(err) });
     }
   };
 
+  /**
+   * @param {string} name
+   * @param {any[]} args
+   */
   answer(name, [first]) {
     switch (name) {
       case "get":
@@ -39,8 +47,10 @@ export class ZafHost {
     }
   }
 
+  /** @param {string[]} paths */
   get(paths) {
     const t = this.ticket();
+    /** @type {Record<string, unknown>} */
     const values = {
       "ticket.id": Number(t?.id),
       "ticket.subject": t?.subject,
@@ -51,6 +61,7 @@ export class ZafHost {
       currentUser: { id: Number(this.agent.id), name: this.agent.name, role: "agent", locale: navigator.language },
       "currentUser.locale": navigator.language,
     };
+    /** @type {Record<string, any>} */
     const result = { errors: {} };
     for (const path of paths) {
       if (path in values) result[path] = values[path];

@@ -51,6 +51,8 @@ export interface Message {
   /** Bytes. */
   size?: number;
   notice?: Notice;
+  /** Of a file that is being sent: the part that has gone up, from 0 to 1. */
+  progress?: number;
   recalled?: boolean;
   state: "sent" | "sending" | "failed";
 }
@@ -101,8 +103,13 @@ export interface Chat {
   /** The messages before a seq, or the latest ones. */
   history(groupId: string, before?: number): Promise<Page>;
   sendText(groupId: string, text: string, clientId: string): Promise<Message>;
-  /** Sends an image where the file is one, else a file. */
-  sendFile(groupId: string, file: File, clientId: string): Promise<Message>;
+  /** Sends an image where the file is one, else a file; onProgress hears the part that is up. */
+  sendFile(
+    groupId: string,
+    file: File,
+    clientId: string,
+    onProgress?: (part: number) => void,
+  ): Promise<Message>;
   /** Tells the others that this person is writing. Never fails. */
   typing(groupId: string): void;
   /** Tells the vendor what this person has read. Never fails. */

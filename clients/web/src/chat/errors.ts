@@ -23,6 +23,8 @@ const codes: Record<number, ChatErrorCode> = {
   80004: "moderated",
   80002: "too_large",
   2024: "offline",
+  // One login at a time, and none within 15 seconds of another.
+  2025: "busy",
   2080: "busy",
   2259: "too_large",
   2351: "too_large",

@@ -62,8 +62,11 @@ export class RoomStore {
   #before: Member[] = [];
   #seen = 0;
   #hasRead = false;
+  #readUpTo = 0;
   #opening = false;
   #again = false;
+  #looking = false;
+  #lookAgain = false;
   #lastTyping = 0;
 
   constructor(
@@ -117,7 +120,7 @@ export class RoomStore {
       } while (this.#again);
     } catch (err) {
       const error = err instanceof ChatError ? err : new ChatError("unknown");
-      if (error.code === "not_member" || error.code === "gone") this.#set({ phase: "left" });
+      if (error.code === "not_member" || error.code === "gone") this.#leave();
       else if (this.state.phase !== "ready") this.#set({ phase: "failed", error });
     } finally {
       this.#opening = false;
@@ -127,15 +130,22 @@ export class RoomStore {
   async #read(): Promise<void> {
     const room = await this.chat.room(this.groupId);
     if (!room) {
-      this.#set({ phase: "left" });
+      this.#leave();
       return;
     }
-    // Messages that only came by themselves say nothing of those before them.
-    const newest = this.#hasRead ? this.#newest() : 0;
     const [members, first] = await Promise.all([
       this.chat.members(this.groupId),
       this.chat.history(this.groupId),
     ]);
+    const latest = first.messages.at(-1)?.seq ?? 0;
+    // A room that was made again counts from the beginning: it is another one.
+    if (latest < this.#readUpTo) {
+      this.#forget();
+      this.#seen = 0;
+    }
+    this.#readUpTo = latest;
+    // Messages that only came by themselves say nothing of those before them.
+    const newest = this.#hasRead ? this.#newest() : 0;
     let page = first;
     const read = [...page.messages];
     for (let i = 1; newest && i < gapPages; i++) {
@@ -146,22 +156,60 @@ export class RoomStore {
     }
     this.#hasRead = true;
     this.#met(members);
+    const oldest = page.messages[0]?.seq;
+    const gap = !page.complete && oldest !== undefined && oldest > newest + 1;
     this.#set({
       phase: "ready",
       room,
       members,
-      ...(newest ? {} : { complete: first.complete }),
+      ...(newest && !gap ? {} : { complete: page.complete }),
+      // What lies before a gap comes again by paging back: there is no hole in a history.
+      ...(newest && gap
+        ? { messages: this.state.messages.filter((m) => m.seq === 0 || m.seq >= oldest) }
+        : {}),
     });
     this.#merge(read);
   }
 
-  /** Reads whether the room is locked and who is in. */
+  /** The room, or this person's place in it, is gone; there may be another under its id. */
+  #leave(): void {
+    this.#forget();
+    this.#set({ phase: "left" });
+  }
+
+  /** Keeps only what is not sent yet. */
+  #forget(): void {
+    this.#hasRead = false;
+    this.#set({
+      messages: this.state.messages.filter((m) => m.seq === 0),
+      complete: false,
+      unread: 0,
+    });
+  }
+
+  /** Reads whether the room is locked and who is in, once for many signs. */
   async #look(): Promise<void> {
     if (this.state.phase === "loading") return;
+    if (this.#looking) {
+      this.#lookAgain = true;
+      return;
+    }
+    this.#looking = true;
+    try {
+      do {
+        this.#lookAgain = false;
+        await this.#lookOnce();
+      } while (this.#lookAgain);
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  async #lookOnce(): Promise<void> {
     try {
       const room = await this.chat.room(this.groupId);
       if (!room) {
-        this.#set({ phase: "left" });
+        this.#leave();
         return;
       }
       const members = await this.chat.members(this.groupId);
@@ -202,7 +250,9 @@ export class RoomStore {
   /** Sends again what failed, under the same client id. */
   async resend(clientId: string): Promise<void> {
     const m = this.state.messages.find((x) => x.clientId === clientId && x.state === "failed");
-    if (m) await this.#send({ ...m, clientId, state: "sending" });
+    if (!m) return;
+    const { progress: _, ...again } = m;
+    await this.#send({ ...again, clientId, state: "sending" });
   }
 
   discard(clientId: string): void {
@@ -253,7 +303,9 @@ export class RoomStore {
     try {
       const file = this.#files.get(m.clientId);
       const sent = file
-        ? await this.chat.sendFile(this.groupId, file, m.clientId)
+        ? await this.chat.sendFile(this.groupId, file, m.clientId, (part) =>
+            this.#progress(m.clientId, part),
+          )
         : await this.chat.sendText(this.groupId, m.text ?? "", m.clientId);
       this.#files.delete(m.clientId);
       this.#merge([sent]);
@@ -265,6 +317,14 @@ export class RoomStore {
       if (error.code === "muted" || error.code === "not_member") void this.#look();
       throw error;
     }
+  }
+
+  #progress(clientId: string, part: number): void {
+    this.#set({
+      messages: this.state.messages.map((m) =>
+        m.clientId === clientId && m.state === "sending" ? { ...m, progress: part } : m,
+      ),
+    });
   }
 
   #put(m: Message & { clientId: string }): void {

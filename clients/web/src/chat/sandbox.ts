@@ -94,11 +94,17 @@ export class SandboxChat extends Emitter implements Chat {
     return this.#send(groupId, { type: "text", text }, clientId);
   }
 
-  async sendFile(groupId: string, file: File, clientId: string): Promise<Message> {
+  async sendFile(
+    groupId: string,
+    file: File,
+    clientId: string,
+    onProgress: (part: number) => void = () => {},
+  ): Promise<Message> {
     const query = new URLSearchParams({ session: this.#session, name: file.name });
-    const kept = await this.#fetch<{ url: string; name: string; size: number }>(
-      `/chat/files?${query}`,
-      { method: "POST", body: file, signal: AbortSignal.timeout(4 * deadline) },
+    const kept = await upload<{ url: string; name: string; size: number }>(
+      `${this.#base}/chat/files?${query}`,
+      file,
+      onProgress,
     );
     const type = /^image\/(png|jpeg|gif)$/.test(file.type) ? "image" : "file";
     return this.#send(groupId, { type, ...kept }, clientId);
@@ -270,6 +276,29 @@ function post(body: object): RequestInit {
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(deadline),
   };
+}
+
+/** What fetch does not tell: how much of a body has gone up. */
+function upload<T>(url: string, file: File, onProgress: (part: number) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const xhr = new XMLHttpRequest();
+    xhr.open("POST", url);
+    xhr.timeout = 4 * deadline;
+    xhr.upload.onprogress = (e) => e.lengthComputable && onProgress(e.loaded / e.total);
+    xhr.onerror = xhr.ontimeout = () => reject(new ChatError("offline"));
+    xhr.onload = () => {
+      let answer: unknown;
+      try {
+        answer = JSON.parse(xhr.responseText);
+      } catch {
+        reject(new ChatError("offline"));
+        return;
+      }
+      if (xhr.status < 300) resolve(answer as T);
+      else reject(vendorError((answer as { code?: number }).code ?? 0));
+    };
+    xhr.send(file);
+  });
 }
 
 function isKind(kind: string): kind is Message["kind"] {

@@ -11,8 +11,11 @@ export interface SessionOptions {
 
 export type SessionState =
   | { phase: "starting" }
-  /** It will try again by itself at `retryAt`, and on {@link Session.retry}. */
-  | { phase: "failed"; error: ChatError; retryAt: number }
+  /**
+   * It will try again by itself at `retryAt`, and on {@link Session.retry}. `chat` is
+   * the one that was open before: what it showed need not go.
+   */
+  | { phase: "failed"; error: ChatError; retryAt: number; chat?: Chat }
   | { phase: "open"; chat: Chat; connection: Connection };
 
 /** Credentials are renewed this long before they end, or at half of a shorter life. */
@@ -36,6 +39,7 @@ export class Session {
   #renewal: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   #running = false;
+  #opened = false;
   #closed = false;
 
   constructor(o: SessionOptions, credentials?: Credentials) {
@@ -64,9 +68,14 @@ export class Session {
       if (!this.#credentials || this.#ended(this.#credentials)) {
         this.#credentials = await this.#o.renew();
       }
-      const chat = this.#chat ?? (await this.#open(this.#credentials.sdkAppId));
-      await this.#login(chat);
       if (this.#closed) return;
+      const chat = this.#chat ?? (await this.#open(this.#credentials.sdkAppId));
+      if (!this.#closed) await this.#login(chat);
+      if (this.#closed) {
+        await chat.close(); // close came while there was nothing to close yet
+        return;
+      }
+      this.#opened = true;
       this.#failures = 0;
       this.#set({ phase: "open", chat, connection: chat.connection });
       this.#plan();
@@ -149,7 +158,13 @@ export class Session {
   #failed(error: ChatError): void {
     if (this.#closed) return;
     const wait = waits[Math.min(this.#failures++, waits.length - 1)] as number;
-    this.#set({ phase: "failed", error, retryAt: this.#now() + wait });
+    const chat = this.#opened ? this.#chat : undefined;
+    this.#set({
+      phase: "failed",
+      error,
+      retryAt: this.#now() + wait,
+      ...(chat ? { chat } : {}),
+    });
     this.#timer = setTimeout(() => void this.retry(), wait);
   }
 

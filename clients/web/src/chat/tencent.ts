@@ -9,7 +9,7 @@ import {
 } from "./chat";
 import { Emitter } from "./emitter";
 import { vendorError } from "./errors";
-import { parseNotice } from "./notice";
+import { parseClientId, parseNotice } from "./notice";
 
 /** The parts of the SDK that are used: https://web.sdk.qcloud.com/im/doc/v3/en/SDK.html. */
 export interface Sdk {
@@ -17,6 +17,7 @@ export interface Sdk {
   off(event: string, handler: (e: { data: never }) => void): void;
   login(o: { userID: string; userSig: string }): Promise<unknown>;
   logout(): Promise<unknown>;
+  isReady(): boolean;
   destroy(): Promise<unknown>;
   setLogLevel(level: number): void;
   registerPlugin(plugins: object): void;
@@ -34,6 +35,7 @@ export interface Sdk {
   createFileMessage(o: object): SdkMessage;
   createCustomMessage(o: object): SdkMessage;
   sendMessage(m: SdkMessage, o?: object): Promise<{ data: { message: SdkMessage } }>;
+  resendMessage(m: SdkMessage): Promise<{ data: { message: SdkMessage } }>;
   setMessageRead(o: { conversationID: string }): Promise<unknown>;
 }
 
@@ -54,6 +56,8 @@ export interface SdkMessage {
     fileName?: string;
     fileSize?: number;
     imageInfoArray?: { url?: string; imageUrl?: string; size?: number; type?: number }[];
+    /** Of a notice to this person alone. */
+    groupProfile?: { groupID?: string };
   };
   conversationType: string;
   to: string;
@@ -72,6 +76,8 @@ const loginDeadline = 15_000;
 
 /** What says "writing" to those who are online; it is never stored. */
 const typingData = JSON.stringify({ caseroom: { typing: 1 } });
+/** Pages without anything to show that are skipped in one go. */
+const emptyPages = 10;
 
 /**
  * Tencent's Web SDK. The region follows from the SDKAppID: the SDK itself knows
@@ -84,6 +90,9 @@ export class TencentChat extends Emitter implements Chat {
   #loggedIn = false;
   /** By room and oldest message of a page: where the SDK goes on. */
   #next = new Map<string, string>();
+  /** By client id: what failed, which the SDK sends again as the same message. */
+  #unsent = new Map<string, SdkMessage>();
+  #rooms = new Set<string>();
   #off: (() => void)[] = [];
 
   /** Loads the SDK. It rejects with "blocked" if that fails. */
@@ -114,7 +123,11 @@ export class TencentChat extends Emitter implements Chat {
       for (const m of list) this.emit("recalled", { groupId: m.to, seq: m.sequence });
     });
     this.#hear("onGroupListUpdated", (list: SdkGroup[]) => {
-      for (const g of list) this.emit("room", { groupId: g.groupID });
+      // Who was taken out of a room hears it by its absence.
+      const now = new Set(list.map((g) => g.groupID));
+      const all = new Set([...this.#rooms, ...now]);
+      this.#rooms = now;
+      for (const groupId of all) this.emit("room", { groupId });
     });
     this.#hear("netStateChange", ({ state }: { state: string }) => {
       if (this.connection === "expired" || this.connection === "kicked") return;
@@ -132,17 +145,21 @@ export class TencentChat extends Emitter implements Chat {
     this.#credentials = credentials;
     // The SDK takes no new UserSig while it is logged in; it says when it
     // wants one.
-    if (this.#loggedIn && credentials.userId === this.#userId) return;
+    const same = credentials.userId === this.#userId;
+    if (this.#loggedIn && same) return;
+    // It takes anybody's login for a repeated one while somebody is logged in.
+    if (this.#userId && !same) {
+      this.#loggedIn = false;
+      await this.#sdk.logout().catch(() => {});
+    }
     this.#userId = credentials.userId;
     const ready = this.#ready();
     try {
       await withDeadline(
-        Promise.all([
-          ready.happened,
-          this.#try(() =>
-            this.#sdk.login({ userID: credentials.userId, userSig: credentials.userSig }),
-          ),
-        ]),
+        // A login that came through after its deadline is ready already.
+        this.#try(() =>
+          this.#sdk.login({ userID: credentials.userId, userSig: credentials.userSig }),
+        ).then(() => (this.#sdk.isReady() ? undefined : ready.happened)),
       );
     } finally {
       ready.forget();
@@ -153,6 +170,7 @@ export class TencentChat extends Emitter implements Chat {
 
   async rooms(): Promise<Room[]> {
     const { data } = await this.#try(() => this.#sdk.getGroupList());
+    this.#rooms = new Set(data.groupList.map((g) => g.groupID));
     return data.groupList.map(room);
   }
 
@@ -178,36 +196,45 @@ export class TencentChat extends Emitter implements Chat {
   }
 
   async history(groupId: string, before?: number): Promise<Page> {
-    const next = before === undefined ? undefined : this.#next.get(`${groupId}\n${before}`);
+    let next = before === undefined ? undefined : this.#next.get(`${groupId}\n${before}`);
     if (before !== undefined && !next) return { messages: [], complete: true };
-    const { data } = await this.#try(() =>
-      this.#sdk.getMessageList({
-        conversationID: `GROUP${groupId}`,
-        ...(next ? { nextReqMessageID: next } : {}),
-      }),
-    );
-    const messages = data.messageList
-      .filter((m) => !m.isDeleted && m.type !== "TIMGroupTipElem")
-      .map((m) => this.#message(m));
-    // A page may hold nothing that is shown; it still leads to an older one.
-    const oldest = messages[0]?.seq ?? before;
-    if (!data.isCompleted && oldest !== undefined) {
-      this.#next.set(`${groupId}\n${oldest}`, data.nextReqMessageID);
+    for (let i = 0; ; i++) {
+      const { data } = await this.#try(() =>
+        this.#sdk.getMessageList({
+          conversationID: `GROUP${groupId}`,
+          ...(next ? { nextReqMessageID: next } : {}),
+        }),
+      );
+      const messages = data.messageList
+        .filter((m) => !m.isDeleted && m.type !== "TIMGroupTipElem")
+        .map((m) => this.#message(m));
+      next = data.isCompleted ? undefined : data.nextReqMessageID;
+      // A page may hold nothing that is shown; it still leads to an older one.
+      if (messages.length === 0 && next && i < emptyPages) continue;
+      const oldest = messages[0]?.seq ?? before;
+      if (next && oldest !== undefined) this.#next.set(`${groupId}\n${oldest}`, next);
+      return { messages, complete: !next || oldest === undefined };
     }
-    return { messages, complete: data.isCompleted || oldest === undefined };
   }
 
   async sendText(groupId: string, text: string, clientId: string): Promise<Message> {
-    const message = this.#sdk.createTextMessage(this.#to(groupId, { text }));
-    return this.#send(message, clientId);
+    return this.#send(clientId, () =>
+      this.#sdk.createTextMessage(this.#to(groupId, { text }, clientId)),
+    );
   }
 
-  async sendFile(groupId: string, file: File, clientId: string): Promise<Message> {
-    const options = this.#to(groupId, { file });
-    const message = /^image\/(png|jpeg|gif|bmp|webp)$/.test(file.type)
-      ? this.#sdk.createImageMessage(options)
-      : this.#sdk.createFileMessage(options);
-    return this.#send(message, clientId);
+  async sendFile(
+    groupId: string,
+    file: File,
+    clientId: string,
+    onProgress: (part: number) => void = () => {},
+  ): Promise<Message> {
+    return this.#send(clientId, () => {
+      const options = { ...this.#to(groupId, { file }, clientId), onProgress };
+      return /^image\/(png|jpeg|gif|bmp|webp)$/.test(file.type)
+        ? this.#sdk.createImageMessage(options)
+        : this.#sdk.createFileMessage(options);
+    });
   }
 
   typing(groupId: string): void {
@@ -228,6 +255,7 @@ export class TencentChat extends Emitter implements Chat {
 
   async close(): Promise<void> {
     for (const off of this.#off) off();
+    this.#unsent.clear();
     this.#loggedIn = false;
     await this.#sdk.destroy().catch(() => {});
   }
@@ -243,8 +271,14 @@ export class TencentChat extends Emitter implements Chat {
   }
 
   #received(m: SdkMessage): void {
+    if (m.type === "TIMGroupSystemNoticeElem") {
+      // In a conversation of its own: this person was taken in or out.
+      const groupId = m.payload.groupProfile?.groupID;
+      if (groupId) this.emit("room", { groupId });
+      return;
+    }
     if (m.conversationType !== "GROUP") return;
-    if (m.type === "TIMGroupTipElem" || m.type === "TIMGroupSystemNoticeElem") {
+    if (m.type === "TIMGroupTipElem") {
       this.emit("room", { groupId: m.to });
     } else if (m.type === "TIMCustomElem" && m.payload.data === typingData) {
       this.emit("typing", { groupId: m.to, userId: m.from });
@@ -253,13 +287,25 @@ export class TencentChat extends Emitter implements Chat {
     }
   }
 
-  async #send(message: SdkMessage, clientId: string): Promise<Message> {
-    const { data } = await this.#try(() => this.#sdk.sendMessage(message));
+  async #send(clientId: string, create: () => SdkMessage): Promise<Message> {
+    const failed = this.#unsent.get(clientId);
+    const message = failed ?? create();
+    this.#unsent.set(clientId, message);
+    const { data } = await this.#try(() =>
+      failed ? this.#sdk.resendMessage(failed) : this.#sdk.sendMessage(message),
+    );
+    this.#unsent.delete(clientId);
     return { ...this.#message(data.message), clientId, mine: true };
   }
 
-  #to(groupId: string, payload: object): object {
-    return { to: groupId, conversationType: "GROUP", payload };
+  /** The client id lets the message be known again when its answer was lost. */
+  #to(groupId: string, payload: object, clientId?: string): object {
+    return {
+      to: groupId,
+      conversationType: "GROUP",
+      payload,
+      ...(clientId ? { cloudCustomData: JSON.stringify({ caseroom: { clientId } }) } : {}),
+    };
   }
 
   #message(m: SdkMessage): Message {
@@ -267,6 +313,8 @@ export class TencentChat extends Emitter implements Chat {
     const image = m.payload.imageInfoArray?.find((i) => i.url || i.imageUrl);
     const url = m.payload.fileUrl ?? image?.url ?? image?.imageUrl;
     const size = m.payload.fileSize ?? image?.size;
+    const mine = m.from === this.#userId;
+    const clientId = mine ? parseClientId(m.cloudCustomData) : undefined;
     const kinds: Record<string, Message["kind"]> = {
       TIMTextElem: "text",
       TIMImageElem: "image",
@@ -277,9 +325,10 @@ export class TencentChat extends Emitter implements Chat {
       time: m.time * 1000,
       from: m.from,
       nick: m.nameCard || m.nick,
-      mine: m.from === this.#userId,
+      mine,
       kind: notice ? "notice" : (kinds[m.type] ?? "unsupported"),
       state: "sent",
+      ...(clientId ? { clientId } : {}),
       ...(m.payload.text === undefined ? {} : { text: m.payload.text }),
       ...(url ? { url } : {}),
       ...(m.payload.fileName ? { name: m.payload.fileName } : {}),

@@ -71,7 +71,7 @@ export const en = {
   panelTitle: "Ticket chat",
   panelWaiting: "Nobody has this ticket.",
   panelNotMember:
-    "You are not in this ticket's room. Assign the ticket to yourself; the chat opens within seconds.",
+    "You are not in this ticket's room. Assign it to yourself, and the chat opens within seconds; the transcript of a solved ticket is on the ticket.",
   panelNoTicket: "This ticket has no chat.",
   panelNoCredentials: "Waiting for the desk to sign you in…",
   panelEmbed: "Open this page from your desk: it is not configured to run in {origin}.",

@@ -57,7 +57,14 @@ function locale(lang: string, texts: Texts, dir?: "ltr" | "rtl"): Locale {
   };
 }
 
-/** The page's own language, then the browser's. */
-export function pageLanguages(): string[] {
-  return [document.documentElement.lang, ...navigator.languages].filter(Boolean);
+/**
+ * The page's own language, then the browser's. A page says "en", and the reader's
+ * browser which: times and numbers are theirs.
+ */
+export function pageLanguages(
+  page = document.documentElement.lang,
+  browser: readonly string[] = navigator.languages,
+): string[] {
+  const nearer = browser.find((tag) => tag.toLowerCase().startsWith(`${page.toLowerCase()}-`));
+  return [page && nearer, page, ...browser].filter((tag): tag is string => Boolean(tag));
 }

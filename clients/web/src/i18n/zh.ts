@@ -66,7 +66,8 @@ export const texts: Texts = {
   reopened: "已重新打开。",
   panelTitle: "工单聊天",
   panelWaiting: "此工单无人受理。",
-  panelNotMember: "您不在此工单的聊天室中。将工单分配给自己，聊天会在几秒内打开。",
+  panelNotMember:
+    "您不在此工单的聊天室中。将工单分配给自己，聊天会在几秒内打开；已解决的工单上附有聊天记录。",
   panelNoTicket: "此工单没有聊天。",
   panelNoCredentials: "正在等待工作台为您登录…",
   panelEmbed: "请从工作台打开此页面：未配置在 {origin} 中运行。",

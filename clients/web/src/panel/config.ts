@@ -10,13 +10,13 @@ export interface PageConfig {
   /** Ready-made answers; the built-in ones if absent. */
   quickReplies?: string[];
   /** The address of Zendesk's app framework script. */
-  zaf?: string;
+  zaf: string;
 }
 
 const zafSdk = "https://static.zdassets.com/zendesk_app_framework_sdk/2.0/zaf_sdk.min.js";
 
 /** Reads what the page carries itself, and config.json for the rest. */
-export async function loadPageConfig(base: string): Promise<PageConfig & { zaf: string }> {
+export async function loadPageConfig(base: string): Promise<PageConfig> {
   const inline = readJson("caseroom-config");
   let hosted: Record<string, unknown> = {};
   try {
@@ -29,7 +29,7 @@ export async function loadPageConfig(base: string): Promise<PageConfig & { zaf: 
 }
 
 /** Checks a configuration: an unknown origin must not come in by a slip of the pen. */
-export function parseConfig(c: Record<string, unknown>): PageConfig & { zaf: string } {
+export function parseConfig(c: Record<string, unknown>): PageConfig {
   const parents = strings(c.parents).map((p) => {
     const origin = new URL(p).origin;
     if (origin === "null") throw new TypeError(`config.json: parents: ${p} is no web address`);

@@ -5,10 +5,10 @@ import { adopt } from "../ui/adopt";
 import { adoptChatStyles } from "../ui/conversation";
 import theme from "../ui/theme.css?inline";
 import { Panel } from "./app";
-import { loadPageConfig, readJson } from "./config";
+import { loadPageConfig, type PageConfig, readJson } from "./config";
 import { FramedDesk } from "./framed";
 import panel from "./panel.css?inline";
-import { type AppSession, loadZaf, ZendeskDesk } from "./zendesk";
+import { type AppSession, agentLanguage, loadZaf, ZendeskDesk } from "./zendesk";
 
 const root = document.getElementById("caseroom-panel") ?? document.body;
 root.classList.add("cr-root");
@@ -16,17 +16,19 @@ adopt(document, theme);
 adoptChatStyles(document);
 adopt(document, panel);
 
-const locale = await loadLocale(navigator.languages);
-document.documentElement.lang = locale.lang;
-document.documentElement.dir = locale.dir;
-document.title = locale.t("panelTitle");
+let locale = await loadLocale(navigator.languages);
+speak();
+
+function speak(): void {
+  document.documentElement.lang = locale.lang;
+  document.documentElement.dir = locale.dir;
+  document.title = locale.t("panelTitle");
+}
 
 async function start(): Promise<void> {
   const config = await loadPageConfig(import.meta.env.DEV ? document.baseURI : import.meta.url);
   const session = readJson("caseroom-session") as AppSession | undefined;
-  const desk = session
-    ? new ZendeskDesk(session, new Api(config.api ?? location.origin), await loadZaf(config.zaf))
-    : new FramedDesk(config.parents);
+  const desk = session ? await inZendesk(session, config) : new FramedDesk(config.parents);
   render(
     <Panel
       desk={desk}
@@ -36,6 +38,17 @@ async function start(): Promise<void> {
     />,
     root,
   );
+}
+
+async function inZendesk(session: AppSession, config: PageConfig): Promise<ZendeskDesk> {
+  const client = await loadZaf(config.zaf);
+  // The agent has chosen a language in Zendesk, which may not be the browser's.
+  const own = await agentLanguage(client);
+  if (own) {
+    locale = await loadLocale([own, ...navigator.languages]);
+    speak();
+  }
+  return new ZendeskDesk(session, new Api(config.api ?? location.origin), client);
 }
 
 start().catch((err: unknown) => {

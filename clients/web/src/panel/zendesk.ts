@@ -85,6 +85,18 @@ export class ZendeskDesk extends BaseDesk implements Desk {
   }
 }
 
+/** The language that the agent uses Zendesk in, such as "zh-cn"; empty if it does not say. */
+export async function agentLanguage(client: ZafClient): Promise<string> {
+  const path = "currentUser.locale";
+  const got = await client.get([path]).catch(() => ({}) as Record<string, unknown>);
+  const tag = got[path];
+  try {
+    return typeof tag === "string" && tag ? new Intl.Locale(tag).toString() : "";
+  } catch {
+    return ""; // No tag that a browser knows: texts and numbers need one.
+  }
+}
+
 /** Loads Zendesk's script; its client exists only inside Zendesk. */
 export async function loadZaf(src: string): Promise<ZafClient> {
   await new Promise<void>((resolve, reject) => {

@@ -4,7 +4,7 @@ import { isAgent, type RoomState, type RoomStore } from "../chat/room";
 import type { Locale } from "../i18n/i18n";
 import { Message, MessageList, MessageSeparator, TypingIndicator } from "./chatkit";
 import { useStore } from "./store";
-import { fileSize, Linked, safeUrl } from "./text";
+import { fileSize, Linked, safeUrl, shownName } from "./text";
 
 export interface ChatViewProps {
   store: RoomStore;
@@ -15,6 +15,10 @@ export interface ChatViewProps {
   shown?: boolean;
   /** Ready-made answers that a click puts into the text. */
   quickReplies?: string[];
+  /** What somebody has begun to write, by room; it outlives the view. */
+  drafts?: Map<string, string>;
+  /** Whether the text takes the focus when it appears: nothing else has it. */
+  takeFocus?: () => boolean;
 }
 
 /** One room: where it stands, its messages, and where to write. */
@@ -24,6 +28,8 @@ export function ChatView({
   viewer,
   shown = true,
   quickReplies = [],
+  drafts,
+  takeFocus,
 }: ChatViewProps) {
   const s = useStore(store);
   const { t } = locale;
@@ -31,8 +37,9 @@ export function ChatView({
 
   useEffect(() => {
     // The library's scroller takes no keys unless it can have the focus.
-    log.current?.querySelector(".cs-message-list__scroll-wrapper")?.setAttribute("tabindex", "0");
+    scroller(log.current)?.setAttribute("tabindex", "0");
   });
+  useStickToEnd(log, s.phase);
   useEffect(() => {
     if (!shown) return;
     const look = () => {
@@ -90,9 +97,47 @@ export function ChatView({
           {s.messages.flatMap((m, i) => entry(m, s.messages[i - 1], s, store, locale, viewer))}
         </MessageList>
       </div>
-      <Composer store={store} state={s} locale={locale} quickReplies={quickReplies} />
+      <Composer
+        store={store}
+        state={s}
+        locale={locale}
+        quickReplies={quickReplies}
+        drafts={drafts}
+        takeFocus={takeFocus}
+      />
     </div>
   );
+}
+
+function scroller(log: HTMLElement | null): HTMLElement | null {
+  return log?.querySelector<HTMLElement>(".cs-message-list__scroll-wrapper") ?? null;
+}
+
+/**
+ * Whoever reads the last message goes on reading it when the list gets smaller, as by
+ * a notice or a phone's keyboard, and when a picture in it has come.
+ */
+function useStickToEnd(log: { current: HTMLDivElement | null }, phase: RoomState["phase"]): void {
+  useEffect(() => {
+    const box = scroller(log.current);
+    if (!box) return;
+    let atEnd = true;
+    const scrolled = () => {
+      atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+    };
+    const stick = () => {
+      if (atEnd) box.scrollTop = box.scrollHeight;
+    };
+    const sizes = new ResizeObserver(stick);
+    sizes.observe(box);
+    box.addEventListener("scroll", scrolled, { passive: true });
+    box.addEventListener("load", stick, true); // an image's does not bubble
+    return () => {
+      sizes.disconnect();
+      box.removeEventListener("scroll", scrolled);
+      box.removeEventListener("load", stick, true);
+    };
+  }, [log, phase]);
 }
 
 function entry(
@@ -134,7 +179,14 @@ function entry(
         </Message.Header>
       )}
       <Message.CustomContent>{content(m, name, locale)}</Message.CustomContent>
-      {m.state === "sending" && <Message.Footer>{t("sending")}</Message.Footer>}
+      {m.state === "sending" && (
+        <Message.Footer>
+          <span>{t("sending")}</span>
+          {m.progress !== undefined && (
+            <progress max={1} value={m.progress} aria-label={t("sending")} />
+          )}
+        </Message.Footer>
+      )}
       {m.state === "failed" && (
         <Message.Footer>
           <span class="cr-failed">
@@ -175,21 +227,30 @@ function content(m: ChatMessage, name: string, { t, lang }: Locale) {
     case "image":
       return url ? (
         <a href={url} target="_blank" rel="noopener noreferrer">
-          <img src={url} alt={m.name ?? t("image", { name })} />
+          <img
+            src={url}
+            alt={m.name ? shownName(m.name) : t("image", { name })}
+            referrerpolicy="no-referrer"
+          />
         </a>
       ) : (
         t("unsupported")
       );
     case "file": {
-      const label = [m.name, m.size === undefined ? "" : `(${fileSize(m.size, lang)})`]
-        .filter(Boolean)
-        .join(" ");
+      const file = m.name ? shownName(m.name) : "";
+      const size = m.size === undefined ? "" : fileSize(m.size, lang);
+      const label = (
+        <>
+          <bdi>{file || url || t("unsupported")}</bdi>
+          {size && <span class="cr-size"> ({size})</span>}
+        </>
+      );
       return url ? (
-        <a href={url} target="_blank" rel="noopener noreferrer" download={m.name}>
-          {label || url}
+        <a href={url} target="_blank" rel="noopener noreferrer" download={file}>
+          {label}
         </a>
       ) : (
-        label || t("unsupported")
+        label
       );
     }
     default:
@@ -251,17 +312,28 @@ function Composer({
   state,
   locale,
   quickReplies,
+  drafts,
+  takeFocus,
 }: {
   store: RoomStore;
   state: RoomState;
   locale: Locale;
   quickReplies: string[];
+  drafts: Map<string, string> | undefined;
+  takeFocus: (() => boolean) | undefined;
 }) {
   const { t } = locale;
-  const [text, setText] = useState("");
+  const [text, setText] = useState(drafts?.get(store.groupId) ?? "");
   const [error, setError] = useState("");
   const input = useRef<HTMLTextAreaElement>(null);
   const file = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (text) drafts?.set(store.groupId, text);
+    else drafts?.delete(store.groupId);
+  }, [drafts, store, text]);
+  useEffect(() => {
+    if (document.hasFocus() && takeFocus?.()) input.current?.focus();
+  }, []);
 
   if (state.room?.muted) return <p class="cr-notice">{t("muted")}</p>;
 
@@ -337,6 +409,7 @@ function Composer({
           ref={input}
           rows={1}
           dir="auto"
+          enterkeyhint="send"
           aria-label={t("write")}
           placeholder={t("write")}
           value={text}
@@ -345,15 +418,17 @@ function Composer({
             store.writing();
           }}
           onPaste={(e) => {
+            // A spreadsheet's cells come as a text and as a picture of it.
             const files = e.clipboardData?.files;
-            if (files?.length) {
+            if (files?.length && !e.clipboardData?.getData("text/plain")) {
               e.preventDefault();
               attach(files);
             }
           }}
           onKeyDown={(e) => {
-            // Enter ends a composition of an input method; it does not send.
-            if (e.key === "Enter" && !e.shiftKey && !e.isComposing) {
+            // Enter ends a composition of an input method; it does not send. Safari
+            // says so only by the number 229.
+            if (e.key === "Enter" && !e.shiftKey && !e.isComposing && e.keyCode !== 229) {
               e.preventDefault();
               submit();
             }

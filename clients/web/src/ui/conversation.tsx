@@ -1,5 +1,5 @@
 import chatscope from "@chatscope/chat-ui-kit-styles/dist/default/styles.min.css?inline";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ChatErrorCode } from "../chat/chat";
 import { type RoomState, RoomStore } from "../chat/room";
 import type { Session } from "../chat/session";
@@ -27,6 +27,8 @@ export interface ConversationProps {
   shown?: boolean;
   /** Hears of every change of the room. */
   onRoom?: (state: RoomState, store: RoomStore) => void;
+  /** Whether the text takes the focus when it appears: nothing else has it. */
+  takeFocus?: () => boolean;
   /** What to show when this person is not in the room. */
   left: preact.ComponentChildren;
 }
@@ -44,8 +46,9 @@ export function Conversation(props: ConversationProps) {
   const { session, groupId, locale, onRoom } = props;
   const { t } = locale;
   const state = useStore(session);
-  const chat = state.phase === "open" ? state.chat : undefined;
+  const chat = state.phase === "starting" ? undefined : state.chat;
   const [store, setStore] = useState<RoomStore>();
+  const drafts = useRef(new Map<string, string>()).current;
 
   useEffect(() => {
     if (!chat) return;
@@ -61,11 +64,23 @@ export function Conversation(props: ConversationProps) {
   }, [chat, groupId, session, onRoom]);
 
   if (state.phase === "starting") return <Center>{t("connecting")}</Center>;
+  const here = store && store.groupId === groupId && store.chat === chat ? store : undefined;
   if (state.phase === "failed") {
-    return (
+    const why = <p>{t(errorTexts[state.error.code] ?? "unknown")}</p>;
+    const again = <Again at={state.retryAt} locale={locale} retry={() => void session.retry()} />;
+    // Once there was a conversation, it stays, with what is not sent yet.
+    return here ? (
+      <div class="cr-chat">
+        <div class="cr-notice cr-row" role="alert">
+          {why}
+          {again}
+        </div>
+        <InRoom {...props} store={here} drafts={drafts} />
+      </div>
+    ) : (
       <Center alert>
-        <p>{t(errorTexts[state.error.code] ?? "unknown")}</p>
-        <Again at={state.retryAt} locale={locale} retry={() => void session.retry()} />
+        {why}
+        {again}
       </Center>
     );
   }
@@ -86,7 +101,7 @@ export function Conversation(props: ConversationProps) {
           {t(state.connection === "offline" ? "offline" : "connecting")}
         </p>
       )}
-      {store && store.groupId === groupId && <InRoom {...props} store={store} />}
+      {here && <InRoom {...props} store={here} drafts={drafts} />}
     </div>
   );
 }
@@ -97,8 +112,10 @@ function InRoom({
   viewer,
   quickReplies,
   shown,
+  takeFocus,
   left,
-}: ConversationProps & { store: RoomStore }) {
+  drafts,
+}: ConversationProps & { store: RoomStore; drafts: Map<string, string> }) {
   const s = useStore(store);
   if (s.phase === "left") return <Center>{left}</Center>;
   if (s.phase === "failed") {
@@ -116,6 +133,8 @@ function InRoom({
       store={store}
       locale={locale}
       viewer={viewer}
+      drafts={drafts}
+      {...(takeFocus ? { takeFocus } : {})}
       {...(quickReplies ? { quickReplies } : {})}
       {...(shown === undefined ? {} : { shown })}
     />

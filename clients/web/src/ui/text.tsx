@@ -31,6 +31,11 @@ export function safeUrl(url: string | undefined): string | undefined {
   }
 }
 
+/** A file's name without the marks that turn the direction: "gpj.exe" must not read "exe.jpg". */
+export function shownName(name: string): string {
+  return name.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
+}
+
 export function fileSize(bytes: number, lang: string): string {
   const units = ["byte", "kilobyte", "megabyte"] as const;
   const i = bytes < 1024 ? 0 : bytes < 1024 ** 2 ? 1 : 2;

@@ -73,6 +73,13 @@ function Window({
   useEffect(() => {
     if (!hidden && !inline) title.current?.focus();
   }, [hidden, inline]);
+  // What had the focus goes with its view; who uses the keyboard goes on from the top.
+  const view = useRef(state.view);
+  useEffect(() => {
+    if (view.current === state.view) return;
+    view.current = state.view;
+    if (!hidden && document.hasFocus() && !root.activeElement) title.current?.focus();
+  }, [state.view, hidden, root]);
   return (
     <section
       class="cw-panel"
@@ -352,6 +359,9 @@ function Chat({
         locale={locale}
         viewer="customer"
         shown={!hidden}
+        takeFocus={() =>
+          matchMedia("(pointer: fine)").matches && root.activeElement?.tagName === "H2"
+        }
         onRoom={onRoom}
         left={<p>{t("left")}</p>}
       />

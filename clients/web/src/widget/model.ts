@@ -47,6 +47,7 @@ export class WidgetModel {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #tries = 0;
   #busy = false;
+  #closed = false;
 
   constructor(o: ModelOptions) {
     this.#o = o;
@@ -72,7 +73,7 @@ export class WidgetModel {
   /** Tries again now what waits. */
   async retry(): Promise<void> {
     const pending = this.#o.memory.get().pending;
-    if (!pending || this.#busy) return;
+    if (!pending || this.#busy || this.#closed) return;
     clearTimeout(this.#timer);
     this.#busy = true;
     this.#set({ view: "creating" });
@@ -119,6 +120,7 @@ export class WidgetModel {
   }
 
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
     this.#off();
     globalThis.removeEventListener?.("online", this.#nudge);
@@ -191,6 +193,7 @@ export class WidgetModel {
   }
 
   #wait(problem: Problem, seconds: number): void {
+    if (this.#closed) return; // the request is kept for the next page
     this.#set({ view: "creating", problem, retryAt: this.#now() + seconds * 1000 });
     this.#timer = setTimeout(() => void this.retry(), seconds * 1000);
   }

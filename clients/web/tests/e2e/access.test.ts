@@ -38,7 +38,7 @@ describe.skipIf(!here)("for everybody", () => {
     await page.keyboard.press("Enter");
     await page.getByText("Waiting for an agent").waitFor();
     const write = page.getByRole("textbox", { name: "Write a message" });
-    await write.focus();
+    await expect.poll(focused).toBe("Write a message");
     await page.keyboard.type("One");
     await page.keyboard.press("Shift+Enter");
     await page.keyboard.type("two");
@@ -57,23 +57,19 @@ describe.skipIf(!here)("for everybody", () => {
     await page.getByRole("log").getByRole("article").filter({ hasText: "Said" }).waitFor();
   });
 
-  test.each([
-    ["ja", "チャットで問い合わせる", "件名"],
-    ["zh", "在线咨询", "主题"],
-    ["ru", "Написать в поддержку", "Тема"],
-  ])("in %s", async (lang, launch, subject) => {
-    const page = await open(`/shop/${lang}`);
-    await page.getByRole("button", { name: launch }).click();
-    await page.getByLabel(subject).waitFor();
-    expect(
-      await page.evaluate(() =>
-        document
-          .querySelector("caseroom-widget")
-          ?.shadowRoot?.querySelector("[lang]")
-          ?.getAttribute("lang"),
-      ),
-    ).toBe(lang);
-    await accessible(page);
+  test("in Japanese, Chinese and Russian", async () => {
+    for (const [lang, launch, subject] of [
+      ["ja", "チャットで問い合わせる", "件名"],
+      ["zh", "在线咨询", "主题"],
+      ["ru", "Написать в поддержку", "Тема"],
+    ] as const) {
+      const page = await open(`/shop/${lang}`);
+      await page.getByRole("button", { name: launch }).click();
+      await page.getByLabel(subject).waitFor();
+      expect(await page.locator("caseroom-widget [lang]").getAttribute("lang")).toBe(lang);
+      // The longest words of all.
+      if (lang === "ru") await accessible(page);
+    }
   });
 
   test("from right to left", async () => {

@@ -6,15 +6,24 @@ describe.skipIf(!here)("the local run's page", () => {
   test.each([zendesk, salesforce])("a chat at $name, by clicks", async (desk) => {
     const demo = await open(desk);
     const subject = `A dark lamp at ${desk.name}`;
+    await demo.step("Write a ticket");
     await demo.ask(subject);
+    await demo.step(desk.assign);
     await demo.say(demo.customer, "Is anybody there?");
     await demo.click(desk.own);
     await demo.agent.getByText("Is anybody there?").waitFor();
     await demo.say(demo.agent, "Good morning. Which lamp?");
     await demo.customer.getByText("Good morning. Which lamp?").waitFor();
     await demo.members("Dana Customer, Alex Agent");
+    await demo.step(`${desk.end} it`);
     await demo.click(desk.other);
     await demo.members("Dana Customer, Billie Agent");
+    // Whoever has the ticket, their chair is one click away.
+    await demo.agent.getByText("You are not in this ticket's room.").waitFor();
+    await demo.click("Be Billie");
+    await demo.agent.getByText("Billie Agent has this ticket").waitFor();
+    await demo.page.reload();
+    await demo.agent.getByText("Billie Agent has this ticket").waitFor();
     await demo.click(desk.nobody);
     await demo.members("Dana Customer");
     await demo.click(desk.own);
@@ -23,12 +32,42 @@ describe.skipIf(!here)("the local run's page", () => {
     await demo.room("locked");
     const notes = demo.page.locator("#ticket .comments");
     await notes.getByText("Good morning. Which lamp?").first().waitFor();
+    await demo.page.locator("#steps .done").nth(3).waitFor();
     await demo.click("Reopen");
     await demo.room("in step");
     await demo.click("Delete");
     await demo.room("locked");
     await demo.click("Undelete");
     await demo.room("in step");
+    if (desk === zendesk) await accessible(demo.page);
+  });
+
+  test("for everybody: languages, a phone, the dark, the keyboard", async () => {
+    const phone = { viewport: { width: 390, height: 800 }, colorScheme: "dark" as const };
+    const demo = await open(zendesk, phone);
+    for (const [language, subject] of [
+      ["日本語", "件名"],
+      ["中文", "主题"],
+      ["Русский", "Тема"],
+      ["English, right to left", "Subject"],
+    ] as const) {
+      await demo.page.getByLabel("The customer's language").selectOption({ label: language });
+      await demo.customer.getByLabel(subject).waitFor();
+    }
+    const wide = () => demo.page.evaluate(() => document.documentElement.scrollWidth);
+    expect(await wide()).toBeLessThanOrEqual(phone.viewport.width);
+    await demo.page.locator("#tickets button").first().click();
+    await demo.page.locator("#ticket .badge").waitFor();
+    expect(await wide()).toBeLessThanOrEqual(phone.viewport.width);
+    // What is drawn again keeps the focus.
+    const more = demo.page.locator("#ticket summary");
+    await more.focus();
+    await demo.page.keyboard.press("Enter");
+    const note = demo.page.getByRole("button", { name: "Add a note" });
+    await note.focus();
+    await demo.page.keyboard.press("Enter");
+    await demo.page.locator("#ticket .comments").getByText("Looked at it.").first().waitFor();
+    expect(await note.evaluate((el) => el === document.activeElement)).toBe(true);
     await accessible(demo.page);
   });
 
@@ -59,6 +98,12 @@ describe.skipIf(!here)("the local run's page", () => {
     await demo.room("wrong members");
     await demo.click("Tell the stack of this ticket again");
     await demo.room("in step");
+
+    // caseroom's own user is nobody to chat with.
+    await demo.click("Assign caseroom's own user");
+    await demo.page.locator("#ticket dd").getByText("caseroom's own user").waitFor();
+    await demo.room("in step");
+    await demo.members("Dana Customer");
 
     await demo.click("Zendesk answers 503");
     await demo.click("Assign Alex");

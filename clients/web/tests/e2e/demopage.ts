@@ -7,6 +7,8 @@ export interface Desk {
   other: string;
   nobody: string;
   end: string;
+  /** The second step's title. */
+  assign: string;
 }
 
 export const zendesk: Desk = {
@@ -15,6 +17,7 @@ export const zendesk: Desk = {
   other: "Assign Billie",
   nobody: "Unassign",
   end: "Solve",
+  assign: "Assign it",
 };
 export const salesforce: Desk = {
   name: "Salesforce",
@@ -22,11 +25,12 @@ export const salesforce: Desk = {
   other: "Give to Billie",
   nobody: "Back to the queue",
   end: "Close",
+  assign: "Give it to an agent",
 };
 
 /** The local run's own page, with its customer and its agent. */
-export async function open(desk: Desk): Promise<Demo> {
-  const context = await visitor({ viewport: { width: 1500, height: 1300 } });
+export async function open(desk: Desk, options: Parameters<typeof visitor>[0] = {}): Promise<Demo> {
+  const context = await visitor({ viewport: { width: 1500, height: 1300 }, ...options });
   // These tests host the panel apart from the page, where its config.json names
   // Zendesk's own script.
   await context.route("https://static.zdassets.com/**", async (route) =>
@@ -51,8 +55,19 @@ export class Demo {
     this.agent = page.frameLocator("#agent-pane iframe");
   }
 
-  click(name: string): Promise<void> {
-    return this.page.getByRole("button", { name, exact: true }).click();
+  async click(name: string): Promise<void> {
+    const button = this.page.getByRole("button", { name, exact: true });
+    // What agents do seldom is folded.
+    const folded = this.page.locator("#ticket details:not([open])");
+    if ((await button.count()) === 0 && (await folded.count()) > 0) {
+      await folded.locator("summary").click();
+    }
+    await button.click();
+  }
+
+  /** Waits until the page says that this is what to do next. */
+  async step(title: string): Promise<void> {
+    await this.page.locator("#steps .now").getByText(title).waitFor();
   }
 
   /** Writes a ticket as the customer; the page turns to it. */

@@ -1,3 +1,4 @@
+import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import {
   accessible,
@@ -26,8 +27,16 @@ interface State {
   };
 }
 
+/** How far the messages are scrolled away from the last one, in pixels. */
+function fromEnd(page: Page): Promise<number> {
+  return page
+    .locator(".cs-message-list__scroll-wrapper")
+    .evaluate((el) => el.scrollHeight - el.scrollTop - el.clientHeight);
+}
+
+/** A blue line, 400 pixels tall. */
 const png = Buffer.from(
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "iVBORw0KGgoAAAANSUhEUgAAAAQAAAGQCAIAAAAGE1bIAAAAKUlEQVR42u3HIREAAAgEsPdUpCIdcTga7G5mqZ4TERERERERERERkT8LqlG9W/6utY0AAAAASUVORK5CYII=",
   "base64",
 );
 
@@ -77,6 +86,9 @@ describe.skipIf(!here)("from the form to the transcript", () => {
       buffer: png,
     });
     await panel.getByRole("img").waitFor();
+    // What was the end of the list before the picture had come is its end now.
+    await expect.poll(() => fromEnd(page)).toBeLessThan(5);
+    await expect.poll(() => fromEnd(panel)).toBeLessThan(5);
     await say(page, "See https://shop.example/lamp <b>now</b>");
     const link = panel.getByRole("link", { name: "https://shop.example/lamp" });
     await link.waitFor();

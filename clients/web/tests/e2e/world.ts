@@ -40,12 +40,13 @@ beforeAll(async () => {
 
 afterEach(async ({ task }) => {
   if (task.result?.state === "fail") {
-    // What the pages show says more than a time-out.
+    // What the pages show says more than a time-out, also where only the log is kept.
     for (const [i, page] of contexts.flatMap((c) => c.pages()).entries()) {
       const path = join(tmpdir(), `caseroom-web-failed-${i}.png`);
       await page.screenshot({ path }).catch(() => {});
-      console.error(`${page.url()} is shown in ${path}`, complaints);
+      console.error(`${page.url()} (${path}):\n${await outline(page)}`);
     }
+    console.error("complaints:", complaints, "\nlast calls:", await lastCalls());
   }
   await Promise.all(contexts.map((c) => c.close()));
   contexts = [];
@@ -56,6 +57,27 @@ afterEach(async ({ task }) => {
   expect(found).toEqual([]);
 });
 
+/** What a screen reader would find in a page and its frames. */
+async function outline(page: Page): Promise<string> {
+  const parts = page.frames().map(async (frame) => {
+    const text = await frame
+      .locator("body")
+      .ariaSnapshot({ timeout: 2_000 })
+      .catch((err) => String(err));
+    return `--- ${frame.url()}\n${text.slice(0, 4_000)}`;
+  });
+  return (await Promise.all(parts)).join("\n");
+}
+
+async function lastCalls(): Promise<string> {
+  const calls = await sandbox<{ vendor: string; op: string; status: number; fault?: string }[]>(
+    "GET",
+    "/calls",
+  ).catch(() => []);
+  const lines = calls.slice(-25).map((c) => `${c.vendor} ${c.op} ${c.status} ${c.fault ?? ""}`);
+  return lines.join("\n");
+}
+
 afterAll(async () => {
   await browser?.close();
 });
@@ -65,7 +87,7 @@ export async function visitor(
   options: Parameters<Browser["newContext"]>[0] = {},
 ): Promise<BrowserContext> {
   const context = await browser.newContext({ locale: "en-GB", ...options });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   contexts.push(context);
   // No request leaves this machine.
   await context.route(
@@ -166,6 +188,7 @@ export async function zendeskPanel(
           "ticket.id": Number(ticket),
           "ticket.externalId": "caseroom:guest_x:k",
           "ticket.tags": tags,
+          ...(options?.locale ? { "currentUser.locale": options.locale.toLowerCase() } : {}),
           "ticket.requester": { name: "Dana Customer", email: "dana@customer.example" },
         })}),
         on() {},

@@ -15,6 +15,7 @@ describe.skipIf(!here)("pictures", () => {
     await demo.say(demo.agent, "Good morning, Dana. Which lamp is it?");
     await demo.customer.getByText("Which lamp is it?").waitFor();
     await demo.members("Dana Customer, Alex Agent");
+    await demo.step("Solve it");
     await demo.page.mouse.move(0, 0);
     const path = resolve(import.meta.dirname, "../../../../docs/images/demo.png");
     await demo.page.screenshot({ path, animations: "disabled" });

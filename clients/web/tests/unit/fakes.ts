@@ -74,7 +74,12 @@ export class MemoryChat extends Emitter implements Chat {
     this.list.push(m);
     return m;
   }
-  async sendFile(groupId: string, file: File, clientId: string): Promise<Message> {
+  async sendFile(
+    groupId: string,
+    file: File,
+    clientId: string,
+    _onProgress?: (part: number) => void,
+  ): Promise<Message> {
     return this.sendText(groupId, file.name, clientId);
   }
   typing(): void {}

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { en } from "../../src/i18n/en";
-import { loadLocale } from "../../src/i18n/i18n";
+import { loadLocale, pageLanguages } from "../../src/i18n/i18n";
 
 const names = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
 
@@ -24,4 +24,13 @@ test("own words, in a language of one's own", async () => {
   expect(l).toMatchObject({ lang: "ar", dir: "rtl" });
   expect(l.t("open")).toBe("تحدث معنا");
   expect((await loadLocale(["en"], {}, "rtl")).dir).toBe("rtl");
+});
+
+test.each([
+  ["en", ["de-DE", "en-GB", "en"], ["en-GB", "en", "de-DE", "en-GB", "en"]],
+  ["en-US", ["en-GB"], ["en-US", "en-GB"]],
+  ["zh", ["ja-JP"], ["zh", "ja-JP"]],
+  ["", ["ru-RU", "en"], ["ru-RU", "en"]],
+])("a page in %j read by %j", (page, browser, want) => {
+  expect(pageLanguages(page, browser)).toEqual(want);
 });

@@ -3,6 +3,7 @@ import { parseNotice } from "../../src/chat/notice";
 import { parseConfig } from "../../src/panel/config";
 import { FramedDesk, parseCredentials, parseRefusal } from "../../src/panel/framed";
 import { transcript } from "../../src/panel/transcript";
+import { agentLanguage } from "../../src/panel/zendesk";
 import { safeUrl } from "../../src/ui/text";
 import { credentials, message } from "./fakes";
 
@@ -204,4 +205,20 @@ test.each([
   [undefined, undefined],
 ])("the address %s", (url, want) => {
   expect(safeUrl(url)).toBe(want);
+});
+
+test.each([
+  ["ja", "ja"],
+  ["zh-cn", "zh-CN"],
+  ["", ""],
+  [undefined, ""],
+  ["no tag at all", ""],
+])("an agent whose Zendesk speaks %j", async (tag, want) => {
+  const client = {
+    get: async () => (tag === undefined ? {} : { "currentUser.locale": tag }),
+    on() {},
+    invoke: async () => ({}),
+  };
+  expect(await agentLanguage(client)).toBe(want);
+  expect(await agentLanguage({ ...client, get: () => Promise.reject(new Error("no")) })).toBe("");
 });

@@ -201,3 +201,64 @@ test("a forged notice before the members are known is none once they are", async
   expect(store.state.messages.map((m) => m.kind)).toEqual(["text"]);
   expect(store.state.standing.kind).toBe("waiting");
 });
+
+test("a long absence leaves no hole: what lies before it comes by paging back", async () => {
+  const chat = new MemoryChat();
+  chat.list = [1, 2].map((n) => message(n));
+  const { store } = await opened(chat);
+  chat.list = Array.from({ length: 50 }, (_, i) => message(i + 1));
+  chat.say("connection", "offline");
+  chat.say("connection", "online");
+  await settled();
+  const seqs = () => store.state.messages.map((m) => m.seq);
+  expect(seqs()[0]).toBeGreaterThan(3);
+  expect(store.state.complete).toBe(false);
+  while (!store.state.complete) await store.older();
+  expect(seqs()).toEqual(chat.list.map((m) => m.seq));
+});
+
+test("many signs at once are one look, and the last one counts", async () => {
+  const { chat, store } = await opened();
+  let looks = 0;
+  const members = chat.members.bind(chat);
+  chat.members = () => {
+    looks++;
+    return members();
+  };
+  for (let i = 0; i < 10; i++) chat.say("room", { groupId });
+  chat.muted = true;
+  await settled();
+  expect(looks).toBeLessThanOrEqual(2);
+  expect(store.state.room?.muted).toBe(true);
+});
+
+test("a file says how much of it has gone up, until it is there", async () => {
+  const { chat, store } = await opened();
+  const seen: (number | undefined)[] = [];
+  store.subscribe(() => seen.push(store.state.messages[0]?.progress));
+  chat.sendFile = async (groupId, file, clientId, onProgress) => {
+    onProgress?.(0.5);
+    return chat.sendText(groupId, file.name, clientId);
+  };
+  await store.sendFile(new File(["lamp"], "lamp.txt"));
+  expect(seen).toContain(0.5);
+  expect(store.state.messages).toMatchObject([{ state: "sent" }]);
+  expect(store.state.messages[0]?.progress).toBeUndefined();
+});
+
+test("a room that was made again is another one: nothing of the first is left", async () => {
+  const { chat, store } = await opened();
+  chat.list = [1, 2, 3].map((n) => message(n, { text: `old ${n}` }));
+  chat.say("connection", "offline");
+  chat.say("connection", "online");
+  await settled();
+  store.seen();
+  chat.refuse = [new ChatError("offline")];
+  await expect(store.send("not yet sent")).rejects.toThrow();
+  chat.list = [message(1, { text: "new 1" })];
+  chat.say("connection", "offline");
+  chat.say("connection", "online");
+  await settled();
+  expect(texts(store)).toEqual(["new 1", "not yet sent"]);
+  expect(store.state.unread).toBe(1);
+});

@@ -99,3 +99,28 @@ test("closing lets go of everything", async () => {
   expect(chat.closed).toBe(true);
   expect(renew).not.toHaveBeenCalled();
 });
+
+test("a chat that comes after the end is closed", async () => {
+  const chat = new MemoryChat();
+  let come: (c: MemoryChat) => void = () => {};
+  const load = () => new Promise<MemoryChat>((resolve) => (come = resolve));
+  const s = new Session({ load, renew: async () => until(24 * hour) }, until(24 * hour));
+  const started = s.retry();
+  await s.close();
+  come(chat);
+  await started;
+  expect(chat.closed).toBe(true);
+  expect(chat.logins).toEqual([]);
+});
+
+test("a chat that was open is kept while no credential is to be had", async () => {
+  const chat = new MemoryChat();
+  const { s, renew } = session(chat);
+  await s.retry();
+  renew.mockRejectedValueOnce(new ChatError("offline"));
+  chat.say("connection", "expired");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(s.state).toMatchObject({ phase: "failed", chat });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(s.state).toMatchObject({ phase: "open", chat, connection: "online" });
+});

@@ -11,6 +11,12 @@ class FakeSdk {
   asked: (string | undefined)[] = [];
   sendError: { code: number } | undefined;
   options: object[] = [];
+  created: { cloudCustomData?: string }[] = [];
+  resent: SdkMessage[] = [];
+  /** Who is logged in; somebody may be while the caller has given up. */
+  user = "";
+  ready = false;
+  groups = ["ZENDESK#1"];
 
   on(event: string, f: (e: { data: never }) => void) {
     const all = this.handlers.get(event) ?? new Set();
@@ -25,12 +31,33 @@ class FakeSdk {
   async login(o: { userID: string; userSig: string }) {
     this.logins.push(o);
     if (this.loginError) throw this.loginError;
+    // The SDK takes whoever logs in while somebody is for a repetition, and says nothing.
+    if (this.user) return;
+    this.user = o.userID;
+    this.ready = true;
     this.fire("sdkStateReady");
+  }
+  async logout() {
+    this.user = "";
+    this.ready = false;
+  }
+  isReady() {
+    return this.ready;
+  }
+  kickOut(type: string) {
+    this.user = "";
+    this.ready = false;
+    this.fire("kickedOut", { type });
   }
   async getGroupList() {
     return {
       data: {
-        groupList: [{ groupID: "ZENDESK#1", name: "n", muteAllMembers: false, memberCount: 2 }],
+        groupList: this.groups.map((groupID) => ({
+          groupID,
+          name: "n",
+          muteAllMembers: false,
+          memberCount: 2,
+        })),
       },
     };
   }
@@ -43,7 +70,8 @@ class FakeSdk {
     this.asked.push(o.nextReqMessageID);
     return { data: this.pages.shift() };
   }
-  createTextMessage(o: { payload: { text: string } }) {
+  createTextMessage(o: { payload: { text: string }; cloudCustomData: string }) {
+    this.created.push(o);
     return sdkMessage(0, { payload: o.payload, from: "dana" });
   }
   createCustomMessage(o: { payload: { data: string } }) {
@@ -52,6 +80,10 @@ class FakeSdk {
   async sendMessage(m: SdkMessage, o: object = {}) {
     this.options.push(o);
     if (this.sendError) throw this.sendError;
+    return { data: { message: { ...m, sequence: 9 } } };
+  }
+  async resendMessage(m: SdkMessage) {
+    this.resent.push(m);
     return { data: { message: { ...m, sequence: 9 } } };
   }
   destroy = vi.fn(async () => {});
@@ -105,20 +137,20 @@ test("a renewed UserSig is kept until the SDK wants one", async () => {
   await chat.login(credentials());
   await chat.login(credentials({ userSig: "second" }));
   expect(sdk.logins).toHaveLength(1);
-  sdk.fire("kickedOut", { type: "userSigExpired" });
+  sdk.kickOut("userSigExpired");
   await vi.waitFor(() => expect(chat.connection).toBe("online"));
   expect(sdk.logins[1]?.userSig).toBe("second");
 });
 
 test("without a good one it has expired", async () => {
   await chat.login(credentials({ expiresAt: new Date(Date.now() - 1).toISOString() }));
-  sdk.fire("kickedOut", { type: "userSigExpired" });
+  sdk.kickOut("userSigExpired");
   expect(chat.connection).toBe("expired");
 });
 
 test("another login ends this one", async () => {
   await chat.login(credentials());
-  sdk.fire("kickedOut", { type: "multipleAccount" });
+  sdk.kickOut("multipleAccount");
   expect(chat.connection).toBe("kicked");
   sdk.fire("netStateChange", { state: "connected" });
   expect(chat.connection).toBe("kicked");
@@ -222,4 +254,87 @@ test("closing lets go of the SDK", async () => {
   await chat.close();
   expect(sdk.destroy).toHaveBeenCalled();
   expect([...sdk.handlers.values()].every((h) => h.size === 0)).toBe(true);
+});
+
+test("a login that came through after its deadline is taken as it is", async () => {
+  vi.useFakeTimers();
+  try {
+    const login = sdk.login.bind(sdk);
+    sdk.login = () => new Promise(() => {});
+    const late = chat.login(credentials()).catch((e) => e);
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(await late).toMatchObject({ code: "offline" });
+    sdk.login = login;
+    await sdk.login({ userID: "dana", userSig: "sig" });
+    await chat.login(credentials());
+    expect(chat.connection).toBe("online");
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("another person is logged in only once the first is out", async () => {
+  await chat.login(credentials());
+  await chat.login(credentials({ userId: "robin" }));
+  expect(sdk.user).toBe("robin");
+});
+
+test("who is taken out of a room hears it, by a notice and by the list of rooms", async () => {
+  await chat.login(credentials());
+  await chat.rooms();
+  const heard: string[] = [];
+  chat.on("room", (e) => heard.push(e.groupId));
+  sdk.fire("onGroupListUpdated", []);
+  expect(heard).toEqual(["ZENDESK#1"]);
+  sdk.fire("onMessageReceived", [
+    sdkMessage(1, {
+      type: "TIMGroupSystemNoticeElem",
+      conversationType: "@TIM#SYSTEM",
+      to: "dana",
+      payload: { groupProfile: { groupID: "ZENDESK#2" } },
+    }),
+  ]);
+  expect(heard).toEqual(["ZENDESK#1", "ZENDESK#2"]);
+});
+
+test("pages of nothing but tips lead to what is behind them", async () => {
+  await chat.login(credentials());
+  const tips = [sdkMessage(9, { type: "TIMGroupTipElem" })];
+  sdk.pages = [
+    { messageList: tips, nextReqMessageID: "a", isCompleted: false },
+    { messageList: tips, nextReqMessageID: "b", isCompleted: false },
+    { messageList: [sdkMessage(4)], nextReqMessageID: "c", isCompleted: false },
+    { messageList: [sdkMessage(3)], nextReqMessageID: "", isCompleted: true },
+  ];
+  expect(await chat.history("ZENDESK#1")).toMatchObject({
+    complete: false,
+    messages: [{ seq: 4 }],
+  });
+  expect(await chat.history("ZENDESK#1", 4)).toMatchObject({
+    complete: true,
+    messages: [{ seq: 3 }],
+  });
+  expect(sdk.asked).toEqual([undefined, "a", "b", "c"]);
+});
+
+test("what failed is sent again as the same message, and known again in the history", async () => {
+  await chat.login(credentials());
+  sdk.sendError = { code: 2801 };
+  await expect(chat.sendText("ZENDESK#1", "hi", "c1")).rejects.toMatchObject({ code: "offline" });
+  const cloudCustomData = sdk.created[0]?.cloudCustomData ?? "";
+  sdk.pages = [
+    {
+      messageList: [
+        sdkMessage(5, { from: "dana", cloudCustomData }),
+        sdkMessage(6, { from: "zd_1", cloudCustomData }),
+      ],
+      nextReqMessageID: "",
+      isCompleted: true,
+    },
+  ];
+  const { messages } = await chat.history("ZENDESK#1");
+  expect(messages.map((m) => m.clientId)).toEqual(["c1", undefined]);
+  await chat.sendText("ZENDESK#1", "hi", "c1");
+  expect(sdk.created).toHaveLength(1);
+  expect(sdk.resent).toHaveLength(1);
 });
