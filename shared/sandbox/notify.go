@@ -56,6 +56,7 @@ type outcome struct {
 	status     int // 0: no answer
 	timeout    bool
 	retryAfter string
+	body       []byte
 }
 
 func (o outcome) ok() bool { return o.status >= 200 && o.status <= 299 }
@@ -274,7 +275,7 @@ func (n *notifier) attempt(x *notice) {
 	res, err := n.client.Do(req)
 	if err == nil {
 		o.status, o.retryAfter = res.StatusCode, res.Header.Get("Retry-After")
-		_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20))
+		o.body, _ = io.ReadAll(io.LimitReader(res.Body, 1<<20))
 		_ = res.Body.Close()
 	} else {
 		o.timeout = errors.Is(err, context.DeadlineExceeded)

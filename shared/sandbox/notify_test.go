@@ -87,6 +87,15 @@ func newNotifyingDesk(t *testing.T) *desk {
 	return &desk{s, t, srv.URL, clock}
 }
 
+// newPatientDesk is for tests in which nothing times out: a busy machine may take
+// longer than 40 ms over a request, which would then be sent twice.
+func newPatientDesk(t *testing.T) *desk {
+	t.Helper()
+	d := newDesk(t)
+	t.Cleanup(d.Close)
+	return d
+}
+
 func (d *desk) flush() {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), 20*time.Second)
@@ -416,7 +425,7 @@ func TestEventFaults(t *testing.T) {
 }
 
 func TestZendeskTriggers(t *testing.T) {
-	d := newNotifyingDesk(t)
+	d := newPatientDesk(t)
 	auth := d.zendeskToken(fullScope)
 	l := newListener(t)
 	hook := d.want(d.send("POST", "/zendesk/api/v2/webhooks", `{"webhook":{"name":"t","endpoint":"`+l.url+`","http_method":"POST",`+
@@ -602,8 +611,9 @@ func TestSalesforceTrigger(t *testing.T) {
 
 	for name, c := range map[string]struct {
 		status, sent int
-	}{"503": {503, 6}, "500": {500, 6}, "429": {429, 6}, "401": {401, 1}, "time-out": {0, 6}} {
+	}{"503": {503, 6}, "500": {500, 6}, "429": {429, 6}, "401": {401, 6}, "403": {403, 6}, "400": {400, 1}, "time-out": {0, 6}} {
 		l.reset(always(c.status, ""))
+		before := d.callouts()
 		if err := org.SetOwner(a, org.Queue()); err != nil {
 			t.Fatal(err)
 		}
@@ -611,7 +621,8 @@ func TestSalesforceTrigger(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.flush()
-		if n := len(l.got()); n < c.sent || n > 2*c.sent {
+		// One that was given up may not have reached the listener.
+		if n := d.callouts() - before; n < c.sent || n > 2*c.sent {
 			t.Errorf("%s: sent %d times, want %d for each callout", name, n, c.sent)
 		}
 	}
@@ -626,8 +637,18 @@ func TestSalesforceTrigger(t *testing.T) {
 	}
 }
 
+// callouts counts what the trigger has sent.
+func (d *desk) callouts() (n int) {
+	for _, c := range d.Calls() {
+		if c.Vendor == "salesforce" && c.Op == "callout" {
+			n++
+		}
+	}
+	return n
+}
+
 func TestFlushRoute(t *testing.T) {
-	d := newNotifyingDesk(t)
+	d := newPatientDesk(t)
 	auth := d.zendeskToken(fullScope)
 	l := newListener(t)
 	if _, err := d.Zendesk().Subscribe(l.url, "created"); err != nil {

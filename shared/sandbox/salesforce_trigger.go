@@ -84,7 +84,8 @@ func (f *salesforce) callout(caseID string) {
 	x := &notice{vendor: "salesforce", op: "callout", timeout: timeout, detail: map[string]string{}, cases: []string{caseID}}
 	x.build = func(ctx context.Context) *http.Request { return f.calloutRequest(ctx, x) }
 	x.again = func(sent int, o outcome) (time.Duration, bool) {
-		failed := o.status == 0 || o.status == http.StatusTooManyRequests || o.status >= 500
+		// As CaseroomException.isRetryable: a rotated key takes minutes to be known.
+		failed := o.status >= 500 || slices.Contains([]int{0, 401, 403, 408, 429}, o.status)
 		return min(time.Minute<<(sent-1), 10*time.Minute), failed && sent < sfCalloutTries
 	}
 	n.notify(x)

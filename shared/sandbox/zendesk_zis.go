@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caseroom/caseroom/shared/zis"
 )
 
 // zisIntegration is an integration of Zendesk Integration Services. Its name,
@@ -25,6 +28,7 @@ type zisBundle struct {
 	uuid    string
 	created time.Time
 	name    string
+	own     string // the address of the account that it was uploaded to
 	actions map[string]zisAction
 	flows   map[string]zisFlow
 }
@@ -206,19 +210,31 @@ func (z *zendesk) zisUpload(w http.ResponseWriter, r *http.Request, i *zisIntegr
 		Version     string                 `json:"zis_template_version"`
 		Resources   map[string]zisResource `json:"resources"`
 	}
-	body := http.MaxBytesReader(w, r.Body, maxRequest)
 	refuse := func(format string, args ...any) {
 		zisFail(w, http.StatusBadRequest, "InvalidBundle", fmt.Sprintf(format, args...))
 	}
-	if decode(json.NewDecoder(body), &in) != nil {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		refuse("the bundle is too large")
+		return
+	}
+	// What the command's check refuses is refused here: one that passes there is
+	// run here.
+	for _, p := range zis.Validate(text) {
+		if !p.Warning {
+			refuse("%s: %s", p.At, p.What)
+			return
+		}
+	}
+	if json.Unmarshal(text, &in) != nil {
 		refuse("the bundle is not a JSON object of the right types")
 		return
 	}
-	if in.Version != "2019-10-14" || in.Name == "" || len(in.Resources) == 0 {
-		refuse("name, zis_template_version or resources")
-		return
+	own, _, _ := strings.Cut(r.RequestURI, "/api/services/zis/")
+	b := &zisBundle{
+		uuid: z.s.uuid(), created: z.s.now(), name: in.Name, own: "http://" + r.Host + own,
+		actions: map[string]zisAction{}, flows: map[string]zisFlow{},
 	}
-	b := &zisBundle{uuid: z.s.uuid(), created: z.s.now(), name: in.Name, actions: map[string]zisAction{}, flows: map[string]zisFlow{}}
 	var specs []*zisSpec
 	for _, key := range slices.Sorted(maps.Keys(in.Resources)) {
 		res := in.Resources[key]
@@ -226,41 +242,37 @@ func (z *zendesk) zisUpload(w http.ResponseWriter, r *http.Request, i *zisIntegr
 		switch res.Type {
 		case "ZIS::Action::Http":
 			var a zisAction
-			if json.Unmarshal(p.Definition, &a) != nil || a.Method == "" || (a.URL == "") == (a.Path == "") {
+			if json.Unmarshal(p.Definition, &a) != nil {
 				refuse("%s: the action's definition", key)
 				return
 			}
 			b.actions[p.Name] = a
 		case "ZIS::Flow":
 			var f zisFlow
-			if json.Unmarshal(p.Definition, &f) != nil || f.check() != "" {
-				refuse("%s: %s", key, f.check())
+			if json.Unmarshal(p.Definition, &f) != nil {
+				refuse("%s: the flow's definition", key)
 				return
 			}
 			b.flows[p.Name] = f
 		case "ZIS::JobSpec":
 			specs = append(specs, &zisSpec{uuid: z.s.uuid(), name: p.Name, source: p.EventSource, event: p.EventType, flow: p.FlowName, bundle: b})
-		default:
-			refuse("%s: unknown type", key)
-			return
 		}
 	}
 	for _, f := range b.flows {
-		for name, s := range f.States {
-			if s.Type == "Action" && !b.knows(i.name, s.ActionName) {
-				refuse("state %s: no such action", name)
+		for state, action := range f.actions() {
+			switch m := zisARN.FindStringSubmatch(action); {
+			case strings.HasPrefix(action, "zis:common:"):
+				zisFail(w, http.StatusNotImplemented, "NotImplemented", "state "+state+": Zendesk runs "+action+", this stand-in does not")
+				return
+			case m[1] != i.name:
+				refuse("state %s: the action is of the integration %s", state, m[1])
 				return
 			}
 		}
 	}
 	for _, s := range specs {
-		m := zisARN.FindStringSubmatch(s.flow)
-		if m == nil || m[1] != i.name || m[2] != "flow" || b.flows[m[3]].States == nil {
-			refuse("job spec %s: no such flow", s.name)
-			return
-		}
-		if s.name == "" || s.source == "" || s.event == "" {
-			refuse("a job spec needs name, event_source and event_type")
+		if m := zisARN.FindStringSubmatch(s.flow); m[1] != i.name {
+			refuse("job spec %s: the flow is of the integration %s", s.name, m[1])
 			return
 		}
 	}
@@ -274,18 +286,6 @@ func (z *zendesk) zisUpload(w http.ResponseWriter, r *http.Request, i *zisIntegr
 		i.specs[s.name] = s
 	}
 	w.WriteHeader(http.StatusOK)
-}
-
-func (b *zisBundle) knows(integration, arn string) bool {
-	if strings.HasPrefix(arn, "zis:common:") {
-		return true
-	}
-	m := zisARN.FindStringSubmatch(arn)
-	if m == nil || m[1] != integration || m[2] != "action" {
-		return false
-	}
-	_, ok := b.actions[m[3]]
-	return ok
 }
 
 func (z *zendesk) zisBundles(w http.ResponseWriter, _ *http.Request, i *zisIntegration) {

@@ -1,8 +1,12 @@
 package sandbox
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -21,11 +25,12 @@ type zisAction struct {
 		Key   string `json:"key"`
 		Value string `json:"value"`
 	} `json:"headers"`
-	RequestBody    json.RawMessage `json:"requestBody"`
-	ConnectionName string          `json:"connectionName"`
+	RequestBody    any    `json:"requestBody"`
+	RequestBodyRef string `json:"requestBody.$"`
+	ConnectionName string `json:"connectionName"`
 }
 
-// zisFlow is the definition of a ZIS::Flow.
+// zisFlow is the definition of a ZIS::Flow, and of a Map's iterator.
 type zisFlow struct {
 	StartAt string              `json:"StartAt"`
 	States  map[string]zisState `json:"States"`
@@ -43,42 +48,33 @@ type zisState struct {
 		ResultPath  string
 		Next        string
 	}
-	Choices []map[string]any
-	Default string
-	Seconds int
-	Result  any
+	Choices     []map[string]any
+	Default     string
+	Seconds     float64
+	SecondsPath string
+	Result      any
+	ItemsPath   string
+	Iterator    *zisFlow
 }
 
-// check returns what is wrong with a flow, "" if nothing is.
-func (f zisFlow) check() string {
-	if _, ok := f.States[f.StartAt]; !ok {
-		return "StartAt names no state"
-	}
-	for name, s := range f.States {
-		targets := []string{s.Next, s.Default}
-		for _, c := range s.Catch {
-			targets = append(targets, c.Next)
-		}
-		for _, c := range s.Choices {
-			next, _ := c["Next"].(string)
-			targets = append(targets, next)
-		}
-		for _, t := range targets {
-			if _, ok := f.States[t]; t != "" && !ok {
-				return "state " + name + ": no state " + t
+// actions are the names that the flow's Action states give.
+func (f zisFlow) actions() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, name := range slices.Sorted(maps.Keys(f.States)) {
+			s := f.States[name]
+			if s.Type == "Action" && !yield(name, s.ActionName) {
+				return
+			}
+			if s.Iterator == nil {
+				continue
+			}
+			for inner, action := range s.Iterator.actions() {
+				if !yield(inner, action) {
+					return
+				}
 			}
 		}
-		switch s.Type {
-		case "Action", "Pass", "Wait", "Map":
-			if (s.Next == "") != s.End {
-				return "state " + name + ": Next or End"
-			}
-		case "Choice", "Succeed", "Fail":
-		default:
-			return "state " + name + ": unknown type"
-		}
 	}
-	return ""
 }
 
 // zisEvents are ZIS's names of the ticket events that happen here.
@@ -106,7 +102,7 @@ func (z *zendesk) runFlows(e ZendeskEvent) {
 			if !ok {
 				continue
 			}
-			run := &zisRun{z: z, integration: i, bundle: s.bundle, flow: f, event: event, ticket: e.Ticket.ID, data: map[string]any{
+			run := &zisRun{z: z, integration: i, bundle: s.bundle, flow: f, event: event, ticket: e.Ticket.ID, steps: new(int), data: map[string]any{
 				"account_id": z.accountID, "integration_key": i.name,
 				"input": map[string]any{
 					"account_id": z.accountID,
@@ -114,7 +110,7 @@ func (z *zendesk) runFlows(e ZendeskEvent) {
 						"type": "ticket." + event, "current": idValue(e.Current), "previous": idValue(e.Previous),
 						"ticket": map[string]any{
 							"id": e.Ticket.ID, "status": e.Ticket.Status, "external_id": orNull(e.Ticket.ExternalID),
-							"subject": e.Ticket.Subject, "tags": e.Ticket.Tags,
+							"subject": e.Ticket.Subject, "tags": zisList(e.Ticket.Tags),
 							"assignee_id": orNull(e.Ticket.AssigneeID), "group_id": orNull(e.Ticket.GroupID), "requester_id": e.Ticket.RequesterID,
 						},
 					},
@@ -123,6 +119,14 @@ func (z *zendesk) runFlows(e ZendeskEvent) {
 			run.enter(f.StartAt, 0)
 		}
 	}
+}
+
+func zisList(texts []string) []any {
+	list := make([]any, len(texts))
+	for i, t := range texts {
+		list[i] = t
+	}
+	return list
 }
 
 func zdIntegrations(m map[string]*zisIntegration) (list []*zisIntegration) {
@@ -141,7 +145,10 @@ func (i *zisIntegration) sortedSpecs() (list []*zisSpec) {
 	return list
 }
 
-// zisRun is one run of a flow; s.mu guards it.
+// zisRun is one run of a flow, or of a Map's iterator over one item; s.mu guards
+// it.
+//
+// See https://developer.zendesk.com/documentation/integration-services/developer-guide/flow-state-limitations/.
 type zisRun struct {
 	z           *zendesk
 	integration *zisIntegration
@@ -150,136 +157,344 @@ type zisRun struct {
 	event       string
 	ticket      int64
 	data        map[string]any
-	steps       int
+	steps       *int
+	// ended is told, once, how it went; nil for a flow. wait is what was left of
+	// Wait states.
+	ended func(ok bool, wait time.Duration)
 }
 
 // zisMaxSteps ends a flow that would go round for ever.
 const zisMaxSteps = 1000
+
+func (r *zisRun) end(ok bool, wait time.Duration) {
+	if r.ended != nil {
+		r.ended(ok, wait)
+	}
+}
 
 // enter runs the flow from a state on until it ends or has to wait for an
 // action's answer. wait is what Wait states added up to.
 func (r *zisRun) enter(name string, wait time.Duration) {
 	for name != "" {
 		s := r.flow.States[name]
-		if r.steps++; r.steps > zisMaxSteps {
+		if *r.steps++; *r.steps > zisMaxSteps {
+			r.end(false, wait)
 			return
 		}
 		switch s.Type {
 		case "Wait":
-			wait += time.Duration(s.Seconds) * time.Second
+			seconds := s.Seconds
+			if s.SecondsPath != "" {
+				v, _ := r.at(s.SecondsPath)
+				seconds, _ = zisNumber(v)
+			}
+			wait += time.Duration(max(seconds, 0) * float64(time.Second))
 		case "Pass":
 			if s.Result != nil {
 				r.keep(s.ResultPath, s.Result)
 			}
 		case "Choice":
-			name = r.choose(s)
+			if name = r.choose(s); name == "" {
+				r.end(false, wait)
+				return
+			}
 			continue
 		case "Action":
 			r.act(s, wait)
 			return
-		default: // Succeed, Fail, and Map, which nothing here needs
+		case "Map":
+			r.each(s, wait)
+			return
+		default:
+			r.end(s.Type == "Succeed", wait)
 			return
 		}
 		name = s.Next
 	}
+	r.end(true, wait)
+}
+
+// each runs a Map state's iterator over the items, one after another. An item is
+// all that its run sees, and the first that fails fails the state.
+func (r *zisRun) each(s zisState, wait time.Duration) {
+	v, _ := r.at(s.ItemsPath)
+	items, ok := v.([]any)
+	if !ok || s.Iterator == nil {
+		r.caught(s, wait)
+		return
+	}
+	results := []any{}
+	var next func(wait time.Duration)
+	next = func(wait time.Duration) {
+		if len(results) == len(items) {
+			r.keep(s.ResultPath, results)
+			r.enter(s.Next, wait)
+			return
+		}
+		item, ok := items[len(results)].(map[string]any)
+		if !ok {
+			r.caught(s, wait)
+			return
+		}
+		run := *r
+		run.flow, run.data = *s.Iterator, maps.Clone(item)
+		run.ended = func(ok bool, wait time.Duration) {
+			if !ok {
+				r.caught(s, wait)
+				return
+			}
+			results = append(results, run.data)
+			next(wait)
+		}
+		run.enter(run.flow.StartAt, wait)
+	}
+	next(wait)
+}
+
+// caught goes on after a state has failed.
+func (r *zisRun) caught(s zisState, wait time.Duration) {
+	for _, c := range s.Catch {
+		if slices.Contains(c.ErrorEquals, "States.ALL") {
+			failure := map[string]any{"Error": "failed"}
+			if c.ResultPath == "" || c.ResultPath == "$" {
+				r.data = failure
+			} else {
+				r.keep(c.ResultPath, failure)
+			}
+			r.enter(c.Next, wait)
+			return
+		}
+	}
+	r.end(false, wait)
 }
 
 func (r *zisRun) choose(s zisState) string {
 	for _, c := range s.Choices {
-		path, _ := c["Variable"].(string)
-		v := r.at(path)
-		for op, want := range c {
-			if (op == "StringEquals" || op == "NumericEquals" || op == "BooleanEquals") && v == want {
-				next, _ := c["Next"].(string)
-				return next
-			}
+		if r.holds(c) {
+			next, _ := c["Next"].(string)
+			return next
 		}
 	}
 	return s.Default
 }
 
-// at returns the value at a path such as $.input.ticket_event.ticket.id.
-func (r *zisRun) at(path string) any { return zisAt(r.data, path) }
+// holds reports whether a Choice's rule is true.
+func (r *zisRun) holds(rule map[string]any) bool {
+	inner := func(v any) bool {
+		m, ok := v.(map[string]any)
+		return ok && r.holds(m)
+	}
+	path, _ := rule["Variable"].(string)
+	is, present := r.at(path)
+	for op, want := range rule {
+		switch op {
+		case "Variable", "Next":
+			continue
+		case "And", "Or":
+			list, _ := want.([]any)
+			if op == "Or" {
+				return slices.ContainsFunc(list, inner)
+			}
+			return !slices.ContainsFunc(list, func(v any) bool { return !inner(v) })
+		case "Not":
+			return !inner(want)
+		case "IsPresent":
+			return present == want
+		case "IsNull":
+			return (present && is == nil) == want
+		case "BooleanEquals":
+			b, ok := is.(bool)
+			return ok && b == want
+		}
+		if kind, ok := strings.CutPrefix(op, "String"); ok {
+			a, aOK := is.(string)
+			b, bOK := want.(string)
+			return aOK && bOK && zisCompare(kind, strings.Compare(a, b))
+		}
+		if kind, ok := strings.CutPrefix(op, "Numeric"); ok {
+			a, aOK := zisNumber(is)
+			b, bOK := zisNumber(want)
+			return aOK && bOK && zisCompare(kind, cmp.Compare(a, b))
+		}
+	}
+	return false
+}
 
-func zisAt(data map[string]any, path string) any {
+// zisCompare tells whether what a comparison asks for holds of its result.
+func zisCompare(kind string, c int) bool {
+	switch kind {
+	case "Equals":
+		return c == 0
+	case "GreaterThan":
+		return c > 0
+	case "GreaterThanEquals":
+		return c >= 0
+	case "LessThan":
+		return c < 0
+	case "LessThanEquals":
+		return c <= 0
+	}
+	return false
+}
+
+func zisNumber(v any) (float64, bool) {
+	switch x := v.(type) {
+	case int64:
+		return float64(x), true
+	case float64:
+		return x, true
+	}
+	return 0, false
+}
+
+// at returns the value at a path such as $.input.ticket_event.ticket.id.
+func (r *zisRun) at(path string) (any, bool) { return zisAt(r.data, path) }
+
+var zisStep = regexp.MustCompile(`^([^\[\]]+)((?:\[[0-9]+\])*)$`)
+
+func zisAt(data map[string]any, path string) (any, bool) {
+	if path == "$" {
+		return data, true
+	}
 	rest, ok := strings.CutPrefix(path, "$.")
 	if !ok {
-		return nil
+		return nil, false
 	}
 	var v any = data
 	for part := range strings.SplitSeq(rest, ".") {
+		step := zisStep.FindStringSubmatch(part)
 		m, ok := v.(map[string]any)
-		if !ok {
-			return nil
+		if !ok || step == nil {
+			return nil, false
 		}
-		v = m[part]
+		if v, ok = m[step[1]]; !ok {
+			return nil, false
+		}
+		for index := range strings.SplitSeq(strings.Trim(step[2], "[]"), "][") {
+			if index == "" {
+				continue
+			}
+			list, _ := v.([]any)
+			n, err := strconv.Atoi(index)
+			if err != nil || n >= len(list) {
+				return nil, false
+			}
+			v = list[n]
+		}
 	}
-	return v
+	return v, true
 }
 
+// keep puts a state's output at a path, $.name or deeper. Without a path nothing
+// is kept.
 func (r *zisRun) keep(path string, v any) {
-	if name, ok := strings.CutPrefix(path, "$."); ok && !strings.Contains(name, ".") {
-		r.data[name] = v
+	rest, ok := strings.CutPrefix(path, "$.")
+	if !ok {
+		return
 	}
+	steps := strings.Split(rest, ".")
+	in := r.data
+	for _, name := range steps[:len(steps)-1] {
+		// What is there may be the event's, which other runs have too.
+		there, _ := in[name].(map[string]any)
+		copied := maps.Clone(there)
+		if copied == nil {
+			copied = map[string]any{}
+		}
+		in[name] = copied
+		in = copied
+	}
+	in[steps[len(steps)-1]] = v
 }
 
-var zisTemplate = regexp.MustCompile(`\{\{\s*(\$\.[A-Za-z0-9_.]+)\s*\}\}`)
+var zisTemplate = regexp.MustCompile(`\{\{\s*(\$(?:\.[A-Za-z0-9_-]+(?:\[[0-9]+\])*)+)\s*\}\}`)
 
 // fillZIS replaces {{$.x}} in text by the action's parameters.
 func fillZIS(text string, parameters map[string]any) string {
 	return zisTemplate.ReplaceAllStringFunc(text, func(m string) string {
-		switch v := zisAt(parameters, zisTemplate.FindStringSubmatch(m)[1]).(type) {
+		switch v, _ := zisAt(parameters, zisTemplate.FindStringSubmatch(m)[1]); x := v.(type) {
 		case string:
-			return v
+			return x
 		case int64:
-			return strconv.FormatInt(v, 10)
+			return strconv.FormatInt(x, 10)
 		case float64:
-			return strconv.FormatFloat(v, 'f', -1, 64)
+			return strconv.FormatFloat(x, 'f', -1, 64)
+		case bool:
+			return strconv.FormatBool(x)
 		}
 		return ""
 	})
 }
 
+// fillBody does the same in every text of a body.
+func fillBody(v any, parameters map[string]any) any {
+	switch x := v.(type) {
+	case string:
+		return fillZIS(x, parameters)
+	case []any:
+		list := make([]any, len(x))
+		for i, e := range x {
+			list[i] = fillBody(e, parameters)
+		}
+		return list
+	case map[string]any:
+		filled := make(map[string]any, len(x))
+		for k, e := range x {
+			filled[k] = fillBody(e, parameters)
+		}
+		return filled
+	}
+	return v
+}
+
 // act sends what the state's action says and goes on with the answer.
 func (r *zisRun) act(s zisState, wait time.Duration) {
 	z := r.z
-	caught := func() {
-		for _, c := range s.Catch {
-			if slices.Contains(c.ErrorEquals, "States.ALL") {
-				r.keep(c.ResultPath, map[string]any{"Error": "failed"})
-				r.enter(c.Next, 0)
-				return
-			}
-		}
-	}
-	if strings.HasPrefix(s.ActionName, "zis:common:") {
-		r.enter(s.Next, wait)
-		return
+	lost := func(why string) {
+		z.s.logCall("zendesk", "zis_flow", map[string]string{"integration": r.integration.name, "event": r.event, "lost": why})
 	}
 	a := r.bundle.actions[zisARN.FindStringSubmatch(s.ActionName)[3]]
 	parameters := map[string]any{}
 	for k, v := range s.Parameters {
-		if name, isPath := strings.CutSuffix(k, ".$"); isPath {
+		name, isPath := strings.CutSuffix(k, ".$")
+		if isPath {
 			path, _ := v.(string)
-			parameters[name] = r.at(path)
-		} else {
-			parameters[k] = v
+			var there bool
+			if v, there = r.at(path); !there {
+				r.caught(s, wait) // a path that leads nowhere is a runtime error
+				return
+			}
 		}
+		parameters[name] = v
 	}
-	target, err := url.Parse(fillZIS(a.URL, parameters))
+	address := a.URL
+	if a.Path != "" {
+		address = r.bundle.own + a.Path
+	}
+	target, err := url.Parse(fillZIS(address, parameters))
 	connection := r.integration.connections[a.ConnectionName]
 	// A flow whose connection is missing does not run, and a credential goes to
 	// no other host than its own.
 	if err != nil || target.Host == "" || (a.ConnectionName != "" && (connection == nil || !connection.allows(target))) {
-		z.s.logCall("zendesk", "zis_flow", map[string]string{"integration": r.integration.name, "event": r.event, "lost": "no connection"})
+		lost("no connection")
 		return
 	}
-	body := fillZIS(string(a.RequestBody), parameters)
+	content := fillBody(a.RequestBody, parameters)
+	if a.RequestBodyRef != "" {
+		content, _ = zisAt(parameters, a.RequestBodyRef)
+	}
+	var body []byte
+	if content != nil {
+		if body, err = json.Marshal(content); err != nil {
+			lost("no body")
+			return
+		}
+	}
 	x := &notice{
 		vendor: "zendesk", op: "zis_flow", timeout: zendeskHookTimeout,
 		detail: map[string]string{"integration": r.integration.name, "event": r.event, "ticket": strconv.FormatInt(r.ticket, 10)},
 		build: func(ctx context.Context) *http.Request {
-			req, err := http.NewRequestWithContext(ctx, a.Method, target.String(), strings.NewReader(body))
+			req, err := http.NewRequestWithContext(ctx, a.Method, target.String(), bytes.NewReader(body))
 			if err != nil {
 				return nil
 			}
@@ -292,11 +507,14 @@ func (r *zisRun) act(s zisState, wait time.Duration) {
 			return req
 		},
 		again: func(_ int, o outcome) (time.Duration, bool) {
-			if o.ok() {
-				r.enter(s.Next, 0)
-			} else {
-				caught()
+			if !o.ok() {
+				r.caught(s, 0)
+				return 0, false
 			}
+			var answer any
+			_ = json.Unmarshal(o.body, &answer)
+			r.keep(s.ResultPath, answer)
+			r.enter(s.Next, 0)
 			return 0, false
 		},
 	}

@@ -328,11 +328,12 @@ type state struct {
 		ResultPath  *string
 		Next        string
 	}
-	Choices   []map[string]any
-	Default   *string
-	Seconds   *float64
-	ItemsPath *string
-	Iterator  *machine
+	Choices     []map[string]any
+	Default     *string
+	Seconds     *float64
+	SecondsPath *string
+	ItemsPath   *string
+	Iterator    *machine
 }
 
 func (c *checker) flow(at string, raw json.RawMessage) {
@@ -439,8 +440,8 @@ func (c *checker) state(at string, s state) map[string]string {
 	}
 	for i, k := range s.Catch {
 		here := fmt.Sprintf("Catch[%d]", i)
-		if len(k.ErrorEquals) == 0 || slices.Contains(k.ErrorEquals, "") {
-			c.fail(at+"."+here+".ErrorEquals", "must list errors, such as States.ALL")
+		if !slices.Equal(k.ErrorEquals, []string{"States.ALL"}) {
+			c.fail(at+"."+here+".ErrorEquals", `must be ["States.ALL"]: ZIS tells no errors apart`)
 		}
 		path(here+".ResultPath", k.ResultPath)
 		leads[here+".Next"] = k.Next
@@ -486,9 +487,13 @@ func (c *checker) state(at string, s state) map[string]string {
 		next()
 	case "Wait":
 		next()
-		if s.Seconds == nil || *s.Seconds < 0 || *s.Seconds != float64(int64(*s.Seconds)) {
-			c.fail(at+".Seconds", "must be a whole number of seconds")
+		if (s.Seconds == nil) == (s.SecondsPath == nil) {
+			c.fail(at, "needs Seconds, or SecondsPath; one of them")
 		}
+		if s.Seconds != nil && *s.Seconds <= 0 {
+			c.fail(at+".Seconds", "must be more than 0")
+		}
+		path("SecondsPath", s.SecondsPath)
 	case "Succeed", "Fail":
 		if s.Next != nil {
 			c.fail(at, "%s ends the flow: it has no Next", s.Type)
@@ -538,7 +543,8 @@ func (c *checker) call(at string, s state) {
 	}
 }
 
-var comparisons = []string{
+// Comparisons are those that a rule of a Choice may make.
+var Comparisons = []string{
 	"StringEquals", "NumericEquals", "NumericGreaterThan", "NumericGreaterThanEquals", "NumericLessThan", "NumericLessThanEquals",
 	"BooleanEquals", "StringGreaterThan", "StringGreaterThanEquals", "StringLessThan", "StringLessThanEquals", "IsPresent", "IsNull",
 }
@@ -573,7 +579,7 @@ func (c *checker) choice(at string, rule map[string]any) {
 			c.choice(at+".Not", inner)
 		default:
 			tests++
-			if !slices.Contains(comparisons, k) {
+			if !slices.Contains(Comparisons, k) {
 				c.fail(at+"."+k, "is no comparison that ZIS knows")
 				continue
 			}

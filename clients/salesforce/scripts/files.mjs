@@ -22,6 +22,13 @@ export const source = (root) => packages(root).flatMap(walk);
 /** Classes and triggers. */
 export const apex = (root) => source(root).filter((f) => /\.(cls|trigger)$/.test(f));
 
+/** Apex without its comments; lines stay where they are. */
+export function code(text) {
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'/g, (part) =>
+    part.startsWith("'") ? part : part.replace(/[^\n]/g, " "),
+  );
+}
+
 /** One finding: where, and what. */
 export function finding(root, file, line, message) {
   return `${relative(root, file).split(sep).join("/")}${line ? `:${line}` : ""}: ${message}`;

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { XMLParser, XMLValidator } from "fast-xml-parser";
-import { finding, packages, source } from "./files.mjs";
+import { apex, code, finding, packages, source } from "./files.mjs";
 
 const declarations = join(
   dirname(fileURLToPath(import.meta.url)),
@@ -137,6 +137,62 @@ export function metadata(root) {
   return found.concat(references(root, all));
 }
 
+// What one right of an object's asks for; a deployment adds none by itself.
+const DEPENDS = {
+  allowCreate: ["allowRead"],
+  allowEdit: ["allowRead"],
+  allowDelete: ["allowRead", "allowEdit"],
+  viewAllRecords: ["allowRead"],
+  modifyAllRecords: ["allowRead", "allowEdit", "allowDelete", "viewAllRecords"],
+};
+
+/**
+ * What Apex and the panel name of the metadata: the type checker passes over fields
+ * in queries and assignments, and over the values of a restricted picklist.
+ */
+function names(root, objects, fields) {
+  const found = [];
+  const known = new Set([...objects, ...[...fields.keys()].map((f) => f.split(".")[1])]);
+  const values = new Map();
+  for (const [name, field] of fields) {
+    if (field.valueSet?.restricted === "true") {
+      values.set(
+        name.split(".")[1],
+        list(field.valueSet.valueSetDefinition?.value).map((v) => v.fullName),
+      );
+    }
+  }
+  for (const file of apex(root)) {
+    const text = code(readFileSync(file, "utf8"));
+    const say = (at, message) => found.push(finding(root, file, text.slice(0, at).split("\n").length, message));
+    for (const match of text.matchAll(/\b[A-Za-z]\w*__(?:c|mdt)\b/g)) {
+      if (!known.has(match[0])) {
+        say(match.index, `there is no ${match[0]}`);
+      }
+    }
+    for (const match of text.matchAll(/\b(\w+__c)\s*=\s*'([^'\n]*)'/g)) {
+      if (values.has(match[1]) && !values.get(match[1]).includes(match[2])) {
+        say(match.index, `${match[1]} does not take ${match[2]}`);
+      }
+    }
+  }
+  const sources = new Map(apex(root).map((f) => [basename(f).replace(/\.\w+$/, ""), readFileSync(f, "utf8")]));
+  for (const file of source(root).filter((f) => f.endsWith(".js") && !f.includes("/__tests__/"))) {
+    for (const [, from] of readFileSync(file, "utf8").matchAll(/from "@salesforce\/(\S+)"/g)) {
+      const [kind, name] = from.split("/");
+      const [owner, member] = (name ?? "").split(".");
+      const exposed = new RegExp(`@AuraEnabled(?:\\([^)]*\\))?\\s+public static [\\w.<>]+ ${member}\\(`);
+      if (kind === "apex" && !exposed.test(sources.get(owner) ?? "")) {
+        found.push(finding(root, file, 0, `no class offers ${name} to the panel`));
+      }
+      if (kind === "schema" && /__c$/.test(member) && !fields.has(name)) {
+        found.push(finding(root, file, 0, `there is no field ${name}`));
+      }
+    }
+  }
+  return found;
+}
+
 /** The files against each other. */
 function references(root, all) {
   const found = [];
@@ -153,6 +209,7 @@ function references(root, all) {
   );
   const isOurs = (name) => /__(c|mdt)$/.test(name);
   const main = packages(root)[0];
+  found.push(...names(root, objects, fields));
 
   for (const set of of("PermissionSet")) {
     const say = (message) => found.push(finding(root, set.file, 0, message));
@@ -176,9 +233,24 @@ function references(root, all) {
         say(`there is no tab ${tab}`);
       }
     }
-    for (const { object } of list(set.objectPermissions)) {
+    const rights = new Map(list(set.objectPermissions).map((p) => [p.object, p]));
+    for (const [object, granted] of rights) {
       if (isOurs(object) && !objects.has(object)) {
         say(`there is no object ${object}`);
+      }
+      for (const [right, needs] of Object.entries(DEPENDS)) {
+        for (const need of granted[right] === "true" ? needs : []) {
+          if (granted[need] !== "true") {
+            say(`${right} on ${object} depends on ${need}`);
+          }
+        }
+      }
+      for (const [, detail] of [...fields].filter(([f]) => f.startsWith(`${object}.`))) {
+        for (const right of detail.type === "MasterDetail" ? ["allowRead", "viewAllRecords", "modifyAllRecords"] : []) {
+          if (granted[right] === "true" && rights.get(detail.referenceTo)?.[right] !== "true") {
+            say(`${right} on ${object} depends on ${right} on ${detail.referenceTo}`);
+          }
+        }
       }
     }
     for (const { field } of list(set.fieldPermissions)) {
@@ -200,6 +272,9 @@ function references(root, all) {
       if (set.file.startsWith(main + "/")) {
         say("a package takes no access to a principal: move the set out of the package");
       }
+      if (!list(set.customPermissions).some((p) => p.name === "Caseroom_Callout" && p.enabled === "true")) {
+        say("with the principal goes the custom permission Caseroom_Callout: Apex cannot see the principal");
+      }
     }
   }
 
@@ -217,8 +292,11 @@ function references(root, all) {
   for (const [name, credential] of credentials) {
     for (const p of list(credential.externalCredentialParameters)) {
       const say = (message) => found.push(finding(root, credential.file, 0, message));
-      if (p.parameterType === "AuthHeader" && !p.parameterValue.includes(`{!$Credential.${name}.`)) {
+      if (p.parameterType === "AuthHeader" && !p.parameterValue.includes(`$Credential.${name}.`)) {
         say(`the header ${p.parameterName} does not take its value from this credential's principal`);
+      }
+      if (p.parameterType === "AuthHeader" && !/^\{![^{}]*\}$/.test(p.parameterValue)) {
+        say(`the header ${p.parameterName} is no formula: {!'Bearer ' & $Credential…}`);
       }
       if (p.parameterType === "AuthParameter" && !["AwsRegion", "AwsService"].includes(p.parameterName)) {
         say(`${p.parameterName}: a principal's values are entered in Setup, never in source`);

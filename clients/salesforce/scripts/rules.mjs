@@ -2,14 +2,7 @@
 // may go, which mode a query runs in, and that every class has a test.
 import { readFileSync } from "node:fs";
 import { basename, sep } from "node:path";
-import { apex, finding, packages, source } from "./files.mjs";
-
-/** Blanks comments, and with them line numbers stay. */
-function code(text) {
-  return text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'/g, (part) =>
-    part.startsWith("'") ? part : part.replace(/[^\n]/g, " "),
-  );
-}
+import { apex, code, finding, packages, source } from "./files.mjs";
 
 /** Blanks strings, too. */
 const bare = (text) => code(text).replace(/'(?:\\.|[^'\\\n])*'/g, (s) => `'${" ".repeat(s.length - 2)}'`);
@@ -44,6 +37,30 @@ const patterns = [
     say: "a write without an AccessLevel",
   },
   { what: /String\s*\[\s*\]\s+\w+\s*\)/gi, say: "arguments by position in a list: name them" },
+];
+
+// Words that name nothing of one's own, by the Apex guide's list, and those that only
+// its earlier editions have; the parser lets most of them pass.
+const RESERVED = new Set(
+  (
+    "abstract activate and any array as asc autonomous begin bigdecimal blob boolean break bulk by byte case cast " +
+    "catch char class collect commit const continue currency date datetime decimal default delete desc do double " +
+    "else end enum exception exit export extends false final finally float for from global goto group having hint " +
+    "if implements import in inner insert instanceof int integer interface into join like limit list long loop map " +
+    "merge new not null nulls number object of on or outer override package parallel pragma private protected " +
+    "public retrieve return rollback select set short sobject sort static string super switch synchronized system " +
+    "testmethod then this throw time transaction trigger true try undelete update upsert using virtual void " +
+    "webservice when where while future savepoint search stat type convertcurrency returning today tomorrow yesterday"
+  ).split(" "),
+);
+
+// Within a trigger's transaction other code may have spent a limit, and going beyond
+// one ends the user's save; nobody can catch that.
+const SPENT = [
+  { what: /\[\s*SELECT\b/i, asks: "Limits.getQueries" },
+  { what: /\bDatabase\s*\.\s*(?:insert|update|delete)\s*\(/i, asks: "Limits.getDmlRows" },
+  { what: /\bDatabase\s*\.\s*(?:insert|update|delete)\s*\(/i, asks: "Limits.getDmlStatements" },
+  { what: /\bSystem\s*\.\s*enqueueJob\s*\(/i, asks: "Limits.getQueueableJobs" },
 ];
 
 /** The last three characters of a record's id: which of the others are capitals. */
@@ -82,6 +99,13 @@ export function rules(root) {
       }
     }
     const plain = bare(text);
+    for (const match of plain.matchAll(
+      /\b(?:void|[A-Z][\w.]*(?:<[\w\s,.<>]*>)?(?:\[\])?)\s+([a-z]\w*)\s*(?=[=;:({),])/g,
+    )) {
+      if (RESERVED.has(match[1].toLowerCase())) {
+        say(match.index, `${match[1]} is a reserved word`);
+      }
+    }
     const name = basename(file).replace(/\.\w+$/, "");
     if (file.endsWith(".trigger")) {
       const body = plain.slice(plain.indexOf("{", plain.indexOf(")")) + 1, plain.lastIndexOf("}"));
@@ -114,6 +138,13 @@ export function rules(root) {
       }
       if (!isTest({ text }) && !new RegExp(`\\b${name}\\b`).test(tests)) {
         say(0, "no test names the class");
+      }
+      if (!isTest({ text }) && /\bwithout\s+sharing\b/i.test(plain.slice(0, plain.indexOf("{")))) {
+        for (const { what, asks } of SPENT) {
+          if (what.test(plain) && !plain.includes(asks)) {
+            say(plain.search(what), `${asks}: not asked, and a limit that is exceeded ends the user's save`);
+          }
+        }
       }
       for (const match of plain.matchAll(/new\s+HttpRequest\s*\(/gi)) {
         if (!/\.setTimeout\s*\(/.test(plain.slice(match.index))) {
