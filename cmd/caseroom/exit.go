@@ -34,16 +34,44 @@ func usage(format string, args ...any) error {
 }
 
 // exactArgs and noArgs are cobra's, with the exit code of a wrong command line.
-func exactArgs(n int) cobra.PositionalArgs { return misuse(cobra.ExactArgs(n)) }
-
-func noArgs() cobra.PositionalArgs { return misuse(cobra.NoArgs) }
-
-func misuse(check cobra.PositionalArgs) cobra.PositionalArgs {
+func exactArgs(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &exitError{exitUsage, err}
+		if len(args) != n {
+			return usage("%s takes %s, not %d: %s", cmd.CommandPath(), count(n, "argument"), len(args), cmd.UseLine())
 		}
 		return nil
+	}
+}
+
+func noArgs() cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usage("%s takes no argument, such as %q", cmd.CommandPath(), args[0])
+		}
+		return nil
+	}
+}
+
+// strict makes a command that only holds others refuse a word that is none of
+// them. cobra prints its help then, and calls that a success.
+func strict(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		strict(c)
+		if !c.HasSubCommands() || c.Runnable() {
+			continue
+		}
+		c.DisableFlagsInUseLine, c.SuggestionsMinimumDistance = true, 2
+		c.Args = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			said := fmt.Sprintf("unknown command %q for %q", args[0], c.CommandPath())
+			if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+				said += "; did you mean " + strings.Join(like, " or ") + "?"
+			}
+			return usage("%s", said)
+		}
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	}
 }
 
@@ -60,6 +88,8 @@ func partly(format string, args ...any) error {
 
 // execute runs the command line and returns the process's exit code.
 func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
+	root.InitDefaultCompletionCmd()
+	strict(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

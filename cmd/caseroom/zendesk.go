@@ -244,7 +244,7 @@ second run changes nothing.`,
 		Example: `  caseroom zendesk up --local
   caseroom zendesk up --stack caseroom --dry-run
   caseroom zendesk up --stack caseroom --by triggers`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			if by != "" && by != string(zendesklink.Events) && by != string(zendesklink.Triggers) {
@@ -282,7 +282,7 @@ func zendeskDownCommand() *cobra.Command {
 		Long: `Removes this stack's triggers, their category, the webhook, and its signing secret
 in Secrets Manager. The account is then as it was before "up". Tickets, rooms and
 other stacks' webhooks stay; changes are found by the five-minute reconcile alone.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, l, err := o.link(cmd.Context())
 			if err != nil {
@@ -317,7 +317,7 @@ minutes); the new webhook takes over; --drain passes, in which Zendesk sends aga
 what failed; the old secret and the old webhook go. Interrupt it when you like and
 run it again: it goes on where it was. A change during the overlap may be told of
 twice, which does no harm.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if wait < 0 || drain < 0 {
 				return usage("--wait and --drain must not be negative")
@@ -388,7 +388,7 @@ something is wrong.
 
 With --test Zendesk sends one signed event about a ticket that is nobody's; a
 stack that is right answers 200 and does nothing.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			d, l, err := o.link(ctx)
