@@ -101,10 +101,10 @@ func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 	fmt.Fprintln(stderr, "caseroom: "+said)
 	var e *exitError
 	switch {
+	case ctx.Err() != nil && (!errors.As(err, &e) || e.code == exitPartly):
+		return exitInterrupted
 	case errors.As(err, &e):
 		return e.code
-	case ctx.Err() != nil:
-		return exitInterrupted
 	case strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"),
 		strings.HasPrefix(err.Error(), "if any flags in the group"):
 		return exitUsage // cobra's own, which have no type

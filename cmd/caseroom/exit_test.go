@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/spf13/cobra"
 )
 
 // said runs a command line and returns its exit code and what it said.
@@ -77,6 +78,29 @@ func TestHelpIsNoMistake(t *testing.T) {
 		code, stdout, stderr := said(t, strings.Fields(line)...)
 		if code != 0 || stdout == "" || stderr != "" {
 			t.Errorf("%q: exit code %d, %q, %q", line, code, stdout, stderr)
+		}
+	}
+}
+
+// TestInterruptedIsInterrupted, also of what then stopped half-way.
+func TestInterruptedIsInterrupted(t *testing.T) {
+	for want, err := range map[int]error{
+		exitInterrupted: partly("%w; run it again for the rest", context.Canceled),
+		exitFound:       found("1 finding"), // it had got to its end
+		exitUsage:       usage("which?"),
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var errs bytes.Buffer
+		root := &cobra.Command{Use: "caseroom", SilenceUsage: true, SilenceErrors: true, RunE: func(*cobra.Command, []string) error {
+			cancel()
+			return err
+		}}
+		root.SetArgs([]string{})
+		if code := execute(ctx, root, &errs); code != want {
+			t.Errorf("%v: exit code %d, want %d", err, code, want)
+		}
+		if want == exitInterrupted && !strings.Contains(errs.String(), "interrupted; run it again") {
+			t.Errorf("it says %s", &errs)
 		}
 	}
 }
