@@ -201,7 +201,7 @@ func (d *doctor) lookLogin(ctx context.Context) {
 	case status != http.StatusOK || json.Unmarshal(body, &set) != nil || len(set.Keys) == 0:
 		d.bad(id, "check LoginJwksUrl: it must answer a JSON Web Key Set", "LOGIN_JWKS_URL: status %d, no keys", status)
 	default:
-		d.ok(id, "%d keys", len(set.Keys))
+		d.ok(id, "%s", count(len(set.Keys), "key"))
 	}
 }
 
@@ -444,7 +444,7 @@ func (d *doctor) lookQueues(ctx context.Context) {
 			d.ok("queue."+q.Name, "%d wait, %d in work or put off", s.Waiting, s.InFlight)
 		}
 		if s.Dead > 0 {
-			d.bad("dead."+q.Name, "caseroom redrive --dry-run tells what they died of; mend that, then caseroom redrive", "%d dead letters", s.Dead)
+			d.bad("dead."+q.Name, "caseroom redrive --dry-run tells what they died of; mend that, then caseroom redrive", "%s", count(s.Dead, "dead letter"))
 			continue
 		}
 		d.ok("dead."+q.Name, "none")
@@ -462,7 +462,7 @@ func (d *doctor) oldest(ctx context.Context, q deadletters.Queue, s deadletters.
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
 	})
 	if err != nil {
-		return 0, fmt.Errorf("the %s queue: %s", q.Name, awsenv.ErrorCode(err))
+		return 0, fmt.Errorf("the %s queue: %w", q.Name, awsenv.Told(err))
 	}
 	var age time.Duration
 	for _, m := range out.Messages {

@@ -448,5 +448,5 @@ func (r *drill) filed(ctx context.Context) (string, error) {
 	if len(parts) == 0 {
 		return "", errors.New("no part of it is on the ticket")
 	}
-	return fmt.Sprintf("%d parts on the ticket, the last %s", len(parts), parts[len(parts)-1]), nil
+	return fmt.Sprintf("%s on the ticket, the last %s", count(len(parts), "part"), parts[len(parts)-1]), nil
 }

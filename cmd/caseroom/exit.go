@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caseroom/caseroom/shared/awsenv"
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // The exit codes. They stand in the root command's help.
@@ -86,6 +90,39 @@ func partly(format string, args ...any) error {
 	return &exitError{exitPartly, fmt.Errorf(format, args...)}
 }
 
+// advice says what to do about a failure that any command may meet. Commands
+// that know better say it themselves, on a line of their own.
+func advice(err error) string {
+	code := awsenv.ErrorCode(err)
+	var up *upstream.Error
+	if errors.As(err, &up) && up.Vendor == "sqs" {
+		code = up.Code
+	}
+	code = code[strings.LastIndexByte(code, '.')+1:]
+	begins := func(prefixes ...string) bool {
+		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(code, p) })
+	}
+	switch {
+	case begins(codeNoCredentials):
+		return "Sign in as for the AWS CLI: aws sso login, AWS_PROFILE or AWS_ACCESS_KEY_ID; or say --profile"
+	case begins("AccessDenied", "UnauthorizedOperation"):
+		return "Your AWS principal may not do this: docs/command.md lists what each command needs"
+	case begins("ExpiredToken", "UnrecognizedClient", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSignature"):
+		return "AWS does not take your credentials: sign in again, and check the clock"
+	case begins("ResourceNotFoundException"):
+		return "It is not in this account and region: docs/configuration.md has the secrets and their keys"
+	case up == nil:
+		return ""
+	case up.Credentials:
+		return "caseroom doctor tells which credentials these are, and what to do"
+	case up.Quota:
+		return "A quota of the vendor's is used up: docs/runbook.md, QuotaExceededAlarm"
+	case up.Retryable():
+		return "Try again; if it stays, caseroom doctor tells what is wrong"
+	}
+	return ""
+}
+
 // execute runs the command line and returns the process's exit code.
 func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 	root.InitDefaultCompletionCmd()
@@ -99,6 +136,9 @@ func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 		said = strings.Replace(said, context.Canceled.Error(), "interrupted", 1)
 	}
 	fmt.Fprintln(stderr, "caseroom: "+said)
+	if todo := advice(err); todo != "" && ctx.Err() == nil && !strings.Contains(said, "\n") {
+		fmt.Fprintln(stderr, todo)
+	}
 	var e *exitError
 	switch {
 	case ctx.Err() != nil && (!errors.As(err, &e) || e.code == exitPartly):

@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
+
+	"github.com/caseroom/caseroom/shared/awsenv"
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // said runs a command line and returns its exit code and what it said.
@@ -123,4 +128,50 @@ func (f *failing) PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Opt
 		return nil, errors.New("access denied")
 	}
 	return &s3.PutObjectOutput{}, nil
+}
+
+// TestAdvice: who cannot do anything with a vendor's code is told what to do.
+func TestAdvice(t *testing.T) {
+	refused := func(code string) error {
+		return awsenv.Told(&smithy.GenericAPIError{Code: code, Message: "User: arn:aws:iam::1:user/ada is not authorized"})
+	}
+	for want, err := range map[string]error{
+		"docs/command.md":                         fmt.Errorf("secret caseroom/zendesk: %w", refused("AccessDeniedException")),
+		"sign in again":                           &upstream.Error{Vendor: "sqs", Code: "AWS.ExpiredTokenException", Credentials: true},
+		"not in this account":                     refused("ResourceNotFoundException"),
+		"caseroom doctor tells which credentials": partly("%w; run it again", &upstream.Error{Vendor: "zendesk", Class: upstream.Refused, Credentials: true}),
+		"QuotaExceededAlarm":                      &upstream.Error{Vendor: "tencent", Class: upstream.Refused, Quota: true},
+		"Try again":                               &upstream.Error{Vendor: "tencent", Class: upstream.Unavailable},
+		"":                                        &upstream.Error{Vendor: "tencent", Class: upstream.Refused, Code: "10014"},
+	} {
+		if got := advice(err); !strings.Contains(got, want) || (want == "") != (got == "") {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "arn:") {
+			t.Errorf("AWS's own text is told: %v", err)
+		}
+	}
+}
+
+// TestNoCredentials: it is said that there are none, not where they were looked
+// for, and by this command alone.
+func TestNoCredentials(t *testing.T) {
+	for name, value := range map[string]string{
+		"HOME": t.TempDir(), "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-central-1", "AWS_PROFILE": "",
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": "", "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+		"ZENDESK_BASE_URL": "https://example.zendesk.com", "SYNC_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/1/caseroom-sync.fifo",
+	} {
+		t.Setenv(name, value)
+	}
+	for line, want := range map[string]string{
+		"room show --stack caseroom 1":                 "caseroom: stack caseroom in eu-central-1: no AWS credentials were found\nSign in",
+		"room show 1":                                  "secret caseroom/zendesk: NoCredentials\nSign in",
+		"zendesk up --api-url https://api.example.com": "secret caseroom/zendesk: NoCredentials\nSign in",
+		"sync --ticket 1":                              "code NoCredentials",
+	} {
+		code, stdout, stderr := said(t, strings.Fields(line)...)
+		if code != exitFailed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, "aws sso login") || strings.Contains(stderr, "IMDS") {
+			t.Errorf("%s: exit code %d, %s%s", line, code, stdout, stderr)
+		}
+	}
 }
