@@ -246,3 +246,78 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("metrics (-code +%s):\n%s", runbook, diff)
 	}
 }
+
+// TestVariablesNameTheirReaders holds the columns "set by" and "read by" of the
+// variables, and the readers of the secrets, against the template's functions.
+func TestVariablesNameTheirReaders(t *testing.T) {
+	tmpl := loadTemplate(t)
+	readers, setters := map[string]map[string]bool{}, map[string]string{}
+	labels := map[string]bool{}
+	secrets := map[string]string{} // the variable, by the secret's default name
+	for _, r := range tmpl.Resources {
+		if r.Type != "AWS::Serverless::Function" {
+			continue
+		}
+		label := filepath.Base(at(&r.Properties, "CodeUri").Value)
+		labels[label] = true
+		variables := at(&r.Properties, "Environment", "Variables")
+		for i := 0; i+1 < len(variables.Content); i += 2 {
+			name, value := variables.Content[i].Value, variables.Content[i+1]
+			if readers[name] == nil {
+				readers[name] = map[string]bool{}
+			}
+			readers[name][label] = true
+			if p, ok := tmpl.Parameters[value.Value]; ok && value.Tag == "!Ref" {
+				setters[name] = value.Value
+				if strings.HasSuffix(name, "_SECRET") && p.Default != "" {
+					secrets[p.Default] = name
+				}
+			}
+		}
+	}
+	named := func(cell string) map[string]bool {
+		found := map[string]bool{}
+		for _, word := range regexp.MustCompile(`[a-z]+`).FindAllString(cell, -1) {
+			if labels[word] {
+				found[word] = true
+			}
+		}
+		return found
+	}
+	rows := func(heading string) (list [][]string) {
+		for _, line := range strings.Split(section(t, read(t, guide), heading), "\n") {
+			if cells := strings.Split(line, " | "); strings.HasPrefix(line, "| `") && len(cells) >= 3 {
+				cells[0] = strings.Trim(cells[0], "|` ")
+				list = append(list, cells)
+			}
+		}
+		return list
+	}
+	checked := 0
+	for _, cells := range rows("Environment variables") {
+		name := cells[0]
+		if p := setters[name]; p != "" && !strings.Contains(cells[2], "`"+p+"`") {
+			t.Errorf("%s: %s is set by %s, not %s", guide, name, p, cells[2])
+		}
+		if readers[name] == nil || strings.HasPrefix(cells[3], "see ") {
+			continue
+		}
+		checked++
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(readers[name])), slices.Sorted(maps.Keys(named(cells[3])))); diff != "" {
+			t.Errorf("%s: readers of %s (-template.yaml +guide):\n%s", guide, name, diff)
+		}
+	}
+	for _, cells := range rows("Secrets") {
+		name := secrets[cells[0]]
+		if name == "" || len(cells) < 3 {
+			continue
+		}
+		checked++
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(readers[name])), slices.Sorted(maps.Keys(named(cells[2])))); diff != "" {
+			t.Errorf("%s: readers of %s (-template.yaml +guide):\n%s", guide, cells[0], diff)
+		}
+	}
+	if checked < 40 {
+		t.Errorf("only %d rows were compared", checked)
+	}
+}
