@@ -230,7 +230,8 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	all := strings.Count(tmpl, "SELECT ")
-	if own := strings.Count(tmpl, ` WHERE stack = '${AWS::StackName}'`); own != all || all < 10 {
+	own := strings.Count(strings.ReplaceAll(tmpl, `\"`, `"`), ` WHERE "stack" = '${AWS::StackName}'`)
+	if own != all || all < 10 {
 		t.Errorf("%d of %d expressions are of this stack alone", own, all)
 	}
 	explained := map[string]bool{}

@@ -30,7 +30,7 @@ type alarm struct {
 	threshold  float64
 }
 
-var selects = regexp.MustCompile(`^SELECT SUM\((\w+)\) FROM "(\w+)" WHERE (\w+) = '\$\{([\w:]+)\}'$`)
+var selects = regexp.MustCompile(`^SELECT SUM\((\w+)\) FROM "(\w+)" WHERE "(\w+)" = '\$\{([\w:]+)\}'$`)
 
 // alarms are those of the template that watch one metric.
 func alarms(t *testing.T) map[string]alarm {
