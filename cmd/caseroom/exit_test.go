@@ -5,10 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
@@ -172,6 +176,27 @@ func TestNoCredentials(t *testing.T) {
 		code, stdout, stderr := said(t, strings.Fields(line)...)
 		if code != exitFailed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, "aws sso login") || strings.Contains(stderr, "IMDS") {
 			t.Errorf("%s: exit code %d, %s%s", line, code, stdout, stderr)
+		}
+	}
+}
+
+// TestAWSCallsEnd: a stack whose AWS does not answer keeps no command for ever.
+func TestAWSCallsEnd(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("AWS_REGION", "eu-central-1")
+	t.Setenv("ZENDESK_BASE_URL", "https://example.zendesk.com")
+	file := filepath.Join(t.TempDir(), "local.json")
+	if err := os.WriteFile(file, []byte(`{"env":{"AWS_ENDPOINT_URL":"http://127.0.0.1:1","AWS_REGION":"eu-central-1"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, at := range map[string]place{"environment": {}, "local": {local: true, file: file}} {
+		s, err := at.open(t.Context())
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		client, ok := s.AWS.HTTPClient.(*awshttp.BuildableClient)
+		if !ok || client.GetTimeout() <= 0 || client.GetTimeout() > time.Minute {
+			t.Errorf("%s: AWS is asked by %T", name, s.AWS.HTTPClient)
 		}
 	}
 }

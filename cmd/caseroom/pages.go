@@ -14,8 +14,10 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -78,7 +80,11 @@ and the AWS credentials from the standard environment variables.`,
 				if err != nil {
 					return err
 				}
-				client = s3.NewFromConfig(cfg, func(s *s3.Options) { s.UsePathStyle = cfg.BaseEndpoint != nil })
+				client = s3.NewFromConfig(cfg, func(s *s3.Options) {
+					s.UsePathStyle = cfg.BaseEndpoint != nil
+					// A function has seconds; the largest file over a slow line takes longer.
+					s.HTTPClient = awshttp.NewBuildableClient().WithTimeout(uploadTime)
+				})
 			}
 			files, err := uploadPages(cmd.Context(), client, os.DirFS(web), o, p.note)
 			switch {
@@ -138,6 +144,9 @@ func readOutputs(in io.Reader) (stackOutputs, error) {
 	}
 	return o, nil
 }
+
+// uploadTime is how long one try to upload a file may take.
+const uploadTime = 2 * time.Minute
 
 type putAPI interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -106,7 +107,7 @@ func (p *place) parts(ctx context.Context) (*parts, error) {
 // aws is the AWS configuration as the AWS CLI finds it.
 func (p *place) aws(ctx context.Context, endpoint string) (aws.Config, error) {
 	// The SDK would warn of where it looks for credentials.
-	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithLogger(logging.Nop{})}
+	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithLogger(logging.Nop{}), awsconfig.WithHTTPClient(awsClient())}
 	if p.region != "" {
 		options = append(options, awsconfig.WithRegion(p.region))
 	}
@@ -131,6 +132,12 @@ func (p *place) aws(ctx context.Context, endpoint string) (aws.Config, error) {
 	}
 	return cfg, nil
 }
+
+// awsCall is how long one try of a call to AWS may take; the SDK's own client
+// waits for ever.
+const awsCall = 15 * time.Second
+
+func awsClient() *awshttp.BuildableClient { return awshttp.NewBuildableClient().WithTimeout(awsCall) }
 
 // codeNoCredentials is the code of a failure to find AWS credentials.
 const codeNoCredentials = "NoCredentials"
@@ -184,6 +191,7 @@ func (p *place) openLocal() (*stack, error) {
 		return nil, fmt.Errorf("%s: AWS_ENDPOINT_URL: %w", p.file, err)
 	}
 	return &stack{Env: l.Env, API: l.API, Sandbox: l.Sandbox, AWS: aws.Config{
+		HTTPClient:   awsClient(),
 		Region:       l.Env["AWS_REGION"],
 		BaseEndpoint: aws.String(l.Env["AWS_ENDPOINT_URL"]),
 		Credentials:  credentials.NewStaticCredentialsProvider(l.Env["AWS_ACCESS_KEY_ID"], l.Env["AWS_SECRET_ACCESS_KEY"], ""),
