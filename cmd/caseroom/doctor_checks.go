@@ -452,13 +452,15 @@ func (d *doctor) lookQueues(ctx context.Context) {
 }
 
 // oldest is how long the oldest message that can be received has waited. Looking
-// does not hide it; those in work cannot be looked at, CloudWatch has their age.
+// hides it for a second, the least there is: the SDK leaves out a zero, and the
+// queue's own visibility would keep the function from it for minutes. Those in
+// work cannot be looked at, CloudWatch has their age.
 func (d *doctor) oldest(ctx context.Context, q deadletters.Queue, s deadletters.State) (time.Duration, error) {
 	if s.Waiting == 0 {
 		return 0, nil
 	}
 	out, err := d.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: &q.URL, MaxNumberOfMessages: 10, VisibilityTimeout: 0,
+		QueueUrl: &q.URL, MaxNumberOfMessages: 10, VisibilityTimeout: 1, WaitTimeSeconds: 1,
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
 	})
 	if err != nil {
