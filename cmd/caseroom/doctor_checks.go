@@ -201,7 +201,7 @@ func (d *doctor) lookLogin(ctx context.Context) {
 	case status != http.StatusOK || json.Unmarshal(body, &set) != nil || len(set.Keys) == 0:
 		d.bad(id, "check LoginJwksUrl: it must answer a JSON Web Key Set", "LOGIN_JWKS_URL: status %d, no keys", status)
 	default:
-		d.ok(id, "%d keys", len(set.Keys))
+		d.ok(id, "%s", count(len(set.Keys), "key"))
 	}
 }
 
@@ -444,7 +444,7 @@ func (d *doctor) lookQueues(ctx context.Context) {
 			d.ok("queue."+q.Name, "%d wait, %d in work or put off", s.Waiting, s.InFlight)
 		}
 		if s.Dead > 0 {
-			d.bad("dead."+q.Name, "caseroom redrive --dry-run tells what they died of; mend that, then caseroom redrive", "%d dead letters", s.Dead)
+			d.bad("dead."+q.Name, "caseroom redrive --dry-run tells what they died of; mend that, then caseroom redrive", "%s", count(s.Dead, "dead letter"))
 			continue
 		}
 		d.ok("dead."+q.Name, "none")
@@ -452,17 +452,19 @@ func (d *doctor) lookQueues(ctx context.Context) {
 }
 
 // oldest is how long the oldest message that can be received has waited. Looking
-// does not hide it; those in work cannot be looked at, CloudWatch has their age.
+// hides it for a second, the least there is: the SDK leaves out a zero, and the
+// queue's own visibility would keep the function from it for minutes. Those in
+// work cannot be looked at, CloudWatch has their age.
 func (d *doctor) oldest(ctx context.Context, q deadletters.Queue, s deadletters.State) (time.Duration, error) {
 	if s.Waiting == 0 {
 		return 0, nil
 	}
 	out, err := d.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: &q.URL, MaxNumberOfMessages: 10, VisibilityTimeout: 0,
+		QueueUrl: &q.URL, MaxNumberOfMessages: 10, VisibilityTimeout: 1, WaitTimeSeconds: 1,
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
 	})
 	if err != nil {
-		return 0, fmt.Errorf("the %s queue: %s", q.Name, awsenv.ErrorCode(err))
+		return 0, fmt.Errorf("the %s queue: %w", q.Name, awsenv.Told(err))
 	}
 	var age time.Duration
 	for _, m := range out.Messages {

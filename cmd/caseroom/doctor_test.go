@@ -148,3 +148,22 @@ func (p *parts) touch(o *operator, group string) {
 	o.Helper()
 	o.must(p.zendesk.SetStatus(o.Context(), ticketNumber(group), "pending"))
 }
+
+// TestDoctorLeavesMessagesToTheFunctions: what it looked at can be received again
+// a moment later, not when the queue's own visibility has passed.
+func TestDoctorLeavesMessagesToTheFunctions(t *testing.T) {
+	l := newLab(t)
+	l.want(0, "sync", "--ticket", "1001", "--ticket", "1002")
+	d := l.parts.newDoctor(doctorOptions{})
+	d.now = func() time.Time { return time.Now().Add(stale + time.Minute) }
+	d.lookQueues(l.Context())
+	if got := d.findings(); len(got) != 1 || got[0].ID != "queue.sync" || !strings.Contains(got[0].Detail, "the oldest for 16m") {
+		t.Errorf("found %+v", got)
+	}
+	l.behind.Store(-int64(2 * time.Second))
+	for _, q := range l.box.State().AWS.Queues {
+		if q.Name == "sync.fifo" && (q.Visible != 2 || q.InFlight != 0) {
+			t.Errorf("%d wait, %d are hidden", q.Visible, q.InFlight)
+		}
+	}
+}

@@ -359,9 +359,27 @@ func (r *drill) create(ctx context.Context) (string, error) {
 func (r *drill) made(ticketID string) {
 	ref := relay.RoomRef{Desk: r.desk, TicketID: ticketID}
 	r.undo = append(r.undo,
-		func(ctx context.Context) error { return r.rooms.Destroy(ctx, ref.GroupID()) },
+		func(ctx context.Context) error { return r.destroyRoom(ctx, ref.GroupID()) },
 		func(ctx context.Context) error { return r.deleteTicket(ctx, ticketID) },
 	)
+}
+
+// How often a room is destroyed, and how long it is waited in between: a Sync
+// that had read the ticket before it was deleted makes the room again.
+const (
+	destroyTimes = 4
+	destroyWait  = 300 * time.Millisecond
+)
+
+func (r *drill) destroyRoom(ctx context.Context, groupID string) error {
+	for n := 1; ; n++ {
+		if err := r.rooms.Destroy(ctx, groupID); err != nil || n == destroyTimes {
+			return err
+		}
+		if err := upstream.Sleep(ctx, destroyWait); err != nil {
+			return err
+		}
+	}
 }
 
 func (r *drill) deleteTicket(ctx context.Context, id string) error {
@@ -448,5 +466,5 @@ func (r *drill) filed(ctx context.Context) (string, error) {
 	if len(parts) == 0 {
 		return "", errors.New("no part of it is on the ticket")
 	}
-	return fmt.Sprintf("%d parts on the ticket, the last %s", len(parts), parts[len(parts)-1]), nil
+	return fmt.Sprintf("%s on the ticket, the last %s", count(len(parts), "part"), parts[len(parts)-1]), nil
 }

@@ -19,14 +19,14 @@ func parseFaults(flags []string) ([]sandbox.Fault, error) {
 		if path, ok := strings.CutPrefix(text, "@"); ok {
 			faults, err := faultFile(path)
 			if err != nil {
-				return nil, fmt.Errorf("--faults %s: %w", text, err)
+				return nil, usage("--faults %s: %w", text, err)
 			}
 			list = append(list, faults...)
 			continue
 		}
 		f, err := parseFault(text)
 		if err != nil {
-			return nil, fmt.Errorf("--faults %s: %w", text, err)
+			return nil, usage("--faults %s: %w", text, err)
 		}
 		list = append(list, f)
 	}
@@ -34,7 +34,7 @@ func parseFaults(flags []string) ([]sandbox.Fault, error) {
 	box := sandbox.New(sandbox.Options{})
 	for _, f := range list {
 		if err := box.AddFault(f); err != nil {
-			return nil, fmt.Errorf("--faults: %w", err)
+			return nil, usage("--faults: %w", err)
 		}
 	}
 	return list, nil

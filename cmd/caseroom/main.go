@@ -39,7 +39,9 @@ Exit codes: 0 done and all is well; 1 it failed; 2 the command line is wrong;
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%w; %s --help has every flag", err, cmd.CommandPath())
+	})
 	root.AddCommand(runCommand())
 	root.AddCommand(zendeskCommand(), salesforceCommand(), zisCommand(), zendeskAppCommand(), pagesCommand())
 	root.AddCommand(doctorCommand(), roomCommand(), syncCommand(), sweepCommand(), redriveCommand(), eraseCommand())

@@ -14,10 +14,13 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/caseroom/caseroom/shared/awsenv"
 	"github.com/caseroom/caseroom/shared/upstream"
@@ -44,9 +47,12 @@ and who may show the panel.
 It reads the stack's outputs as sam list stack-outputs --output json prints them,
 and the AWS credentials from the standard environment variables.`,
 		Example: `  sam list stack-outputs --stack-name caseroom --output json | caseroom pages --outputs -`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in := cmd.InOrStdin()
+			if f, ok := in.(*os.File); ok && outputs == "-" && term.IsTerminal(int(f.Fd())) {
+				return usage("where are the stack's outputs? Pipe them in, as sam list stack-outputs --output json prints them, or name their file with --outputs")
+			}
 			if outputs != "-" {
 				f, err := os.Open(outputs) //nolint:gosec // the user's own file
 				if err != nil {
@@ -74,10 +80,19 @@ and the AWS credentials from the standard environment variables.`,
 				if err != nil {
 					return err
 				}
-				client = s3.NewFromConfig(cfg, func(s *s3.Options) { s.UsePathStyle = cfg.BaseEndpoint != nil })
+				client = s3.NewFromConfig(cfg, func(s *s3.Options) {
+					s.UsePathStyle = cfg.BaseEndpoint != nil
+					// A function has seconds; the largest file over a slow line takes longer.
+					s.HTTPClient = awshttp.NewBuildableClient().WithTimeout(uploadTime)
+				})
 			}
 			files, err := uploadPages(cmd.Context(), client, os.DirFS(web), o, p.note)
-			if err != nil {
+			switch {
+			case cmd.Context().Err() != nil:
+				return cmd.Context().Err()
+			case err != nil && len(files) > 0:
+				return partly("%w; %s uploaded, run it again for the rest", err, count(len(files), "file"))
+			case err != nil:
 				return err
 			}
 			done := map[string]any{"bucket": o.Bucket, "files": files, "widget": o.Pages + "/widget.js", "panel": o.Pages + "/panel.html", "uploaded": !dryRun}
@@ -130,12 +145,16 @@ func readOutputs(in io.Reader) (stackOutputs, error) {
 	return o, nil
 }
 
+// uploadTime is how long one try to upload a file may take.
+const uploadTime = 2 * time.Minute
+
 type putAPI interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
 // uploadPages puts hashed files first, so that no page names one that is not
-// there yet. Without a client it only says what it would put.
+// there yet. Without a client it only says what it would put. It returns what
+// is done, also with an error.
 func uploadPages(ctx context.Context, client putAPI, web fs.FS, o stackOutputs, note func(string, ...any)) ([]string, error) {
 	if _, err := fs.Stat(web, "widget.js"); err != nil {
 		return nil, errors.New("the clients are not built: make web")
@@ -158,7 +177,7 @@ func uploadPages(ctx context.Context, client putAPI, web fs.FS, o stackOutputs, 
 	for i, name := range all {
 		body, err := page(web, name, o)
 		if err != nil {
-			return nil, err
+			return all[:i], err
 		}
 		// The distribution's cache heeds this: a new version of what has a fixed
 		// name is there within a minute.
@@ -173,7 +192,7 @@ func uploadPages(ctx context.Context, client putAPI, web fs.FS, o stackOutputs, 
 			Bucket: &o.Bucket, Key: aws.String(name), Body: bytes.NewReader(body),
 			ContentType: aws.String(contentType(name)), CacheControl: &cache,
 		}); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return all[:i], fmt.Errorf("%s: %w", name, err)
 		}
 		note("%3d/%d %s", i+1, len(all), name)
 	}

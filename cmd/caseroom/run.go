@@ -56,7 +56,7 @@ sandbox's address. They hold no real credential and check none of yours.`,
   caseroom run --faults tencent:create_group:reset-after:1
   caseroom run --faults zendesk:tickets_create:status=429:2 --faults @faults.json
   caseroom run --docker   # then: sam local invoke … --env-vars env.json`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.docker && !cmd.Flags().Changed("sandbox-addr") {
 				o.sandboxAddr = "0.0.0.0:3100"
@@ -125,6 +125,9 @@ func serve(ctx context.Context, o runOptions, out io.Writer) error {
 	}
 	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: parameters})
 	if err != nil {
+		if len(o.parameters) > 0 {
+			return usage("%w", err)
+		}
 		return err
 	}
 	root := filepath.Dir(o.template)
@@ -308,7 +311,7 @@ func localParameters(sandboxURL, gatewayURL string, given []string) (map[string]
 	for _, p := range given {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok || name == "" {
-			return nil, fmt.Errorf("--param %s: want Name=value", p)
+			return nil, usage("--param %s: want Name=value", p)
 		}
 		parameters[name] = value
 	}

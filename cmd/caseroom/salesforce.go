@@ -87,7 +87,7 @@ calls. Exit code 3 when something is wrong.
 
 No API shows the key in the external credential, nor who may use it: that the org
 reaches the stack is seen from its callouts alone.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			s, err := at.open(ctx)

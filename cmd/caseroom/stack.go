@@ -15,12 +15,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
 	"github.com/caseroom/caseroom/shared/config"
@@ -104,7 +106,8 @@ func (p *place) parts(ctx context.Context) (*parts, error) {
 
 // aws is the AWS configuration as the AWS CLI finds it.
 func (p *place) aws(ctx context.Context, endpoint string) (aws.Config, error) {
-	var options []func(*awsconfig.LoadOptions) error
+	// The SDK would warn of where it looks for credentials.
+	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithLogger(logging.Nop{}), awsconfig.WithHTTPClient(awsClient())}
 	if p.region != "" {
 		options = append(options, awsconfig.WithRegion(p.region))
 	}
@@ -124,7 +127,45 @@ func (p *place) aws(ctx context.Context, endpoint string) (aws.Config, error) {
 	if cfg.Region == "" {
 		return cfg, usage("in which AWS region? Say --region, or set AWS_REGION")
 	}
+	if cfg.Credentials != nil {
+		cfg.Credentials = aws.NewCredentialsCache(told{cfg.Credentials})
+	}
 	return cfg, nil
+}
+
+// awsCall is how long one try of a call to AWS may take; the SDK's own client
+// waits for ever.
+const awsCall = 15 * time.Second
+
+func awsClient() *awshttp.BuildableClient { return awshttp.NewBuildableClient().WithTimeout(awsCall) }
+
+// codeNoCredentials is the code of a failure to find AWS credentials.
+const codeNoCredentials = "NoCredentials"
+
+// told finds credentials as another provider does, and says in a few words that
+// there are none.
+type told struct{ aws.CredentialsProvider }
+
+func (p told) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c, err := p.CredentialsProvider.Retrieve(ctx)
+	if err != nil && ctx.Err() == nil {
+		return c, noCredentials{err}
+	}
+	return c, err
+}
+
+type noCredentials struct{ err error }
+
+// ErrorCode lets the error be told apart as AWS's own are.
+func (noCredentials) ErrorCode() string { return codeNoCredentials }
+
+func (e noCredentials) Error() string {
+	// The last place that is looked at is a virtual machine's metadata, which
+	// says nothing to who is at none.
+	if strings.Contains(e.err.Error(), "EC2 IMDS") {
+		return "no AWS credentials were found"
+	}
+	return "the AWS credentials: " + e.err.Error()
 }
 
 // localStack is what "caseroom run" writes about itself.
@@ -150,6 +191,7 @@ func (p *place) openLocal() (*stack, error) {
 		return nil, fmt.Errorf("%s: AWS_ENDPOINT_URL: %w", p.file, err)
 	}
 	return &stack{Env: l.Env, API: l.API, Sandbox: l.Sandbox, AWS: aws.Config{
+		HTTPClient:   awsClient(),
 		Region:       l.Env["AWS_REGION"],
 		BaseEndpoint: aws.String(l.Env["AWS_ENDPOINT_URL"]),
 		Credentials:  credentials.NewStaticCredentialsProvider(l.Env["AWS_ACCESS_KEY_ID"], l.Env["AWS_SECRET_ACCESS_KEY"], ""),
@@ -167,6 +209,10 @@ func (p *place) openDeployed(ctx context.Context) (*stack, error) {
 	cf, functions := cloudformation.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
 	described, err := cf.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &p.name})
 	if err != nil {
+		var none noCredentials
+		if errors.As(err, &none) {
+			err = none // without the call that needed them
+		}
 		return nil, fmt.Errorf("stack %s in %s: %w", p.name, cfg.Region, err)
 	}
 	for _, st := range described.Stacks {

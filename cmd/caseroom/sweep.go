@@ -70,7 +70,7 @@ func (p *parts) startSweep(ctx context.Context, out *printer) error {
 		QueueUrl: &p.Pages.URL, MessageBody: aws.String(string(body)),
 		MessageGroupId: aws.String("start"), MessageDeduplicationId: aws.String(boot.NewID()),
 	}); err != nil {
-		return fmt.Errorf("the queue of sweeps: %s", awsenv.ErrorCode(err))
+		return fmt.Errorf("the queue of sweeps: %w", awsenv.Told(err))
 	}
 	return out.result(map[string]any{"queued": true, "sweep": at}, func(w io.Writer) {
 		fmt.Fprintln(w, "queued; the log of the sweep function tells of each page")
@@ -151,7 +151,7 @@ func (p *parts) sweep(ctx context.Context, dryRun bool, out *printer) error {
 	case failure != nil:
 		return partly("%w; what was done stays done, run it again for the rest", failure)
 	case r.Failed > 0:
-		return partly("%d rooms could not be looked at or destroyed; run it again", r.Failed)
+		return partly("%s could not be looked at or destroyed; run it again", count(r.Failed, "room"))
 	}
 	return nil
 }
@@ -190,6 +190,6 @@ func (r *sweepReport) print(w io.Writer) {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", x.Group, verbs[x.Action], strings.TrimSpace(strings.Join(why, ", ")+" "+x.Error))
 	}
 	_ = t.Flush()
-	fmt.Fprintf(w, "%d rooms and %d open tickets: %d %s, %d %s, %d failed; %d rooms of other installations left alone\n",
-		r.Rooms, r.Tickets, r.Queued, verbs[relay.SweepQueued], r.Dissolved, verbs[relay.SweepDissolved], r.Failed, r.Foreign)
+	fmt.Fprintf(w, "%s and %s: %d %s, %d %s, %d failed; %s of other installations left alone\n", count(r.Rooms, "room"), count(r.Tickets, "open ticket"),
+		r.Queued, verbs[relay.SweepQueued], r.Dissolved, verbs[relay.SweepDissolved], r.Failed, count(r.Foreign, "room"))
 }

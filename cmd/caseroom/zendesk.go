@@ -134,7 +134,7 @@ func (p *printer) wait(ctx context.Context, d time.Duration, what string) error 
 		return ctx.Err()
 	}
 	p.note("waiting %s: %s", d.Round(time.Second), what)
-	bar := p.progress(int64(d/time.Second), what)
+	bar := p.progress(int64((d+time.Second-1)/time.Second), what)
 	defer func() { _ = bar.Finish() }()
 	for ; d > 0; d -= time.Second {
 		if err := sleep(ctx, min(d, time.Second)); err != nil {
@@ -244,7 +244,7 @@ second run changes nothing.`,
 		Example: `  caseroom zendesk up --local
   caseroom zendesk up --stack caseroom --dry-run
   caseroom zendesk up --stack caseroom --by triggers`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			if by != "" && by != string(zendesklink.Events) && by != string(zendesklink.Triggers) {
@@ -282,7 +282,7 @@ func zendeskDownCommand() *cobra.Command {
 		Long: `Removes this stack's triggers, their category, the webhook, and its signing secret
 in Secrets Manager. The account is then as it was before "up". Tickets, rooms and
 other stacks' webhooks stay; changes are found by the five-minute reconcile alone.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, l, err := o.link(cmd.Context())
 			if err != nil {
@@ -317,7 +317,7 @@ minutes); the new webhook takes over; --drain passes, in which Zendesk sends aga
 what failed; the old secret and the old webhook go. Interrupt it when you like and
 run it again: it goes on where it was. A change during the overlap may be told of
 twice, which does no harm.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if wait < 0 || drain < 0 {
 				return usage("--wait and --drain must not be negative")
@@ -388,7 +388,7 @@ something is wrong.
 
 With --test Zendesk sends one signed event about a ticket that is nobody's; a
 stack that is right answers 200 and does nothing.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			d, l, err := o.link(ctx)
@@ -446,7 +446,7 @@ func (st linkStatus) print(w io.Writer) {
 		fmt.Fprintf(w, "note: webhook %s, %q, %s, posts here too and is not caseroom's to change\n", h.ID, h.Name, h.Status)
 	}
 	if st.Strays > 0 {
-		fmt.Fprintf(w, "note: the stack accepts %d signing secrets that no webhook to it has in this account\n", st.Strays)
+		fmt.Fprintf(w, "note: the stack accepts %s that no webhook to it has in this account\n", count(st.Strays, "signing secret"))
 	}
 	switch {
 	case len(st.Webhooks) == 0:
@@ -459,13 +459,21 @@ func (st linkStatus) print(w io.Writer) {
 				failed++
 			}
 		}
-		fmt.Fprintf(w, "last %d deliveries: %d failed; the latest %s, %d %s\n", len(st.Deliveries), failed,
+		fmt.Fprintf(w, "%s: %d failed; the latest %s, %d %s\n", lately(len(st.Deliveries)), failed,
 			st.Deliveries[0].CompletedAt.UTC().Format("2006-01-02 15:04:05Z"), st.Deliveries[0].StatusCode, http.StatusText(st.Deliveries[0].StatusCode))
 	}
 	if st.Test != 0 {
 		fmt.Fprintf(w, "test event: answered with %d\n", st.Test)
 	}
 	printProblems(w, st.Problems)
+}
+
+// lately names so many deliveries.
+func lately(n int) string {
+	if n == 1 {
+		return "last delivery"
+	}
+	return fmt.Sprintf("last %d deliveries", n)
 }
 
 // printProblems prints what is wrong, each with what to do.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -28,7 +27,7 @@ integrations → Zendesk Support apps → Upload private app), after checking th
 manifest, the translations and the files by Zendesk's rules. Nothing is sent
 anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 		Example: `  caseroom zendesk-app --api https://abc.execute-api.eu-central-1.amazonaws.com --zendesk https://example.zendesk.com`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs(),
 		RunE: func(_ *cobra.Command, _ []string) error {
 			base, err := appAPI(api)
 			if err != nil {
@@ -38,13 +37,13 @@ anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 			if integration == "" {
 				account, err := upstream.ParseBaseURL(desk, false)
 				if desk == "" || err != nil {
-					return errors.New("--zendesk is the account's address, such as https://example.zendesk.com; or name the integration with --integration")
+					return usage("--zendesk is the account's address, such as https://example.zendesk.com; or name the integration with --integration")
 				}
 				integration = zis.Name(account.Host, endpoint)
 			}
 			bundle, err := zis.New(integration, endpoint)
 			if err != nil {
-				return fmt.Errorf("--integration: %w", err)
+				return usage("--integration: %w", err)
 			}
 			b, err := zafapp.Package(os.DirFS(source), zafapp.App{API: base, Integration: integration, Bundle: bundle.JSON})
 			if err != nil {
@@ -76,11 +75,11 @@ anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 
 func appAPI(text string) (*url.URL, error) {
 	if text == "" {
-		return nil, errors.New("--api is missing: the stack's output ApiUrl")
+		return nil, usage("--api is missing: the stack's output ApiUrl")
 	}
 	base, err := upstream.ParseBaseURL(text, false)
 	if err != nil {
-		return nil, fmt.Errorf("--api: %w", err)
+		return nil, usage("--api: %w", err)
 	}
 	return base, nil
 }

@@ -109,7 +109,7 @@ admin page of caseroom's Zendesk app uploads. With --api-url and --integration i
 needs neither a stack nor an account. It holds no credential.`,
 		Example: `  caseroom zis bundle --stack caseroom -o bundle.json
   caseroom zis bundle --api-url https://abc123.execute-api.eu-central-1.amazonaws.com --integration caseroom_acme | caseroom zis validate -`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			bundle, err := o.offline(cmd.Context())
 			if err != nil {
@@ -164,7 +164,7 @@ func zisValidateCommand() *cobra.Command {
 HTTP actions, the states of flows and where they lead, the parameters that actions
 use, and job specs. "-" reads standard input. Exit code 3 when there is an error;
 warnings are printed and do not count.`,
-		Args: cobra.ExactArgs(1),
+		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := cmd.InOrStdin()
 			if args[0] != "-" {
@@ -301,7 +301,7 @@ allows it, installs the job specs, uninstalls those of older bundles, and reads 
 registry back. What the credential may not do is printed for the admin page.
 
 Exit code 4 when the bundle has to be uploaded by hand: run it again after that.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			d, l, err := o.open(ctx)
@@ -340,7 +340,7 @@ func zisDownCommand() *cobra.Command {
 		Long: `Uninstalls every job spec of the integration, those that older bundles left running
 too, and removes the bundle, the connection and its bearer token as far as the
 credential may. The registered name stays: Zendesk has no way to give it back.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, l, err := o.open(cmd.Context())
 			if err != nil {
@@ -385,7 +385,7 @@ func zisStatusCommand() *cobra.Command {
 bundle, which job specs run, and what can be seen of the connection. Zendesk shows
 what a flow did under Admin Center → Apps and integrations → Integrations → Logs
 alone. Exit code 3 when something is wrong.`,
-		Args: cobra.NoArgs,
+		Args: noArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, l, err := o.open(cmd.Context())
 			if err != nil {

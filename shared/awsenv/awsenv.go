@@ -113,6 +113,28 @@ func ErrorCode(err error) string {
 	return code
 }
 
+// Told returns of an AWS call's failure what may be told of it: its code, or
+// that there was no answer. The SDK's own errors may quote requests and answers.
+// The error of a context that was cancelled stays as it is.
+func Told(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return context.Canceled
+	}
+	return refusal(ErrorCode(err))
+}
+
+type refusal string
+
+// ErrorCode lets the error be told apart as AWS's own are.
+func (r refusal) ErrorCode() string { return string(r) }
+
+func (r refusal) Error() string {
+	if r == "" {
+		return "no answer"
+	}
+	return string(r)
+}
+
 func credentials(context.Context) (aws.Credentials, error) {
 	c := aws.Credentials{
 		AccessKeyID:     os.Getenv("AWS_ACCESS_KEY_ID"),

@@ -49,7 +49,7 @@ func New(function string, groups ...any) *Process {
 	return &Process{
 		AWS:     cfg,
 		Secrets: secrets.New(secretsmanager.NewFromConfig(cfg), time.Now, mathrand.Float64, slog.Default()),
-		Meter:   &telemetry.Meter{Out: os.Stdout, Now: time.Now, Function: function},
+		Meter:   &telemetry.Meter{Out: os.Stdout, Now: time.Now, Function: function, Stack: place.Stack},
 		Local:   place.SAMLocal,
 	}
 }

@@ -224,4 +224,6 @@ type Runtime struct {
 	// SAMLocal is true inside `sam local`, where services of the developer's
 	// machine are reached over http at host.docker.internal.
 	SAMLocal bool `env:"AWS_SAM_LOCAL"`
+	// Stack is the CloudFormation stack's name, "" for a function without one.
+	Stack string `env:"STACK_NAME"`
 }

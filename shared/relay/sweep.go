@@ -467,7 +467,7 @@ func (w *sweeping) destroy(ctx context.Context, desk SweepDesk, v *view) (ending
 // cursorLost reports a page that waited too long. The rest of its list is the
 // next sweep's, which another try of this page would keep waiting.
 func (w *sweeping) cursorLost(ctx context.Context, err error) {
-	w.Meter.Count(ctx, "SweepFailed", 1, "desk", w.page.List)
+	w.Meter.Count(ctx, "SweepFailed", 1, "list", w.page.List)
 	slog.WarnContext(ctx, "list not gone on with", "list", w.page.List, "err", err)
 	w.report.Failed++
 }

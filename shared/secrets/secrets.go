@@ -258,6 +258,9 @@ func (e *unreadable) Error() string {
 
 func (e *unreadable) Unwrap() error { return e.err }
 
+// ErrorCode returns the reason, as AWS's own errors return their code.
+func (e *unreadable) ErrorCode() string { return e.reason }
+
 func reasonOf(ctx context.Context, err error) string {
 	// AccessDeniedException is not modelled by the SDK: only its code tells.
 	if code := awsenv.ErrorCode(err); code != "" {

@@ -24,6 +24,7 @@ type Meter struct {
 	Out      io.Writer
 	Now      func() time.Time
 	Function string // the dimension "function" of every count
+	Stack    string // the dimension "stack", by which several stacks' alarms tell theirs apart; "" for none
 
 	mu sync.Mutex
 }
@@ -35,7 +36,11 @@ type Meter struct {
 func (m *Meter) Count(ctx context.Context, metric string, n int, dims ...string) {
 	names := []string{"function"}
 	line := map[string]any{"function": value(m.Function)}
-	ok := isName(metric) && !reserved[metric] && len(dims)%2 == 0 && len(dims)/2 < maxDimensions
+	if m.Stack != "" {
+		names = append(names, "stack")
+		line["stack"] = value(m.Stack)
+	}
+	ok := isName(metric) && !reserved[metric] && len(dims)%2 == 0 && len(names)+len(dims)/2 <= maxDimensions
 	for i := 0; ok && i < len(dims); i += 2 {
 		name := dims[i]
 		_, taken := line[name]
@@ -97,7 +102,7 @@ const (
 )
 
 // reserved are the line's own members.
-var reserved = map[string]bool{"_aws": true, "function": true, "level": true, "timestamp": true, "requestId": true}
+var reserved = map[string]bool{"_aws": true, "function": true, "stack": true, "level": true, "timestamp": true, "requestId": true}
 
 func isName(s string) bool {
 	for _, c := range []byte(s) {

@@ -173,6 +173,24 @@ func TestCount(t *testing.T) {
 	}
 }
 
+// The alarms of one stack select by its name.
+func TestCountOfAStack(t *testing.T) {
+	var out bytes.Buffer
+	m := meter(&out)
+	m.Stack = "caseroom-eu"
+	m.Count(t.Context(), "QueueSendFailed", 1, "desk", "zendesk")
+	valid(t, out.Bytes())
+	line := decode(t, out.Bytes())
+	if line["stack"] != "caseroom-eu" || !strings.Contains(out.String(), `"Dimensions":[["function","stack","desk"]]`) {
+		t.Errorf("got %s", out.String())
+	}
+	out.Reset()
+	m.Count(t.Context(), "QueueSendFailed", 1, "stack", "another")
+	if out.Len() > 0 {
+		t.Errorf("a dimension took the stack's place: %s", out.String())
+	}
+}
+
 // valid checks a line by the embedded metric format's own rules.
 func valid(t *testing.T, raw []byte) {
 	t.Helper()

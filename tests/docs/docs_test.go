@@ -62,6 +62,32 @@ func TestEverySecretIsDocumented(t *testing.T) {
 	}
 }
 
+// TestReadmesNumbersAreMeasured wants each number of README's table in the
+// benchmark's own, which a command writes.
+func TestReadmesNumbersAreMeasured(t *testing.T) {
+	_, after, ok := strings.Cut(read(t, root+"/docs/performance.md"), "<!-- bench: begin -->")
+	measured, _, ended := strings.Cut(after, "<!-- bench: end -->")
+	if !ok || !ended {
+		t.Fatal("docs/performance.md has no table of the benchmark")
+	}
+	numbers := 0
+	for _, line := range strings.Split(section(t, read(t, root+"/README.md"), "Measured"), "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) < 6 || strings.Contains(line, "---") {
+			continue
+		}
+		for _, number := range regexp.MustCompile(`\d+\.\d+|\d{2,}`).FindAllString(strings.Join(cells[2:], "|"), -1) {
+			numbers++
+			if !regexp.MustCompile(`(^|[^\d.])` + regexp.QuoteMeta(number) + `([^\d.]|$)`).MatchString(measured) {
+				t.Errorf("README.md: nothing in docs/performance.md is %s: %s", number, line)
+			}
+		}
+	}
+	if numbers < 10 {
+		t.Errorf("only %d numbers were found", numbers)
+	}
+}
+
 func TestLinksLeadSomewhere(t *testing.T) {
 	checked := 0
 	for _, file := range guides(t) {

@@ -30,7 +30,7 @@ type alarm struct {
 	threshold  float64
 }
 
-var selects = regexp.MustCompile(`^SELECT SUM\((\w+)\) FROM "(\w+)"$`)
+var selects = regexp.MustCompile(`^SELECT SUM\((\w+)\) FROM "(\w+)" WHERE "(\w+)" = '\$\{([\w:]+)\}'$`)
 
 // alarms are those of the template that watch one metric.
 func alarms(t *testing.T) map[string]alarm {
@@ -79,6 +79,7 @@ func alarms(t *testing.T) map[string]alarm {
 		if len(p.Metrics) == 1 {
 			if m := selects.FindStringSubmatch(p.Metrics[0].Expression); m != nil {
 				a.metric, a.namespace = m[1], m[2]
+				a.dimensions[m[3]] = m[4]
 			}
 		}
 		list[name] = a
@@ -87,9 +88,11 @@ func alarms(t *testing.T) map[string]alarm {
 }
 
 // counted sums a metric in a function's log, as CloudWatch reads it: embedded
-// lines alone, each with its namespace and its dimensions beside the value.
-func counted(t *testing.T, log string, a alarm) (sum float64) {
+// lines alone, each with its namespace and its dimensions beside the value; of
+// the stack that the alarm is of.
+func (s *stack) counted(t *testing.T, log string, a alarm) (sum float64) {
 	t.Helper()
+	words := map[string]string{"AWS::StackName": s.host.Stack().Name}
 	for _, line := range strings.Split(log, "\n") {
 		_, text, ok := strings.Cut(line, " | ")
 		if !ok || !strings.Contains(text, `"_aws"`) {
@@ -118,7 +121,14 @@ func counted(t *testing.T, log string, a alarm) (sum float64) {
 					}
 				}
 			}
+			selected := true
+			for name, word := range a.dimensions {
+				selected = selected && members[name] == words[word] && len(d.Dimensions) == 1 && slices.Contains(d.Dimensions[0], name)
+			}
 			for _, m := range d.Metrics {
+				if !selected {
+					continue
+				}
 				if value, ok := members[m.Name].(float64); ok && d.Namespace == a.namespace && m.Name == a.metric {
 					sum += value
 				}
@@ -206,7 +216,7 @@ func TestPoison(t *testing.T) {
 
 	s.until(func() bool { return s.waiting(dead) >= dead.threshold })
 	s.logged("", `"DeadLetter"`)
-	if got := counted(t, s.log.String(), alarm{namespace: "caseroom", metric: "DeadLetter"}); got != 1 {
+	if got := s.counted(t, s.log.String(), alarm{namespace: "caseroom", metric: "DeadLetter"}); got != 1 {
 		t.Errorf("the function counted %v dead letters", got)
 	}
 
@@ -264,8 +274,8 @@ func TestAlarmsHear(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := all[name]
-			if a.metric == "" || a.namespace == "" {
-				t.Fatalf("the alarm watches no metric of the functions: %+v", a)
+			if a.metric == "" || a.namespace == "" || a.dimensions["stack"] == "" {
+				t.Fatalf("the alarm watches no metric of this stack's functions: %+v", a)
 			}
 			s := newStack(t)
 			made := s.createTicket("/zendesk/createticket", s.customer("dana"))
@@ -273,7 +283,7 @@ func TestAlarmsHear(t *testing.T) {
 			cause(s)
 			s.deliver(s.syncOf("zendesk", made.text("ticketId"), ""), 1)
 			s.logged(before, `"`+a.metric+`"`)
-			if got := counted(t, strings.TrimPrefix(s.log.String(), before), a); got < 1 {
+			if got := s.counted(t, strings.TrimPrefix(s.log.String(), before), a); got < 1 {
 				t.Errorf("the log counts %v", got)
 			}
 		})

@@ -105,14 +105,10 @@ func counts(ctx context.Context, api API, url string) (count, error) {
 
 // failed names an AWS error by its code: its text quotes requests.
 func failed(what string, err error) error {
-	if errors.Is(err, context.Canceled) {
-		return context.Canceled
+	if err = awsenv.Told(err); errors.Is(err, context.Canceled) {
+		return err
 	}
-	code := awsenv.ErrorCode(err)
-	if code == "" {
-		code = "no answer"
-	}
-	return fmt.Errorf("%s: %s", what, code)
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // Letter is a dead letter.

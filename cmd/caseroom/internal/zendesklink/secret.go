@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/caseroom/caseroom/shared/awsenv"
 )
 
 // madeBy is the description of a secret that this package made, and may delete.
@@ -66,7 +68,7 @@ func (s *Secret) Read(ctx context.Context) (Value, error) {
 		return Value{}, nil
 	}
 	if err != nil {
-		return Value{}, fmt.Errorf("secret %s: %w", s.ID, err)
+		return Value{}, fmt.Errorf("secret %s: %w", s.ID, awsenv.Told(err))
 	}
 	v := Value{Exists: true, Changed: aws.ToTime(out.CreatedDate)}
 	if json.Unmarshal([]byte(aws.ToString(out.SecretString)), &v.other) != nil {
@@ -110,7 +112,7 @@ func (s *Secret) Change(ctx context.Context, change func(*Value)) (Value, error)
 		_, err = s.API.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &s.ID, SecretString: &text})
 	}
 	if err != nil {
-		return v, fmt.Errorf("writing secret %s: %w", s.ID, err)
+		return v, fmt.Errorf("writing secret %s: %w", s.ID, awsenv.Told(err))
 	}
 	return s.Read(ctx)
 }
