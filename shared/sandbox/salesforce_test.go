@@ -541,12 +541,23 @@ func TestSalesforceOrgActions(t *testing.T) {
 	if r := d.soql(auth, "SELECT Id, UserType, IsActive FROM User WHERE Id IN ('"+user+"')"); r.at("records.0.IsActive") != false {
 		t.Errorf("user %s", r.raw)
 	}
+	_, inactive := org.AddAgentWork(a, user)
+	_, gone := org.AddAgentWork(b, d.Fixtures().Salesforce.AgentIDs[0])
 	for name, err := range map[string]error{
 		"owner": org.SetOwner(a, "005Hs0000000Zzz"), "case": org.Close("500Hs0000000Zzz"), "deleted": org.Close(b), "self": org.Merge(a, a),
+		"work for nobody": inactive, "work on a deleted case": gone,
+		"accepted twice": org.SetAgentWork(work, "Opened"), "no such status": org.SetAgentWork(work, "Accepted"),
+		"offered again": org.SetAgentWork(work, "Assigned"),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+	setup := org.Setup()
+	setup.Omni = false
+	org.SetSetup(setup)
+	if _, err := org.AddAgentWork(a, d.Fixtures().Salesforce.AgentIDs[0]); err == nil {
+		t.Error("work without Omni-Channel")
 	}
 }
 
