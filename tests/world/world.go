@@ -39,8 +39,8 @@ type Options struct {
 	Plan sandbox.TencentPlan
 	// Latency is how long every vendor's call takes.
 	Latency time.Duration
-	// Calls and SolvedOpen are MEMBERSHIP=calls and SOLVED=open.
-	Calls, SolvedOpen bool
+	// Calls, SolvedOpen and Omni are MEMBERSHIP=calls, SOLVED=open and OMNI=on.
+	Calls, SolvedOpen, Omni bool
 	// Gate says what becomes of each call of a process; nil lets all through.
 	Gate Gate
 	// Answered, if set, is told of every answer that a process gets. refused is
