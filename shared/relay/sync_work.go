@@ -17,6 +17,7 @@ type work struct {
 	item SyncItem
 
 	said   uint64  // sequence number of a notice sent just now, 0 if none
+	hushed bool    // until just now people could write: the room may hold more than was read
 	filing *filing // begun, and kept from going on by a limit; nil if none is
 	change *RoomChange
 }
@@ -264,6 +265,7 @@ func (w *work) silence(ctx context.Context, deleted time.Time) error {
 		return nil
 	}
 	w.mute(true)
+	w.hushed = !w.room.Muted
 	if back := deleted.IsZero() && !w.room.Mark.Deleted.IsZero(); w.room.Mark.Locked.IsZero() || back {
 		// A ticket that came back and has ended ends anew.
 		w.room.Mark.Locked = w.Now().UTC().Truncate(time.Second)
@@ -362,7 +364,7 @@ func (w *work) leave(ctx context.Context, wanted []Account) error {
 
 // file files what has been said since the last time.
 func (w *work) file(ctx context.Context, archiveOnly bool) error {
-	if !w.unfiled() && w.said == 0 {
+	if !w.unfiled() && w.said == 0 && !w.hushed {
 		return nil
 	}
 	if w.filing == nil {
@@ -380,7 +382,7 @@ func (w *work) file(ctx context.Context, archiveOnly bool) error {
 		w.touch()
 	}
 	if err == nil {
-		w.filing, w.said = nil, 0
+		w.filing, w.said, w.hushed = nil, 0, false
 	}
 	return err
 }

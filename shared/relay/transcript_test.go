@@ -146,7 +146,7 @@ func TestDeleteFilesAndDissolves(t *testing.T) {
 			if !archive {
 				tr.Archive = nil
 			}
-			return &relay.Dissolve{Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: &tr, Now: b.clock.Now}
+			return &relay.Dissolve{Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: &tr}
 		}
 		gone := func(ref relay.RoomRef) bool {
 			_, there := b.box.Group(ref.GroupID())

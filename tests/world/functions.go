@@ -180,7 +180,7 @@ func (p *Process) Members(function string) (*api.Function, error) {
 			Desks: map[relay.DeskName]relay.TicketDesk{
 				relay.Zendesk: &zendesk.SyncDesk{Client: c.zendesk}, relay.Salesforce: &salesforce.SyncDesk{Client: c.salesforce},
 			},
-			Rooms: c.rooms, Transcripts: p.transcripts(c), Now: time.Now,
+			Rooms: c.rooms, Transcripts: p.transcripts(c),
 		}}
 		f.Routes = members.DeleteRoutes()
 	default:
