@@ -70,14 +70,14 @@ func (w *work) run(ctx context.Context) error {
 func (w *work) starting() bool { return w.room.Whose != OurRoom || w.room.Mark.Announced == 0 }
 
 // unreadable leaves everything as it is, to be looked at again. A day of it
-// means that a permission or an address is wrong. Where there is no room either,
-// nothing is lost by giving up then: an open ticket that comes into sight again
-// is on the list of those that the sweep compares with the rooms.
+// means that a permission or an address is wrong. Where there is no room of ours
+// either, nothing is lost by giving up then: an open ticket that comes into sight
+// again is on the list of those that the sweep compares with the rooms.
 func (w *work) unreadable(ctx context.Context) error {
 	w.Meter.Count(ctx, "TicketHidden", 1, "desk", string(w.ref.Desk))
 	if !w.item.Since.IsZero() && w.Now().Sub(w.item.Since) > 24*time.Hour {
 		w.Meter.Count(ctx, "TicketUnreadable", 1, "desk", string(w.ref.Desk))
-		if w.room.Whose == NoRoom {
+		if w.room.Whose != OurRoom {
 			return nil
 		}
 	}

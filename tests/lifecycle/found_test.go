@@ -85,6 +85,20 @@ func TestFound(t *testing.T) {
 				h.Errorf("the customer cannot read what was said")
 			}
 		},
+		// A desk called a room that was somebody's own, of a ticket that was no more:
+		// nothing said that it was gone, and it was looked for until it was forgotten.
+		"a call about a ticket that is no more": func(h *history) {
+			l := h.open(relay.Zendesk)
+			h.remove(l, true)
+			h.ok(h.w.Box.Zendesk().PermanentlyDelete(l.num()))
+			l.purged = true
+			h.deliverAll()
+			h.pump(time.Hour)
+			h.vanish(l, true)
+			h.call(l, "joingroup", 1, 1)
+			h.pump(time.Hour)
+			h.calm()
+		},
 	}
 	for name, tell := range found {
 		t.Run(name, func(t *testing.T) {
