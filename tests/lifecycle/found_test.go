@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -99,6 +100,20 @@ func TestFound(t *testing.T) {
 			h.pump(time.Hour)
 			h.calm()
 		},
+		// A desk closed a case and called for its room to be dissolved. Both the call
+		// and the work on the case saw no transcript yet and filed one; the second
+		// held one notice more.
+		"a transcript filed by two at once": func(h *history) {
+			l := h.open(relay.Salesforce)
+			h.talk(l, "carol")
+			h.call(l, "deletegroup", 0, 1)
+			h.runTo("deletegroup", "Caseroom_Transcript__c/")
+			h.solve(l)
+			h.deliverAll()
+			h.runTo("sync", "Caseroom_Transcript__c/")
+			h.pump(time.Hour)
+			h.calm()
+		},
 	}
 	for name, tell := range found {
 		t.Run(name, func(t *testing.T) {
@@ -122,6 +137,25 @@ func (h *history) open(desk relay.DeskName) *life {
 		h.Fatalf("there is no ticket")
 	}
 	return l
+}
+
+// runTo lets the processes of a function, and no others, make their calls until
+// one waits whose path holds a text.
+func (h *history) runTo(function, text string) {
+	for range 200 {
+		list := slices.DeleteFunc(h.calls(), func(x *held) bool { return x.Process.Name != function })
+		switch {
+		case len(list) == 0:
+			if !h.dispatch() {
+				h.doze(time.Second)
+			}
+		case strings.Contains(list[0].Path, text):
+			return
+		default:
+			h.release(list[0], world.Pass)
+		}
+	}
+	h.Fatalf("%s did not call %s", function, text)
 }
 
 // killAt lets work go on until a process of sync makes a call whose path holds
