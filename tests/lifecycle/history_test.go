@@ -277,7 +277,7 @@ func (h *history) dispatch() bool {
 		}
 		queue := h.w.Queue(s.queue)
 		i := slices.IndexFunc(queues, func(q sandbox.QueueState) bool { return q.Name == queue.Name })
-		if queues[i].Visible == 0 {
+		if !receivable(queues[i]) {
 			continue
 		}
 		b, err := h.w.Receive(context.Background(), queue)
@@ -288,6 +288,7 @@ func (h *history) dispatch() bool {
 			continue
 		}
 		any = true
+		queues = h.w.Box.Queues()
 		if s.p == nil || s.p.Dead() {
 			s.p = h.w.Start(s.function)
 			if s.h, err = h.function(s.p, s.function); err != nil {
@@ -322,6 +323,16 @@ func (h *history) dispatch() bool {
 		}()
 	}
 	return any
+}
+
+// receivable reports whether a queue gives a message now: one that may be seen,
+// of a group of which none is with a process or waits for another try.
+func receivable(q sandbox.QueueState) bool {
+	hidden := map[string]bool{}
+	for _, m := range q.Messages {
+		hidden[m.Group] = hidden[m.Group] || m.Visible.After(time.Now())
+	}
+	return slices.ContainsFunc(q.Messages, func(m sandbox.MessageState) bool { return !hidden[m.Group] })
 }
 
 func (h *history) busy(s *slot) bool {
