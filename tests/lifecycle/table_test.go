@@ -146,7 +146,7 @@ func (l *life) isAgent(id string) bool {
 // strangers returns who is in the room without a right to be.
 func (h *history) strangers(l *life) (list []string) {
 	g, there := h.w.Box.Group(l.group())
-	if !there || l.foreign {
+	if !there || l.foreign || g.Owner != "" { // somebody's own group is not the room
 		return nil
 	}
 	for _, m := range g.Members {
