@@ -217,13 +217,22 @@ func (w *work) lock(ctx context.Context) error {
 		err = w.file(ctx, w.archiveOnly())
 	}
 	w.repair()
-	if flushErr := w.flush(ctx); err != nil || flushErr != nil {
-		return mendable(err, flushErr)
+	return w.finish(ctx, wanted, err, joinErr, tellErr)
+}
+
+// finish writes what has changed of the room and lets go who has no right to be in
+// it, unless one of what went wrong before, the first of errs or the writing, may
+// go better the next time: agents leave when the transcript is filed, or never
+// will be.
+func (w *work) finish(ctx context.Context, wanted []Account, errs ...error) error {
+	flushErr := w.flush(ctx)
+	if first := mendable(errs[0], flushErr); first != nil && !Permanent(first) {
+		return first
 	}
 	if err := w.leave(ctx, wanted); err != nil {
 		return err
 	}
-	return mendable(joinErr, tellErr)
+	return mendable(append(errs, flushErr)...)
 }
 
 // deleted locks the room of a ticket that is gone. Nothing is known of it but
@@ -248,13 +257,7 @@ func (w *work) deleted(ctx context.Context) error {
 	if err == nil || Permanent(err) {
 		err = w.file(ctx, true)
 	}
-	if flushErr := w.flush(ctx); err != nil || flushErr != nil {
-		return mendable(err, flushErr)
-	}
-	if err := w.leave(ctx, nil); err != nil {
-		return err
-	}
-	return tellErr
+	return w.finish(ctx, nil, err, tellErr)
 }
 
 // silence mutes the room and remembers since when, and since when its ticket is

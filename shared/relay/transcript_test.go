@@ -307,6 +307,26 @@ func TestTranscriptOfTheLastWord(t *testing.T) {
 	b.filedOnce(ref)
 }
 
+// What nobody will ever file keeps no agent in the room.
+func TestTranscriptRefusedForGood(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.assign(ref, 0)
+	b.converge(ref)
+	_, agent := b.agent(relay.Zendesk, 0)
+	b.say(agent, ref, "since when?")
+	b.remove(ref)
+	key := fmt.Sprintf("transcripts/zendesk/%s/%d/%012d.txt", ref.TicketID, b.group(ref).Created.Unix(), 1)
+	_, err := b.sync.Transcripts.Archive.Put(context.Background(), key, relay.Part{Name: "another's", Body: "x"})
+	b.ok(err)
+	if err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID, Hints: []string{"deleted"}})[0]; !relay.Permanent(err) {
+		t.Errorf("%v", err)
+	}
+	b.wantMuted(ref, true)
+	b.wantMembers(ref, "carol")
+}
+
 func FuzzPartName(f *testing.F) {
 	f.Add("Chat transcript ZENDESK#1@1790000000:1-20\n\nx")
 	f.Add("")

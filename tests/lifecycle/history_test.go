@@ -168,6 +168,7 @@ func (h *history) salesforceSays(e sandbox.SalesforceEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if e.Object == "AgentWork" {
+		h.changes = append(h.changes, time.Now())
 		opened := (e.After["Status"] == "Opened") != (e.Before["Status"] == "Opened")
 		// Only what this goroutine does changes work, so it may look at tickets.
 		for _, l := range h.lives {
