@@ -234,9 +234,7 @@ func TestDeleteBesideSync(t *testing.T) {
 			b.say("carol", ref, "it burns")
 			b.clock.add(5 * time.Second)
 			b.at(c.at, func() { c.do(b, ref) })
-			err := (&relay.Members{Rooms: b.rooms, Meter: b.meter, Dissolve: &relay.Dissolve{
-				Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: b.sync.Transcripts,
-			}}).Delete(ctx, ref)
+			err := (&relay.Dissolve{Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: b.sync.Transcripts}).Run(ctx, ref)
 			g, there := b.box.Group(ref.GroupID())
 			if there != c.stays || (err != nil) != c.stays {
 				t.Fatalf("there %v: %v", there, err)
@@ -272,9 +270,7 @@ func TestDeleteLeavesTheMark(t *testing.T) {
 		})
 	})
 	before := b.group(ref).Introduction
-	if err := (&relay.Members{Rooms: b.rooms, Meter: b.meter, Dissolve: &relay.Dissolve{
-		Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: b.sync.Transcripts,
-	}}).Delete(context.Background(), ref); err == nil {
+	if err := (&relay.Dissolve{Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: b.sync.Transcripts}).Run(context.Background(), ref); err == nil {
 		t.Fatal("no error")
 	}
 	b.setCut(nil)

@@ -176,12 +176,12 @@ func (p *Process) Members(function string) (*api.Function, error) {
 	case "leavegroup":
 		f.Routes = members.LeaveRoutes()
 	case "deletegroup":
-		members.Operation = &relay.Members{Rooms: c.rooms, Meter: w.Meter, Dissolve: &relay.Dissolve{
+		members.Dissolve = &relay.Dissolve{
 			Desks: map[relay.DeskName]relay.TicketDesk{
 				relay.Zendesk: &zendesk.SyncDesk{Client: c.zendesk}, relay.Salesforce: &salesforce.SyncDesk{Client: c.salesforce},
 			},
 			Rooms: c.rooms, Transcripts: p.transcripts(c),
-		}}
+		}
 		f.Routes = members.DeleteRoutes()
 	default:
 		return nil, fmt.Errorf("world: no function %s moves members", function)
