@@ -2,10 +2,12 @@ package salesforce
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/identity"
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // OpenedWork returns the users who have accepted a case in Omni-Channel and not
@@ -63,7 +65,7 @@ func (c *Client) ChangedWork(ctx context.Context, from, until time.Time) (map[st
 		}
 		at, err := time.Parse(answerTime, r.SystemModstamp)
 		if err != nil {
-			return nil, orSenseless(nil)
+			return nil, &upstream.Error{Vendor: vendor, Op: "query", Class: upstream.Unknown, Err: errors.New("work without a stamp")}
 		}
 		if at.After(cases[item]) {
 			cases[item] = at

@@ -262,6 +262,8 @@ func (w *Mailbox) each(ctx context.Context, e events.SQSEvent, handle func(conte
 			if err == nil || !w.settle(ctx, m, err) {
 				continue
 			}
+		} else {
+			w.unhide(ctx, m)
 		}
 		waiting[group] = true
 		res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
