@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -94,7 +93,7 @@ func (p *parts) erase(ctx context.Context, o eraseOptions, out *printer) error {
 		return err
 	}
 	dissolve := &relay.Dissolve{
-		Desks: p.desks, Rooms: p.rooms, Now: time.Now,
+		Desks: p.desks, Rooms: p.rooms,
 		Transcripts: &relay.Transcripts{Rooms: p.rooms, Archive: p.archive, Meter: rehearsal.Meter{}},
 	}
 	e := &erasure.Erasure{

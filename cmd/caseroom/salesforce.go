@@ -232,13 +232,16 @@ func (o *org) transcripts(ctx context.Context, st *orgStatus) error {
 	if !object.Createable || !object.Updateable {
 		st.wrong("give the integration user the permission set Caseroom_Integration", "the integration user may not write transcripts")
 	}
-	for _, name := range []string{"Caseroom_Name__c", "Caseroom_Case__c", "Caseroom_Body__c"} {
+	for _, name := range []string{"Caseroom_Name__c", "Caseroom_Start__c", "Caseroom_Case__c", "Caseroom_Body__c"} {
 		if f, ok := object.Field(name); !ok || !f.Createable {
 			st.wrong(deployPackage, "Caseroom_Transcript__c.%s is missing, or the integration user may not write it", name)
 		}
 	}
 	if f, ok := object.Field("Caseroom_Name__c"); ok && !(f.Unique && f.ExternalID && f.CaseSensitive) {
 		st.wrong("make it an external id, unique, case-sensitive", "Caseroom_Transcript__c.Caseroom_Name__c cannot keep a part from being filed twice")
+	}
+	if f, ok := object.Field("Caseroom_Start__c"); ok && !(f.Unique && f.CaseSensitive) {
+		st.wrong("make it unique, case-sensitive", "Caseroom_Transcript__c.Caseroom_Start__c cannot keep two writers from filing a message each")
 	}
 	return nil
 }

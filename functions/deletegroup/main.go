@@ -2,8 +2,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/boot/bootsalesforce"
@@ -45,7 +43,7 @@ func main() {
 		Desks: map[relay.DeskName]bool{relay.Zendesk: desks[relay.Zendesk] != nil, relay.Salesforce: desks[relay.Salesforce] != nil},
 		Rules: boot.Rules(env.Identities),
 		Dissolve: &relay.Dissolve{
-			Desks: desks, Rooms: rooms, Transcripts: transcripts, Now: time.Now,
+			Desks: desks, Rooms: rooms, Transcripts: transcripts,
 		},
 	}).DeleteRoutes())
 }

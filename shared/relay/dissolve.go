@@ -13,7 +13,6 @@ type Dissolve struct {
 	Desks       map[DeskName]TicketDesk
 	Rooms       SyncRooms
 	Transcripts *Transcripts
-	Now         Clock
 }
 
 // Run files a room's transcript and dissolves the room; one that is gone is
@@ -33,6 +32,11 @@ func (d *Dissolve) Run(ctx context.Context, ref RoomRef) error {
 // filed, and files its transcript. A squat holds nothing of ours; a room of
 // another stack is not ours to dissolve. A transcript that neither the ticket
 // nor the archive takes keeps the room from going.
+//
+// It writes nothing but the mute: the mark is Sync's, which may be at work on
+// the same room. If the ticket is open, Sync lets its people write again. So
+// the room is looked at once more at the end: it must be the same room, still
+// muted, with nothing in it that is not filed.
 func (d *Dissolve) file(ctx context.Context, ref RoomRef) error {
 	desk, ok := d.Desks[ref.Desk]
 	if !ok {
@@ -44,14 +48,10 @@ func (d *Dissolve) file(ctx context.Context, ref RoomRef) error {
 		tickets, err = desk.Tickets(ctx, ref.TicketID)
 		return err
 	})
-	rooms, err := d.Rooms.Read(ctx, DeskHash(desk.Host()), group)
+	room, err := d.read(ctx, desk, group)
 	deskErr := wait()
 	if err != nil {
 		return err
-	}
-	room := rooms[group]
-	if room.Err != nil {
-		return room.Err
 	}
 	switch room.Whose {
 	case NoRoom, SquattedRoom:
@@ -63,32 +63,41 @@ func (d *Dissolve) file(ctx context.Context, ref RoomRef) error {
 		return deskErr
 	}
 	if !room.Muted {
-		mark, on := room.Mark, true
-		if mark.Locked.IsZero() {
-			mark.Locked = d.Now().UTC()
-		}
-		if err := d.Rooms.Change(ctx, group, RoomChange{Mark: mark, Neutral: ref.NeutralName(), Mute: &on}); err != nil {
+		on := true
+		if err := d.Rooms.Change(ctx, group, RoomChange{Mute: &on}); err != nil {
 			return unlessGone(err)
 		}
-		room.Mark = mark
 	}
 	t, seen := tickets[ref.TicketID]
 	filed, err := d.Transcripts.File(ctx, Filing{
 		Desk: desk, Ref: ref, Created: room.Created, From: room.Mark.Filed + 1, Customer: t.Customer.UserID,
 		ArchiveOnly: !seen || t.Deleted || t.Final, Stamp: t.Stamp,
 	})
-	if errors.Is(err, ErrNoRoom) {
-		return nil
-	}
 	if err != nil {
-		return err
-	}
-	if last, err := d.Rooms.History(ctx, group, 0); err != nil {
 		return unlessGone(err)
-	} else if len(last) > 0 && last[0].Seq > filed {
+	}
+	last, err := d.read(ctx, desk, group)
+	switch {
+	case err != nil:
+		return err
+	case last.Whose == NoRoom:
+		return nil
+	case last.Whose != OurRoom || last.Created != room.Created || !last.Muted:
+		return problem.New(problem.Unavailable, "The room changed while its transcript was filed.")
+	case last.LastSeq > filed && d.Transcripts.Archive == nil:
 		return problem.New(problem.Unavailable, "The room's transcript could not be filed: the ticket takes no notes and there is no archive. The room stays.")
+	case last.LastSeq > filed:
+		return problem.New(problem.Unavailable, "Something was said while the room's transcript was filed.")
 	}
 	return nil
+}
+
+func (d *Dissolve) read(ctx context.Context, desk TicketDesk, group string) (Room, error) {
+	rooms, err := d.Rooms.Read(ctx, DeskHash(desk.Host()), group)
+	if err != nil {
+		return Room{}, err
+	}
+	return rooms[group], rooms[group].Err
 }
 
 // unlessGone forgives a room for being gone already.

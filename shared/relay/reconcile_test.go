@@ -418,3 +418,29 @@ func TestReconcileRefusals(t *testing.T) {
 		t.Errorf("lost cursor: %+v, %v", report, err)
 	}
 }
+
+// Work in Omni-Channel ends without a change of its case, and nobody hears of it.
+func TestReconcileOmniChannel(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	b.sf.Omni = true
+	ref := b.open(relay.Salesforce, "carol", "Printer")
+	org, agents := b.box.Salesforce(), b.box.Fixtures().Salesforce.AgentIDs
+	work, err := org.AddAgentWork(ref.TicketID, agents[0])
+	b.ok(err)
+	b.ok(org.SetAgentWork(work, "Opened"))
+	b.ok(org.SetOwner(ref.TicketID, agents[1]))
+	b.converge(ref)
+	b.wantMembers(ref, "carol", "sf_"+agents[0], "sf_"+agents[1])
+	b.clock.add(time.Hour)
+	b.quiet(relay.Salesforce)
+	b.ok(org.SetAgentWork(work, "Closed"))
+	b.clock.add(5 * time.Minute)
+	report, q := b.reconcile(relay.Salesforce)
+	if report.Listed != 1 || report.Queued != 1 || report.Repaired != 1 {
+		t.Errorf("%+v", report)
+	}
+	b.repair(q)
+	b.wantMembers(ref, "carol", "sf_"+agents[1])
+	b.quiet(relay.Salesforce)
+}

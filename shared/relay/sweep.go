@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -176,8 +177,8 @@ func (w *sweeping) rooms(ctx context.Context) (next string, err error) {
 			byDesk[ref.Desk] = append(byDesk[ref.Desk], ref)
 		}
 	}
-	for name, refs := range byDesk {
-		if err := w.deskRooms(ctx, w.Desks[name], refs); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(byDesk)) {
+		if err := w.deskRooms(ctx, w.Desks[name], byDesk[name]); err != nil {
 			return "", err
 		}
 	}

@@ -85,7 +85,7 @@ type SyncRooms interface {
 	Read(ctx context.Context, desk string, groupIDs ...string) (map[string]Room, error)
 	// FitName returns the name a room of that subject has.
 	FitName(name, neutral string) string
-	// Change writes a room's mark and what else the change names, in one call.
+	// Change writes what the change names in one call.
 	Change(ctx context.Context, groupID string, change RoomChange) error
 	// Remove takes members out; removing a stranger succeeds.
 	Remove(ctx context.Context, groupID string, userIDs ...string) error
@@ -123,9 +123,9 @@ type Room struct {
 	Members    []string
 }
 
-// RoomChange is written to a room in one call. The mark always is.
+// RoomChange is written to a room in one call.
 type RoomChange struct {
-	Mark    Mark
+	Mark    Mark   // without a desk it is left as it is
 	Name    string // "" leaves it
 	Neutral string // when moderation refuses Name
 	Mute    *bool  // nil leaves it

@@ -17,6 +17,7 @@ type work struct {
 	item SyncItem
 
 	said   uint64  // sequence number of a notice sent just now, 0 if none
+	hushed bool    // until just now people could write: the room may hold more than was read
 	filing *filing // begun, and kept from going on by a limit; nil if none is
 	change *RoomChange
 }
@@ -69,14 +70,14 @@ func (w *work) run(ctx context.Context) error {
 func (w *work) starting() bool { return w.room.Whose != OurRoom || w.room.Mark.Announced == 0 }
 
 // unreadable leaves everything as it is, to be looked at again. A day of it
-// means that a permission or an address is wrong. Where there is no room either,
-// nothing is lost by giving up then: an open ticket that comes into sight again
-// is on the list of those that the sweep compares with the rooms.
+// means that a permission or an address is wrong. Where there is no room of ours
+// either, nothing is lost by giving up then: an open ticket that comes into sight
+// again is on the list of those that the sweep compares with the rooms.
 func (w *work) unreadable(ctx context.Context) error {
 	w.Meter.Count(ctx, "TicketHidden", 1, "desk", string(w.ref.Desk))
 	if !w.item.Since.IsZero() && w.Now().Sub(w.item.Since) > 24*time.Hour {
 		w.Meter.Count(ctx, "TicketUnreadable", 1, "desk", string(w.ref.Desk))
-		if w.room.Whose == NoRoom {
+		if w.room.Whose != OurRoom {
 			return nil
 		}
 	}
@@ -216,13 +217,22 @@ func (w *work) lock(ctx context.Context) error {
 		err = w.file(ctx, w.archiveOnly())
 	}
 	w.repair()
-	if flushErr := w.flush(ctx); err != nil || flushErr != nil {
-		return mendable(err, flushErr)
+	return w.finish(ctx, wanted, err, joinErr, tellErr)
+}
+
+// finish writes what has changed of the room and lets go who has no right to be in
+// it, unless one of what went wrong before, the first of errs or the writing, may
+// go better the next time: agents leave when the transcript is filed, or never
+// will be.
+func (w *work) finish(ctx context.Context, wanted []Account, errs ...error) error {
+	flushErr := w.flush(ctx)
+	if first := mendable(errs[0], flushErr); first != nil && !Permanent(first) {
+		return first
 	}
 	if err := w.leave(ctx, wanted); err != nil {
 		return err
 	}
-	return mendable(joinErr, tellErr)
+	return mendable(append(errs, flushErr)...)
 }
 
 // deleted locks the room of a ticket that is gone. Nothing is known of it but
@@ -247,13 +257,7 @@ func (w *work) deleted(ctx context.Context) error {
 	if err == nil || Permanent(err) {
 		err = w.file(ctx, true)
 	}
-	if flushErr := w.flush(ctx); err != nil || flushErr != nil {
-		return mendable(err, flushErr)
-	}
-	if err := w.leave(ctx, nil); err != nil {
-		return err
-	}
-	return tellErr
+	return w.finish(ctx, nil, err, tellErr)
 }
 
 // silence mutes the room and remembers since when, and since when its ticket is
@@ -264,6 +268,7 @@ func (w *work) silence(ctx context.Context, deleted time.Time) error {
 		return nil
 	}
 	w.mute(true)
+	w.hushed = !w.room.Muted
 	if back := deleted.IsZero() && !w.room.Mark.Deleted.IsZero(); w.room.Mark.Locked.IsZero() || back {
 		// A ticket that came back and has ended ends anew.
 		w.room.Mark.Locked = w.Now().UTC().Truncate(time.Second)
@@ -362,7 +367,7 @@ func (w *work) leave(ctx context.Context, wanted []Account) error {
 
 // file files what has been said since the last time.
 func (w *work) file(ctx context.Context, archiveOnly bool) error {
-	if !w.unfiled() && w.said == 0 {
+	if !w.unfiled() && w.said == 0 && !w.hushed {
 		return nil
 	}
 	if w.filing == nil {
@@ -380,7 +385,7 @@ func (w *work) file(ctx context.Context, archiveOnly bool) error {
 		w.touch()
 	}
 	if err == nil {
-		w.filing, w.said = nil, 0
+		w.filing, w.said, w.hushed = nil, 0, false
 	}
 	return err
 }

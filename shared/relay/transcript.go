@@ -30,7 +30,10 @@ type Message struct {
 // tells that it is filed.
 type Part struct {
 	Name string // <group id>@<time of the room's making>:<first>-<last message>
-	Body string
+	// Start is the name without its last message. Of two parts with the same one,
+	// by writers who did not see each other, only one may be filed.
+	Start string
+	Body  string
 }
 
 // Archive takes, once each, the parts that no ticket can take.
@@ -255,7 +258,8 @@ func (w *filing) fileNext(ctx context.Context) error {
 	}
 	pieces := split(part.Body, limit-len(part.Name)-64)
 	for i, body := range pieces {
-		name := fmt.Sprintf("%s.%dof%d", part.Name, i+1, len(pieces))
+		piece := fmt.Sprintf(".%dof%d", i+1, len(pieces))
+		name := part.Name + piece
 		if slices.Contains(w.names, name) {
 			continue
 		}
@@ -264,7 +268,7 @@ func (w *filing) fileNext(ctx context.Context) error {
 		} else {
 			body = strings.Replace(body, title(part.Name), title(name), 1)
 		}
-		if err := w.put(ctx, Part{Name: name, Body: body}); err != nil {
+		if err := w.put(ctx, Part{Name: name, Start: part.Start + piece, Body: body}); err != nil {
 			return err
 		}
 	}
@@ -341,7 +345,9 @@ func (w *filing) build(ctx context.Context, limit int) (Part, uint64, error) {
 		}
 	}
 	name := w.name(from, to)
-	return Part{Name: name, Body: head(name, w.Ref.GroupID(), from, to) + lines.String()}, to, nil
+	return Part{
+		Name: name, Start: fmt.Sprintf("%s%d", w.prefix(), from), Body: head(name, w.Ref.GroupID(), from, to) + lines.String(),
+	}, to, nil
 }
 
 // pageSize is how many messages one read of the history returns at most.

@@ -3,8 +3,10 @@ package relay_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -146,7 +148,7 @@ func TestDeleteFilesAndDissolves(t *testing.T) {
 			if !archive {
 				tr.Archive = nil
 			}
-			return &relay.Dissolve{Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: &tr, Now: b.clock.Now}
+			return &relay.Dissolve{Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: &tr}
 		}
 		gone := func(ref relay.RoomRef) bool {
 			_, there := b.box.Group(ref.GroupID())
@@ -180,6 +182,145 @@ func TestDeleteFilesAndDissolves(t *testing.T) {
 			t.Errorf("another stack's room: %v", err)
 		}
 	})
+}
+
+// at does something once, before the first call whose path ends so.
+func (b *bed) at(path string, do func()) {
+	var once sync.Once
+	b.setCut(func(r *http.Request) int {
+		if strings.HasSuffix(r.URL.Path, path) {
+			once.Do(func() {
+				b.setCut(nil)
+				do()
+			})
+		}
+		return noCut
+	})
+}
+
+// Sync is at work on a room while a desk's call dissolves it.
+func TestDeleteBesideSync(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		at     string
+		do     func(b *bed, ref relay.RoomRef)
+		stays  bool
+		wanted string // of the room that stays
+	}{
+		"the ticket is open, and its people write again": {at: "group_msg_get_simple", do: func(b *bed, ref relay.RoomRef) {
+			b.converge(ref)
+			b.say("carol", ref, "wait")
+		}, stays: true, wanted: "wait"},
+		"the room is made anew": {at: "group_msg_get_simple", do: func(b *bed, ref relay.RoomRef) {
+			b.ok(b.rooms.Destroy(ctx, ref.GroupID()))
+			b.clock.add(2 * time.Second)
+			b.converge(ref)
+			b.say("carol", ref, "hello again")
+		}, stays: true, wanted: "hello again"},
+		"the room has gone": {at: "group_msg_get_simple", do: func(b *bed, ref relay.RoomRef) {
+			b.ok(b.rooms.Destroy(ctx, ref.GroupID()))
+		}},
+		"an agent joins": {at: "modify_group_base_info", do: func(b *bed, ref relay.RoomRef) {
+			b.assign(ref, 0)
+			b.converge(ref)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t, sandbox.TencentPlan{})
+			ref := b.open(relay.Zendesk, "carol", "Printer")
+			b.converge(ref)
+			b.say("carol", ref, "it burns")
+			b.clock.add(5 * time.Second)
+			b.at(c.at, func() { c.do(b, ref) })
+			err := (&relay.Dissolve{Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: b.sync.Transcripts}).Run(ctx, ref)
+			g, there := b.box.Group(ref.GroupID())
+			if there != c.stays || (err != nil) != c.stays {
+				t.Fatalf("there %v: %v", there, err)
+			}
+			if !c.stays {
+				return
+			}
+			if n := len(g.Messages); n == 0 || g.Messages[n-1].Text != c.wanted {
+				t.Errorf("%+v", g.Messages)
+			}
+			b.converge(ref) // the mark is the one Sync wrote
+			b.wantMuted(ref, false)
+			b.wantSaid(ref, "has been received")
+		})
+	}
+}
+
+// A desk's call that fails after its mute leaves the mark as Sync wrote it.
+func TestDeleteLeavesTheMark(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.converge(ref)
+	b.clock.add(5 * time.Second)
+	b.at("modify_group_base_info", func() {
+		b.assign(ref, 0)
+		b.converge(ref)
+		b.setCut(func(r *http.Request) int {
+			if strings.HasSuffix(r.URL.Path, "group_msg_get_simple") {
+				return cutBefore
+			}
+			return noCut
+		})
+	})
+	before := b.group(ref).Introduction
+	if err := (&relay.Dissolve{Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: b.sync.Transcripts}).Run(context.Background(), ref); err == nil {
+		t.Fatal("no error")
+	}
+	b.setCut(nil)
+	if mark, err := relay.ParseMark(b.group(ref).Introduction); err != nil || mark.Announced != 2 || b.group(ref).Introduction == before {
+		t.Errorf("%s, then %s: %v", before, b.group(ref).Introduction, err)
+	}
+	b.converge(ref)
+	b.wantMuted(ref, false)
+	b.wantSaid(ref, "has been received", "has joined")
+}
+
+// Somebody writes between Sync's read of a room that had been told of the end
+// already, and the mute.
+func TestTranscriptOfTheLastWord(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	b.sync.SolvedOpen = true
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.converge(ref)
+	b.say("carol", ref, "it burns")
+	b.ok(b.box.Zendesk().Solve(b.number(ref)))
+	b.converge(ref)
+	b.ok(b.box.Zendesk().Close(b.number(ref)))
+	b.at("modify_group_base_info", func() { b.say("carol", ref, "the last word") })
+	b.converge(ref)
+	b.wantMuted(ref, true)
+	if filed := strings.Join(b.archived(ref), ""); !strings.Contains(filed, "the last word") {
+		t.Errorf("archived %q", filed)
+	}
+	b.filedOnce(ref)
+}
+
+// What nobody will ever file keeps no agent in the room.
+func TestTranscriptRefusedForGood(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.assign(ref, 0)
+	b.converge(ref)
+	_, agent := b.agent(relay.Zendesk, 0)
+	b.say(agent, ref, "since when?")
+	b.remove(ref)
+	key := fmt.Sprintf("transcripts/zendesk/%s/%d/%012d.txt", ref.TicketID, b.group(ref).Created.Unix(), 1)
+	_, err := b.sync.Transcripts.Archive.Put(context.Background(), key, relay.Part{Name: "another's", Body: "x"})
+	b.ok(err)
+	if err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID, Hints: []string{"deleted"}})[0]; !relay.Permanent(err) {
+		t.Errorf("%v", err)
+	}
+	b.wantMuted(ref, true)
+	b.wantMembers(ref, "carol")
 }
 
 func FuzzPartName(f *testing.F) {

@@ -2,8 +2,12 @@ package salesforce
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/caseroom/caseroom/shared/identity"
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // OpenedWork returns the users who have accepted a case in Omni-Channel and not
@@ -31,4 +35,41 @@ func (c *Client) OpenedWork(ctx context.Context, caseIDs ...string) (map[string]
 		}
 	}
 	return users, nil
+}
+
+// changedWork is how much of a window's work is looked at. The daily sweep sees
+// the rest.
+const changedWork = 2000
+
+// ChangedWork returns the cases whose Omni-Channel work changed in a window, and
+// when it last did. Work that ends leaves its case as it was.
+//
+//	SELECT WorkItemId, SystemModstamp FROM AgentWork WHERE SystemModstamp >= 2026-11-02T10:00:00Z AND
+//	  SystemModstamp <= 2026-11-02T10:20:00Z ORDER BY SystemModstamp DESC LIMIT 2000
+func (c *Client) ChangedWork(ctx context.Context, from, until time.Time) (map[string]time.Time, error) {
+	type work struct {
+		WorkItemID     string `json:"WorkItemId"`
+		SystemModstamp string
+	}
+	records, err := query[work](ctx, c, fmt.Sprintf(
+		"SELECT WorkItemId, SystemModstamp FROM AgentWork WHERE SystemModstamp >= %s AND SystemModstamp <= %s ORDER BY SystemModstamp DESC LIMIT %d",
+		from.UTC().Format(soqlTime), until.UTC().Format(soqlTime), changedWork), false)
+	if err != nil {
+		return nil, err
+	}
+	cases := map[string]time.Time{}
+	for _, r := range records {
+		item, err := identity.SalesforceID(r.WorkItemID, "500")
+		if err != nil {
+			continue // work on something else
+		}
+		at, err := time.Parse(answerTime, r.SystemModstamp)
+		if err != nil {
+			return nil, &upstream.Error{Vendor: vendor, Op: "query", Class: upstream.Unknown, Err: errors.New("work without a stamp")}
+		}
+		if at.After(cases[item]) {
+			cases[item] = at
+		}
+	}
+	return cases, nil
 }

@@ -3,6 +3,8 @@ package salesforce
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,8 +25,9 @@ const undeleteWindow = 15 * 24 * time.Hour
 // UndeleteWindow returns the recycle bin's 15 days.
 func (*SyncDesk) UndeleteWindow() time.Duration { return undeleteWindow }
 
-// Changes reads one page of the cases whose SystemModstamp lies in the window.
-// An org without our package has no cases of ours to see.
+// Changes reads one page of the cases whose SystemModstamp lies in the window,
+// and with the last page those whose Omni-Channel work does, if that counts. An
+// org without our package has no cases of ours to see.
 func (d *SyncDesk) Changes(ctx context.Context, from, until time.Time, cursor string) (relay.Changes, error) {
 	var out relay.Changes
 	if !d.packaged() {
@@ -37,6 +40,14 @@ func (d *SyncDesk) Changes(ctx context.Context, from, until time.Time, cursor st
 	rows, err := d.Client.ChangedCases(ctx, from, until, after)
 	if err != nil {
 		return out, err
+	}
+	full := len(rows) == changedRows
+	if d.Omni && !full {
+		work, err := d.worked(ctx, from, until, rows)
+		if err != nil {
+			return out, err
+		}
+		rows = append(rows, work...)
 	}
 	byID := make(map[string]CaseRow, len(rows))
 	for _, row := range rows {
@@ -52,11 +63,33 @@ func (d *SyncDesk) Changes(ctx context.Context, from, until time.Time, cursor st
 			out.Tickets = append(out.Tickets, relay.Change{Ticket: t, At: row.Modified})
 		}
 	}
-	if len(rows) == changedRows {
+	if full {
 		last := rows[len(rows)-1]
 		out.Next = strconv.FormatInt(last.Modified.UnixMilli(), 10) + "|" + last.ID
 	}
 	return out, nil
+}
+
+// worked reads the cases whose work changed in a window, but for those of a page.
+func (d *SyncDesk) worked(ctx context.Context, from, until time.Time, page []CaseRow) (list []CaseRow, err error) {
+	changed, err := d.Client.ChangedWork(ctx, from, until)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range page {
+		delete(changed, row.ID)
+	}
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(changed)), idsAtOnce) {
+		rows, err := d.Client.Cases(ctx, ids...)
+		if err != nil {
+			return nil, err
+		}
+		for id, row := range rows {
+			row.Modified = changed[id]
+			list = append(list, row)
+		}
+	}
+	return list, nil
 }
 
 // packaged reports whether the org has the fields by which a case is ours.

@@ -238,7 +238,8 @@ func (d *SyncDesk) Parts(ctx context.Context, ticketID, prefix string, _ time.Ti
 }
 
 // File writes a part on a case. The stamp means nothing here: a part is unique
-// by its name, and a comment is looked for before it is written.
+// by its name and by its start, and a comment is looked for before it is
+// written.
 func (d *SyncDesk) File(ctx context.Context, ticketID string, part relay.Part, _ time.Time) (time.Time, error) {
 	id, err := identity.SalesforceID(ticketID, "500")
 	if err != nil {
@@ -247,12 +248,12 @@ func (d *SyncDesk) File(ctx context.Context, ticketID string, part relay.Part, _
 	if d.comments() {
 		err = d.Client.CreateComment(ctx, id, part.Body)
 	} else {
-		err = d.Client.UpsertTranscript(ctx, id, part.Name, part.Body)
+		err = d.Client.UpsertTranscript(ctx, id, part.Name, part.Start, part.Body)
 	}
 	var e *upstream.Error
 	switch {
 	case errors.As(err, &e) && e.Code == codeDuplicate:
-		return time.Time{}, relay.ErrMoved // two first writes met; the names say who came first
+		return time.Time{}, relay.ErrMoved // two writers met; the names say what the first one filed
 	case errors.As(err, &e) && e.Class == upstream.Refused && !e.Credentials &&
 		(e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound):
 		return time.Time{}, relay.ErrCannotTake

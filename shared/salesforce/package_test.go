@@ -37,7 +37,7 @@ func TestPermissionSetCoversTheClient(t *testing.T) {
 	}
 	always := map[string]bool{}
 	for _, f := range strings.Fields(`Case.Id Case.IsClosed Case.IsDeleted Case.MasterRecordId Case.OwnerId
-		Caseroom_Transcript__c.Caseroom_Case__c Caseroom_Transcript__c.Caseroom_Name__c`) {
+		Caseroom_Transcript__c.Caseroom_Case__c Caseroom_Transcript__c.Caseroom_Name__c Caseroom_Transcript__c.Caseroom_Start__c`) {
 		always[f] = true
 	}
 
@@ -51,7 +51,7 @@ func TestPermissionSetCoversTheClient(t *testing.T) {
 	if _, err := c.CreateCase(t.Context(), salesforce.Case{Subject: "s", Description: "d", SuppliedName: "n", SuppliedEmail: "e@example.com", Key: key, UserID: "ann"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.UpsertTranscript(t.Context(), caseID, "part", "body"); err != nil {
+	if err := c.UpsertTranscript(t.Context(), caseID, "part", "start", "body"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Cases(t.Context(), caseID); err != nil {

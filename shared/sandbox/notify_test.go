@@ -571,8 +571,11 @@ func TestSalesforceTrigger(t *testing.T) {
 			d.want(d.send("PATCH", sfAPI+"/sobjects/Case/"+a, `{"Subject":"c"}`, auth, "Sforce-Auto-Assign: false"), 204)
 			return nil
 		}, ""},
-		{"routed", func() (err error) { work, err = org.AddAgentWork(a, f.Salesforce.AgentIDs[1]); return err }, a},
-		{"declined", func() error { return org.SetAgentWork(work, "Declined") }, a},
+		{"routed", func() (err error) { work, err = org.AddAgentWork(a, f.Salesforce.AgentIDs[1]); return err }, ""},
+		{"declined", func() error { return org.SetAgentWork(work, "Declined") }, ""},
+		{"routed again", func() (err error) { work, err = org.AddAgentWork(a, user); return err }, ""},
+		{"accepted by its owner", func() error { return org.SetAgentWork(work, "Opened") }, a},
+		{"passed on", func() error { return org.SetAgentWork(work, "Transferred") }, a},
 		{"delete", func() error { return org.Delete(a) }, a},
 		{"undelete", func() error { return org.Undelete(a) }, a},
 	} {

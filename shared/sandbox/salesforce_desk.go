@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/identity"
@@ -284,12 +286,21 @@ func (o SalesforceOrg) Merge(winner, loser string) error {
 	})
 }
 
-// AddAgentWork routes a case to a user in Omni-Channel, with status "Assigned".
+// AddAgentWork routes a case to a user in Omni-Channel, with status "Assigned",
+// as all work begins. It takes Omni-Channel, and a user who is active.
+//
+// See https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_agentwork.htm.
 func (o SalesforceOrg) AddAgentWork(caseID, user string) (id string, err error) {
 	err = o.liveCase(caseID, func(f *salesforce, row *sfRow) error {
+		if !f.setup.Omni {
+			return errors.New("the org has no Omni-Channel")
+		}
 		who, err := identity.SalesforceID(user, "005")
 		if err != nil || f.rows[who] == nil {
 			return fmt.Errorf("user %q: %w", user, ErrNoRecord)
+		}
+		if f.rows[who].values["IsActive"] != true {
+			return fmt.Errorf("user %q is not active and gets no work", user)
 		}
 		id = f.add(f.objects["agentwork"], map[string]any{"WorkItemId": row.id(), "UserId": who, "OwnerId": f.queue}).id()
 		return nil
@@ -297,10 +308,21 @@ func (o SalesforceOrg) AddAgentWork(caseID, user string) (id string, err error) 
 	return id, err
 }
 
+// sfWorkSteps are the statuses that work may get, by the one it has: what was
+// offered is accepted or not, and what was accepted ends. The others are ends.
+var sfWorkSteps = map[string][]string{
+	"Assigned": {"Opened", "Declined", "DeclinedOnPushTimeout", "Unavailable", "Canceled", "Transferred"},
+	"Opened":   {"Closed", "Unavailable", "Canceled", "Transferred"},
+}
+
 // SetAgentWork sets the status of an AgentWork; accepting it ("Opened") also
-// makes its user the owner of the case.
+// makes its user the owner of the case. No other status touches the case: even
+// "Closed" may only mean that a tab of the console was closed.
 func (o SalesforceOrg) SetAgentWork(id, status string) error {
 	return o.onRow(id, "0Bz", func(f *salesforce, row *sfRow) error {
+		if now := row.text("Status"); !slices.Contains(sfWorkSteps[now], status) {
+			return fmt.Errorf("work that is %s does not become %q", now, status)
+		}
 		f.change(row, map[string]any{"Status": status})
 		if item := f.rows[row.text("WorkItemId")]; status == "Opened" && item != nil && !item.deleted() {
 			f.change(item, map[string]any{"OwnerId": row.text("UserId")})

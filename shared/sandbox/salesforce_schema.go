@@ -121,6 +121,7 @@ func sfSchema() map[string]*sfObject {
 		{name: "Caseroom_Transcript__c", prefix: "a0T", insertable: true, updatable: true, packaged: true, fields: []*sfField{
 			{name: "Name", max: 80},
 			{name: "Caseroom_Name__c", max: 255, unique: true, exact: true, external: true, required: true, access: sfReadWrite},
+			{name: "Caseroom_Start__c", max: 255, unique: true, exact: true, required: true, access: sfReadWrite},
 			{name: "Caseroom_Case__c", kind: sfReference, refs: []string{"500"}, parent: "Caseroom_Case__r", required: true, access: sfReadWrite},
 			text("Caseroom_Body__c", 131072),
 		}},

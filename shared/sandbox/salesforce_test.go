@@ -346,7 +346,7 @@ func TestSalesforceUpsertTranscript(t *testing.T) {
 	auth := d.salesforceToken()
 	id := d.newCase(auth, `{"Subject":"x"}`)
 	path := sfAPI + "/sobjects/Caseroom_Transcript__c/Caseroom_Name__c/" + url.PathEscape("500@1:1-2")
-	body := `{"Caseroom_Case__c":"` + id + `","Caseroom_Body__c":"hello"}`
+	body := `{"Caseroom_Case__c":"` + id + `","Caseroom_Start__c":"500@1:1","Caseroom_Body__c":"hello"}`
 	d.want(d.send("PATCH", path+"?updateOnly=true", body, auth), 404)
 	first := d.want(d.send("PATCH", path, body, auth), 201)
 	again := d.want(d.send("PATCH", path, body, auth), 200)
@@ -355,6 +355,10 @@ func TestSalesforceUpsertTranscript(t *testing.T) {
 	}
 	d.want(d.send("PATCH", strings.Replace(path, "v68.0", "v45.0", 1), body, auth), 204)
 	d.want(d.send("PATCH", path, `{"Caseroom_Name__c":"x"}`, auth), 400)
+	longer := d.send("PATCH", strings.Replace(path, "1-2", "1-3", 1), body, auth)
+	if longer.status != 400 || longer.text("0.errorCode") != "DUPLICATE_VALUE" {
+		t.Errorf("another part that starts alike: %s", longer.raw)
+	}
 	d.want(d.send("PATCH", sfAPI+"/sobjects/Caseroom_Transcript__c/Nope__c/x", body, auth), 404)
 	if n := len(d.State().Salesforce.Transcripts); n != 1 {
 		t.Errorf("%d transcripts", n)
@@ -541,12 +545,23 @@ func TestSalesforceOrgActions(t *testing.T) {
 	if r := d.soql(auth, "SELECT Id, UserType, IsActive FROM User WHERE Id IN ('"+user+"')"); r.at("records.0.IsActive") != false {
 		t.Errorf("user %s", r.raw)
 	}
+	_, inactive := org.AddAgentWork(a, user)
+	_, gone := org.AddAgentWork(b, d.Fixtures().Salesforce.AgentIDs[0])
 	for name, err := range map[string]error{
 		"owner": org.SetOwner(a, "005Hs0000000Zzz"), "case": org.Close("500Hs0000000Zzz"), "deleted": org.Close(b), "self": org.Merge(a, a),
+		"work for nobody": inactive, "work on a deleted case": gone,
+		"accepted twice": org.SetAgentWork(work, "Opened"), "no such status": org.SetAgentWork(work, "Accepted"),
+		"offered again": org.SetAgentWork(work, "Assigned"),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+	setup := org.Setup()
+	setup.Omni = false
+	org.SetSetup(setup)
+	if _, err := org.AddAgentWork(a, d.Fixtures().Salesforce.AgentIDs[0]); err == nil {
+		t.Error("work without Omni-Channel")
 	}
 }
 

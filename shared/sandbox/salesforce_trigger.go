@@ -36,7 +36,8 @@ func (o SalesforceOrg) SetTrigger(t SalesforceTrigger) {
 }
 
 // fire queues a callout for a change that matters to a room: a case of ours
-// made, deleted, undeleted, or given another owner or status; and routed work.
+// made, deleted, undeleted, or given another owner or status; and routed work
+// that is accepted, or no longer is.
 // Cases that wait are named in one callout, as one job names a trigger's chunk.
 func (f *salesforce) fire(kind string, row *sfRow, before map[string]any) {
 	if f.trigger.URL == "" {
@@ -45,6 +46,9 @@ func (f *salesforce) fire(kind string, row *sfRow, before map[string]any) {
 	item := row
 	switch row.object.name {
 	case "AgentWork":
+		if (row.text("Status") == "Opened") == (before["Status"] == "Opened") {
+			return // offered, declined
+		}
 		item = f.rows[row.text("WorkItemId")]
 	case "Case":
 		if kind == "update" && !slices.ContainsFunc(

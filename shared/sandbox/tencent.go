@@ -472,6 +472,7 @@ type TencentMessage struct {
 	Text   string    `json:"text"` // its text elements
 	Random uint32    `json:"random"`
 	Time   time.Time `json:"time"`
+	Custom string    `json:"cloudCustomData,omitempty"`
 }
 
 // TencentNotice is a system notification that was sent to a group.
@@ -515,7 +516,7 @@ func (g *imGroup) view() TencentGroup {
 		v.Members = append(v.Members, TencentMember{m.id, m.role, m.joined.UTC()})
 	}
 	for _, m := range g.messages {
-		v.Messages = append(v.Messages, TencentMessage{m.seq, m.from, textOf(m.body), m.random, m.time.UTC()})
+		v.Messages = append(v.Messages, TencentMessage{m.seq, m.from, textOf(m.body), m.random, m.time.UTC(), m.custom})
 	}
 	return v
 }

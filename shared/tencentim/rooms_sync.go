@@ -89,8 +89,10 @@ func (Rooms) FitName(name, neutral string) string {
 // the vendor refuses becomes the neutral one.
 func (r Rooms) Change(ctx context.Context, groupID string, change relay.RoomChange) error {
 	in := GroupChange{
-		Name: cut(change.Name, maxName), Introduction: change.Mark.String(),
-		InviteJoinOption: DisableInvite, HistoryMsgBeforeJoin: On,
+		Name: cut(change.Name, maxName), InviteJoinOption: DisableInvite, HistoryMsgBeforeJoin: On,
+	}
+	if change.Mark.Desk != "" {
+		in.Introduction = change.Mark.String()
 	}
 	if change.Mute != nil {
 		in.MuteAllMember = Off

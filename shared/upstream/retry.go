@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -13,9 +14,12 @@ import (
 // nothing may be given to it. A vendor's Retry-After is honoured when it leaves
 // most of the time for the work and ends the retrying when it does not.
 func Retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval = 100 * time.Millisecond
-	wait.MaxInterval = time.Second
+	random, ok := ctx.Value(randomKey{}).(func() float64)
+	if !ok {
+		random = rand.Float64
+	}
+	wait := &jittered{backoff.NewExponentialBackOff(), random}
+	wait.InitialInterval, wait.MaxInterval, wait.RandomizationFactor = 100*time.Millisecond, time.Second, 0
 	var last error
 	v, err := backoff.Retry(ctx, func() (T, error) {
 		var v T
@@ -38,6 +42,24 @@ func Retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T
 		err = last
 	}
 	return v, err
+}
+
+type randomKey struct{}
+
+// WithRandom gives [Retry] the numbers in [0,1) by which its pauses differ.
+// Without it they are the system's.
+func WithRandom(ctx context.Context, random func() float64) context.Context {
+	return context.WithValue(ctx, randomKey{}, random)
+}
+
+// jittered makes each pause up to a half shorter or longer.
+type jittered struct {
+	*backoff.ExponentialBackOff
+	random func() float64
+}
+
+func (j *jittered) NextBackOff() time.Duration {
+	return time.Duration((0.5 + j.random()) * float64(j.ExponentialBackOff.NextBackOff()))
 }
 
 func fits(ctx context.Context, wait time.Duration) bool {

@@ -132,6 +132,18 @@ func (w *Mailbox) postpone(ctx context.Context, m events.SQSMessage, err error) 
 	}
 }
 
+// unhide gives back a message behind one that waits. Its group keeps the order;
+// hidden as it was received, it would keep the group waiting for as long as an
+// invocation may take, however short the first one's wait.
+func (w *Mailbox) unhide(ctx context.Context, m events.SQSMessage) {
+	_, err := w.Queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: &w.QueueURL, ReceiptHandle: &m.ReceiptHandle, VisibilityTimeout: 0,
+	})
+	if err != nil {
+		slog.WarnContext(ctx, "visibility not changed", "message", m.MessageId, "code", awsenv.ErrorCode(err))
+	}
+}
+
 // The bounds of a wait. SQS hides a message for twelve hours at most.
 const (
 	firstWait = 5 * time.Second
@@ -250,6 +262,8 @@ func (w *Mailbox) each(ctx context.Context, e events.SQSEvent, handle func(conte
 			if err == nil || !w.settle(ctx, m, err) {
 				continue
 			}
+		} else {
+			w.unhide(ctx, m)
 		}
 		waiting[group] = true
 		res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})

@@ -227,7 +227,8 @@ func TestWindowBegunAgain(t *testing.T) {
 	}
 }
 
-// TestOneGroupWaits leaves the messages of a group behind one that failed.
+// TestOneGroupWaits leaves the messages of a group behind one that failed, and
+// gives them back at once.
 func TestOneGroupWaits(t *testing.T) {
 	t.Parallel()
 	q, waits := &fifo{}, []time.Duration{}
@@ -242,6 +243,9 @@ func TestOneGroupWaits(t *testing.T) {
 	failed := handle(t, w.Lambda, record("a", "zendesk", scheduled, 1), record("b", "salesforce", other, 1), record("c", "zendesk", scheduled, 1))
 	if !slices.Equal(failed, []string{"a", "c"}) || len(r.windows) != 2 {
 		t.Errorf("failed %v, ran %+v", failed, r.windows)
+	}
+	if wait, given := q.hidden["c"]; !given || wait != 0 || q.hidden["a"] == 0 {
+		t.Errorf("hidden %v", q.hidden)
 	}
 }
 

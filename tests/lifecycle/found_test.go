@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -85,6 +86,34 @@ func TestFound(t *testing.T) {
 				h.Errorf("the customer cannot read what was said")
 			}
 		},
+		// A desk called a room that was somebody's own, of a ticket that was no more:
+		// nothing said that it was gone, and it was looked for until it was forgotten.
+		"a call about a ticket that is no more": func(h *history) {
+			l := h.open(relay.Zendesk)
+			h.remove(l, true)
+			h.ok(h.w.Box.Zendesk().PermanentlyDelete(l.num()))
+			l.purged = true
+			h.deliverAll()
+			h.pump(time.Hour)
+			h.vanish(l, true)
+			h.call(l, "joingroup", 1, 1)
+			h.pump(time.Hour)
+			h.calm()
+		},
+		// A desk closed a case and called for its room to be dissolved. Both the call
+		// and the work on the case saw no transcript yet and filed one; the second
+		// held one notice more.
+		"a transcript filed by two at once": func(h *history) {
+			l := h.open(relay.Salesforce)
+			h.talk(l, "carol")
+			h.call(l, "deletegroup", 0, 1)
+			h.runTo("deletegroup", "Caseroom_Transcript__c/")
+			h.solve(l)
+			h.deliverAll()
+			h.runTo("sync", "Caseroom_Transcript__c/")
+			h.pump(time.Hour)
+			h.calm()
+		},
 	}
 	for name, tell := range found {
 		t.Run(name, func(t *testing.T) {
@@ -108,6 +137,25 @@ func (h *history) open(desk relay.DeskName) *life {
 		h.Fatalf("there is no ticket")
 	}
 	return l
+}
+
+// runTo lets the processes of a function, and no others, make their calls until
+// one waits whose path holds a text.
+func (h *history) runTo(function, text string) {
+	for range 200 {
+		list := slices.DeleteFunc(h.calls(), func(x *held) bool { return x.Process.Name != function })
+		switch {
+		case len(list) == 0:
+			if !h.dispatch() {
+				h.doze(time.Second)
+			}
+		case strings.Contains(list[0].Path, text):
+			return
+		default:
+			h.release(list[0], world.Pass)
+		}
+	}
+	h.Fatalf("%s did not call %s", function, text)
 }
 
 // killAt lets work go on until a process of sync makes a call whose path holds

@@ -57,6 +57,9 @@ type history struct {
 	turned   time.Time      // when they last left or came back
 	console  *world.Process // somebody with the admin's rights
 
+	trying map[*world.Process]*try // the desks' calls to the routes that move people
+	asked  int                     // of those calls, how many are under way
+
 	workers  []*slot // of sync
 	others   []*slot // reconcile's and sweep's
 	lastTick time.Time
@@ -73,6 +76,7 @@ type history struct {
 	changes  []time.Time // the desks', for what looks at their change feeds
 	creating int         // customers who still ask
 	answered []answer    // of those who have stopped, and nobody has looked
+	replies  []reply     // to desks' calls, at which nobody has looked
 }
 
 // slot is a place for a process of a function.
@@ -111,7 +115,7 @@ type answer struct {
 // begin begins a history inside a bubble. The caller ends it.
 func begin(src source, o world.Options) *history {
 	time.Sleep(time.Until(time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)))
-	h := &history{source: src, down: map[string]world.Fate{}, wake: make(chan struct{}, 1)}
+	h := &history{source: src, down: map[string]world.Fate{}, wake: make(chan struct{}, 1), trying: map[*world.Process]*try{}}
 	o.Root, o.Gate = root, h.gate
 	w, err := world.New(o)
 	if err != nil {
@@ -157,10 +161,22 @@ func (h *history) zendeskSays(e sandbox.ZendeskEvent) {
 	h.announce(hint)
 }
 
-// salesforceSays does what the org's trigger does.
+// salesforceSays does what the org's triggers do, that of the directory for
+// Omni-Channel among them: it posts the case of work that is accepted, or no
+// longer is.
 func (h *history) salesforceSays(e sandbox.SalesforceEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if e.Object == "AgentWork" {
+		h.changes = append(h.changes, time.Now())
+		opened := (e.After["Status"] == "Opened") != (e.Before["Status"] == "Opened")
+		// Only what this goroutine does changes work, so it may look at tickets.
+		for _, l := range h.lives {
+			if opened && !l.foreign && l.id == e.After["WorkItemId"] {
+				h.announce(relay.Hint{Desk: relay.Salesforce, Ticket: l.id})
+			}
+		}
+	}
 	if e.Object != "Case" {
 		return
 	}
@@ -245,6 +261,7 @@ func (h *history) release(x *held, f world.Fate) {
 	if f == world.KillBefore || f == world.KillAfter {
 		h.moment.Add(1)
 	}
+	h.done(x, f)
 	h.settle()
 	if strings.HasSuffix(x.Path, "add_group_member") || strings.HasSuffix(x.Path, "create_group") {
 		h.trespassers()
@@ -261,7 +278,7 @@ func (h *history) dispatch() bool {
 		}
 		queue := h.w.Queue(s.queue)
 		i := slices.IndexFunc(queues, func(q sandbox.QueueState) bool { return q.Name == queue.Name })
-		if queues[i].Visible == 0 {
+		if !receivable(queues[i]) {
 			continue
 		}
 		b, err := h.w.Receive(context.Background(), queue)
@@ -272,6 +289,7 @@ func (h *history) dispatch() bool {
 			continue
 		}
 		any = true
+		queues = h.w.Box.Queues()
 		if s.p == nil || s.p.Dead() {
 			s.p = h.w.Start(s.function)
 			if s.h, err = h.function(s.p, s.function); err != nil {
@@ -306,6 +324,16 @@ func (h *history) dispatch() bool {
 		}()
 	}
 	return any
+}
+
+// receivable reports whether a queue gives a message now: one that may be seen,
+// of a group of which none is with a process or waits for another try.
+func receivable(q sandbox.QueueState) bool {
+	hidden := map[string]bool{}
+	for _, m := range q.Messages {
+		hidden[m.Group] = hidden[m.Group] || m.Visible.After(time.Now())
+	}
+	return slices.ContainsFunc(q.Messages, func(m sandbox.MessageState) bool { return !hidden[m.Group] })
 }
 
 func (h *history) busy(s *slot) bool {
@@ -411,7 +439,7 @@ func (h *history) idle(limit time.Duration) {
 // resting reports whether nothing is under way and the queues are empty.
 func (h *history) resting() bool {
 	h.mu.Lock()
-	busy := h.creating > 0
+	busy := h.creating > 0 || h.asked > 0
 	h.mu.Unlock()
 	for _, s := range slices.Concat(h.workers, h.others) {
 		busy = busy || h.busy(s)

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,13 +29,18 @@ func (h *history) ok(err error) {
 	}
 }
 
-// hear takes note of the customers who have stopped asking.
+// hear takes note of the customers who have stopped asking, and of what desks
+// were answered.
 func (h *history) hear() {
 	synctest.Wait() // who stops in this instant has stopped
 	h.mu.Lock()
-	answered := h.answered
-	h.answered = nil
+	answered, replies := h.answered, h.replies
+	h.answered, h.replies = nil, nil
 	h.mu.Unlock()
+	slices.SortFunc(replies, func(a, b reply) int { return cmp.Compare(a.p.Number, b.p.Number) })
+	for _, r := range replies {
+		h.reply(r)
+	}
 	for _, a := range answered {
 		h.touch(a.life)
 		a.creating, a.life.promised = false, a.promised
@@ -115,13 +121,15 @@ func (h *history) create(desk relay.DeskName, customer string, tries int) *life 
 	h.mu.Lock()
 	h.creating++
 	h.mu.Unlock()
+	// Here, so that their numbers do not depend on which customer asks again first.
+	processes := h.processes("createticket", tries)
 	go func() {
 		promised := false
-		for i := range tries {
+		for i, p := range processes {
 			if i > 0 {
 				time.Sleep(time.Duration(20+i*40) * time.Second)
 			}
-			if promised = h.ask(l, key); promised {
+			if promised = h.ask(p, l, key); promised {
 				break
 			}
 		}
@@ -134,8 +142,14 @@ func (h *history) create(desk relay.DeskName, customer string, tries int) *life 
 	return l
 }
 
-func (h *history) ask(l *life, key string) bool {
-	p := h.w.Start("createticket")
+func (h *history) processes(function string, n int) (list []*world.Process) {
+	for range n {
+		list = append(list, h.w.Start(function))
+	}
+	return list
+}
+
+func (h *history) ask(p *world.Process, l *life, key string) bool {
 	op, desks, err := p.CreateTicket()
 	if err != nil {
 		return false
@@ -257,7 +271,7 @@ func (h *history) talk(l *life, who string) {
 	if h.w.Box.SendAs(who, l.group(), token+" says\n"+who) == nil {
 		// In somebody's own group under the ticket's id it is not our room's.
 		g, _ := h.w.Box.Group(l.group())
-		l.said = append(l.said, saying{token: token, at: time.Now(), lost: g.Owner != ""})
+		l.said = append(l.said, saying{n: h.made, token: token, at: time.Now(), lost: g.Owner != ""})
 	}
 }
 
@@ -268,9 +282,9 @@ func (h *history) vanish(l *life, squat bool) {
 	rooms, err := h.console.Rooms()
 	h.ok(err)
 	h.ok(rooms.Destroy(context.Background(), l.group()))
-	l.vanished = true
+	l.vanished, l.in = true, nil
 	for i := range l.said {
-		l.said[i].lost = true
+		l.said[i].lost = l.said[i].lost || !l.said[i].dissolved
 	}
 	if squat {
 		h.squat(l.group())
@@ -296,6 +310,14 @@ func (h *history) intrude(l *life, who string) {
 	h.ok(err)
 	h.ok(rooms.Import(context.Background(), relay.Account{UserID: who}))
 	_, _ = rooms.Join(context.Background(), l.group(), relay.Account{UserID: who})
+	h.moved(l, who)
+}
+
+// quit lets a member leave by the chat's own door.
+func (h *history) quit(l *life, who string) {
+	h.touch(l)
+	_ = h.w.Box.QuitAs(who, l.group()) // who is not in it cannot
+	h.moved(l, who)
 }
 
 // deliver hands a notification to the queue.
@@ -470,7 +492,7 @@ func (h *history) noise() map[string]func(*rapid.T) {
 		},
 		"leave": func(t *rapid.T) {
 			l := h.pick(t, ours)
-			_ = h.w.Box.QuitAs(people(t, l), l.group())
+			h.quit(l, people(t, l))
 		},
 		"intrude": func(t *rapid.T) {
 			l := h.pick(t, ours)
@@ -480,6 +502,31 @@ func (h *history) noise() map[string]func(*rapid.T) {
 			h.tamper(h.pick(t, ours), rapid.SampledFrom([]tencentim.GroupChange{
 				{Name: "hacked", InviteJoinOption: "FreeAccess"}, {MuteAllMember: "On"}, {MuteAllMember: "Off"},
 			}).Draw(t, "change"))
+		},
+		"a desk's call": func(t *rapid.T) {
+			l := h.pick(t, func(*life) bool { return true })
+			function := rapid.SampledFrom([]string{"joingroup", "joingroup", "leavegroup", "deletegroup"}).Draw(t, "function")
+			h.call(l, function, rapid.IntRange(0, 1).Draw(t, "agent"), rapid.IntRange(1, 2).Draw(t, "tries"))
+			if rapid.Bool().Draw(t, "no hurry") {
+				h.pump(2 * time.Second)
+			}
+		},
+		"Omni-Channel": func(t *rapid.T) {
+			l := h.pick(t, func(l *life) bool { return alive(l) && ours(l) && !l.isZD() })
+			step := "Assigned"
+			var offer *offer
+			if n := len(l.work); n > 0 {
+				offer = l.work[rapid.IntRange(0, n-1).Draw(t, "offer")]
+				step = rapid.SampledFrom(map[string][]string{
+					"Assigned": {"Opened", "Opened", "Opened", "Declined", "DeclinedOnPushTimeout", "Assigned"},
+					"Opened":   {"Closed", "Transferred", "Assigned"},
+				}[offer.status]).Draw(t, "step")
+			}
+			if step == "Assigned" {
+				h.offer(l, rapid.IntRange(0, 1).Draw(t, "agent"))
+			} else {
+				h.step(l, offer, step)
+			}
 		},
 		"vanish": func(t *rapid.T) {
 			h.vanish(h.pick(t, ours), rapid.Bool().Draw(t, "squatted"))

@@ -28,8 +28,9 @@ var soak = flag.Duration("soak", 0, "try histories, longer ones too, for so long
 func live(rt *rapid.T) {
 	o := world.Options{
 		Seed:       1,
-		Calls:      rapid.IntRange(0, 5).Draw(rt, "calls decide") == 5,
+		Calls:      rapid.IntRange(0, 3).Draw(rt, "calls decide") == 3,
 		SolvedOpen: rapid.IntRange(0, 4).Draw(rt, "solved stays open") == 4,
+		Omni:       rapid.Bool().Draw(rt, "Omni-Channel"),
 	}
 	rapid.SyncTest(rt, func(rt *rapid.T) {
 		h := begin(rt, o)

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,11 @@ import (
 //	deleted, spam                       locked, archived
 //	reopened, undeleted                 as open
 //	a squat under our id                destroyed, made again
+//
+// With OMNI=on whoever has opened work on the case is an owner too. With
+// MEMBERSHIP=calls the agents are those whom calls let in and none has let out,
+// in whatever state the ticket is. A call to dissolve a room files what was said
+// in it; the room of an open ticket comes back without it, and without agents.
 
 // life is a ticket as its desk and the people in its room know it.
 type life struct {
@@ -45,6 +51,10 @@ type life struct {
 	roomAtEnd, vanished bool
 	pointed             bool // nothing has kept the room from learning of the survivor
 
+	work []*offer // in Omni-Channel, without what has ended
+	// in are the agents whom anybody but caseroom's own work let into the room.
+	in map[string]bool
+
 	said    []saying
 	changed int64 // the moment in which something last happened to it
 	settled bool  // its room was right, and nothing has happened to it since
@@ -52,9 +62,17 @@ type life struct {
 
 // saying is a message that the chat took.
 type saying struct {
-	token string
-	at    time.Time
-	lost  bool // its room was taken away by somebody's hand
+	n         int // the how-manyth of the history
+	token     string
+	at        time.Time
+	lost      bool // its room was taken away by somebody's hand
+	dissolved bool // its room was dissolved by a call, which files what it held
+}
+
+// offer is work that Omni-Channel gave an agent.
+type offer struct {
+	id, status string
+	agent      int
 }
 
 // kept is how long the chat keeps a message.
@@ -78,27 +96,46 @@ func (h *history) over(l *life) bool {
 	return l.deleted || l.into != nil || (l.status != "open" && !h.solvedIsOpen(l))
 }
 
-// owner is the IM id of the ticket's human owner, "" if it has none.
-func (h *history) owner(l *life) string {
-	if l.agent < 0 {
-		return ""
+// agent is the IM id of one of the desk's two agents.
+func (h *history) agent(desk relay.DeskName, agent int) string {
+	if desk == relay.Zendesk {
+		return fmt.Sprintf("zd_%d", h.w.Fix.Zendesk.AgentIDs[agent])
 	}
-	if l.desk == relay.Zendesk {
-		return fmt.Sprintf("zd_%d", h.w.Fix.Zendesk.AgentIDs[l.agent])
+	return "sf_" + h.w.Fix.Salesforce.AgentIDs[agent]
+}
+
+// owners are the IM ids of the ticket's human owners.
+func (h *history) owners(l *life) (list []string) {
+	for i := range 2 {
+		if i == 1 && h.inactive && !l.isZD() {
+			continue
+		}
+		opened := func(o *offer) bool { return o.agent == i && o.status == "Opened" }
+		if l.agent == i || h.w.Omni && slices.ContainsFunc(l.work, opened) {
+			list = append(list, h.agent(l.desk, i))
+		}
 	}
-	if l.agent == 1 && h.inactive {
-		return ""
-	}
-	return "sf_" + h.w.Fix.Salesforce.AgentIDs[l.agent]
+	return list
 }
 
 // members are who the table has in the room.
 func (h *history) members(l *life) []string {
 	list := []string{l.customer}
-	if a := h.owner(l); a != "" && !h.over(l) {
-		list = append(list, a)
+	switch {
+	case h.w.Calls:
+		for i := range 2 {
+			if a := h.agent(l.desk, i); l.in[a] {
+				list = append(list, a)
+			}
+		}
+	case !h.over(l):
+		list = append(list, h.owners(l)...)
 	}
 	return list
+}
+
+func is(id string) func(sandbox.TencentMember) bool {
+	return func(m sandbox.TencentMember) bool { return m.UserID == id }
 }
 
 // isAgent reports whether an id is one of the desk's agents'.
@@ -109,13 +146,12 @@ func (l *life) isAgent(id string) bool {
 // strangers returns who is in the room without a right to be.
 func (h *history) strangers(l *life) (list []string) {
 	g, there := h.w.Box.Group(l.group())
-	if !there || l.foreign {
+	if !there || l.foreign || g.Owner != "" { // somebody's own group is not the room
 		return nil
 	}
 	for _, m := range g.Members {
 		switch {
 		case slices.Contains(h.members(l), m.UserID):
-		case h.w.Calls && l.isAgent(m.UserID): // the calls decide
 		case l.deleted && !l.isAgent(m.UserID): // who the customer was nobody knows any more
 		default:
 			list = append(list, m.UserID)
@@ -174,12 +210,12 @@ func (h *history) wrong(l *life) (list []string) {
 	if s := h.strangers(l); len(s) > 0 {
 		bad("%v are in it", s)
 	}
-	if !l.deleted {
+	if !l.deleted || h.w.Calls {
 		for _, id := range h.members(l) {
-			if l.isAgent(id) && h.w.Calls {
+			if l.deleted && !l.isAgent(id) {
 				continue
 			}
-			if !slices.ContainsFunc(g.Members, func(m sandbox.TencentMember) bool { return m.UserID == id }) {
+			if !slices.ContainsFunc(g.Members, is(id)) {
 				bad("%s is not in it", id)
 			}
 		}
@@ -189,12 +225,16 @@ func (h *history) wrong(l *life) (list []string) {
 		bad("nobody was told anything")
 	}
 	for i := 1; i < len(told); i++ {
-		if told[i] == told[i-1] {
-			bad("told twice: %q", told[i])
+		// Whoever is let in by calls has no name there, so two may be told alike.
+		if told[i].text == told[i-1].text && (!h.w.Calls || told[i].Said == told[i-1].Said) {
+			bad("told twice: %q", told[i].text)
 		}
 	}
+	if n := len(told); n > 0 && told[n-1].Kind != h.lastTold(l) && !(l.into != nil && told[n-1].Kind == "ended") {
+		bad("told %q last, and it is %s", told[n-1].text, h.lastTold(l))
+	}
 	if l.into != nil {
-		pointed := strings.Contains(strings.Join(told, "\n"), l.into.id)
+		pointed := slices.ContainsFunc(told, func(t telling) bool { return strings.Contains(t.text, l.into.id) })
 		same := l.into.customer == l.customer && !l.into.foreign
 		if pointed && !same {
 			bad("the customer was pointed to %s, which is another's", l.into.id)
@@ -206,14 +246,39 @@ func (h *history) wrong(l *life) (list []string) {
 	return append(list, h.unfiled(l)...)
 }
 
+// telling is a notice as the room's members see it.
+type telling struct {
+	relay.NoticeID
+	text string
+}
+
+func (t telling) String() string { return t.text }
+
 // told are the notices of a room.
-func (h *history) told(g sandbox.TencentGroup) (list []string) {
+func (h *history) told(g sandbox.TencentGroup) (list []telling) {
 	for _, m := range g.Messages {
-		if m.From == h.w.Fix.Tencent.AdminUserID {
-			list = append(list, m.Text)
+		if m.From != h.w.Fix.Tencent.AdminUserID {
+			continue
 		}
+		var data struct{ Caseroom relay.NoticeID }
+		h.ok(json.Unmarshal([]byte(m.Custom), &data))
+		list = append(list, telling{data.Caseroom, m.Text})
 	}
 	return list
+}
+
+// lastTold is the kind of notice that fits the ticket's state.
+func (h *history) lastTold(l *life) string {
+	switch {
+	case l.into != nil:
+		return "merged"
+	case h.over(l) || l.status == "solved":
+		return "ended"
+	case len(h.members(l)) > 1:
+		return "joined"
+	default:
+		return "waiting"
+	}
 }
 
 // unfiled: every message of a ticket that is over stands in one transcript, on
@@ -236,7 +301,7 @@ func (h *history) unfiled(l *life) (list []string) {
 		switch {
 		case n > 1 && !(l.erased && n == 2):
 			list = append(list, fmt.Sprintf("%s is filed %d times", s.token, n))
-		case n == 0 && (h.over(l) || aged) && !s.lost && !l.purged:
+		case n == 0 && (h.over(l) || aged || s.dissolved) && !s.lost && !l.purged:
 			list = append(list, fmt.Sprintf("%s is filed nowhere", s.token))
 		}
 	}

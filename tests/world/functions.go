@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/lambdahost"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/s3archive"
@@ -60,24 +61,37 @@ func (p *Process) Rooms() (tencentim.Rooms, error) {
 	return tencentim.Rooms{Client: c}, err
 }
 
+type clients struct {
+	zendesk    *zendesk.Client
+	salesforce *salesforce.Client
+	rooms      tencentim.Rooms
+}
+
+func (p *Process) clients() (c clients, err error) {
+	if c.zendesk, err = p.zendesk(); err != nil {
+		return c, err
+	}
+	if c.salesforce, err = p.salesforce(); err != nil {
+		return c, err
+	}
+	c.rooms, err = p.Rooms()
+	return c, err
+}
+
+func (p *Process) transcripts(c clients) *relay.Transcripts {
+	return &relay.Transcripts{Rooms: c.rooms, Meter: p.World.Meter, Archive: s3archive.New(p.aws(), p.World.Bucket())}
+}
+
 // CreateTicket returns the operation of createticket and the desks that it
 // creates tickets at.
 func (p *Process) CreateTicket() (*relay.CreateTicket, map[relay.DeskName]relay.Desk, error) {
-	zc, err := p.zendesk()
-	if err != nil {
-		return nil, nil, err
-	}
-	sc, err := p.salesforce()
-	if err != nil {
-		return nil, nil, err
-	}
-	rooms, err := p.Rooms()
+	c, err := p.clients()
 	if err != nil {
 		return nil, nil, err
 	}
 	return &relay.CreateTicket{
-		Rooms: rooms, Queue: p.Queue(), Meter: p.World.Meter, Now: time.Now, Random: strings.NewReader(""),
-	}, map[relay.DeskName]relay.Desk{relay.Zendesk: zendesk.Desk{Client: zc}, relay.Salesforce: salesforce.Desk{Client: sc}}, nil
+		Rooms: c.rooms, Queue: p.Queue(), Meter: p.World.Meter, Now: time.Now, Random: strings.NewReader(""),
+	}, map[relay.DeskName]relay.Desk{relay.Zendesk: zendesk.Desk{Client: c.zendesk}, relay.Salesforce: salesforce.Desk{Client: c.salesforce}}, nil
 }
 
 // Queue sends hints to sync's queue.
@@ -87,15 +101,7 @@ func (p *Process) Queue() *sqsqueue.Queue {
 
 // Sync returns the function sync as it runs in the process.
 func (p *Process) Sync() (Handler, error) {
-	zc, err := p.zendesk()
-	if err != nil {
-		return nil, err
-	}
-	sc, err := p.salesforce()
-	if err != nil {
-		return nil, err
-	}
-	rooms, err := p.Rooms()
+	c, err := p.clients()
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +109,10 @@ func (p *Process) Sync() (Handler, error) {
 	return (&worker.Worker{
 		Sync: &relay.Sync{
 			Desks: map[relay.DeskName]relay.TicketDesk{
-				relay.Zendesk: &zendesk.SyncDesk{Client: zc}, relay.Salesforce: &salesforce.SyncDesk{Client: sc},
+				relay.Zendesk: &zendesk.SyncDesk{Client: c.zendesk}, relay.Salesforce: &salesforce.SyncDesk{Client: c.salesforce, Omni: p.World.Omni},
 			},
-			Rooms:       rooms,
-			Transcripts: &relay.Transcripts{Rooms: rooms, Meter: w.Meter, Archive: s3archive.New(p.aws(), w.Bucket())},
+			Rooms:       c.rooms,
+			Transcripts: p.transcripts(c),
 			Meter:       w.Meter, Now: time.Now, Calls: w.Calls, SolvedOpen: w.SolvedOpen,
 		},
 		Mailbox: p.mailbox("sync"),
@@ -115,15 +121,7 @@ func (p *Process) Sync() (Handler, error) {
 
 // Reconcile returns the function reconcile as it runs in the process.
 func (p *Process) Reconcile() (Handler, error) {
-	zc, err := p.zendesk()
-	if err != nil {
-		return nil, err
-	}
-	sc, err := p.salesforce()
-	if err != nil {
-		return nil, err
-	}
-	rooms, err := p.Rooms()
+	c, err := p.clients()
 	if err != nil {
 		return nil, err
 	}
@@ -131,24 +129,16 @@ func (p *Process) Reconcile() (Handler, error) {
 		Mailbox: p.mailbox("reconcile"),
 		Reconcile: &relay.Reconcile{
 			Desks: map[relay.DeskName]relay.ChangeDesk{
-				relay.Zendesk: &zendesk.SyncDesk{Client: zc}, relay.Salesforce: &salesforce.SyncDesk{Client: sc},
+				relay.Zendesk: &zendesk.SyncDesk{Client: c.zendesk}, relay.Salesforce: &salesforce.SyncDesk{Client: c.salesforce, Omni: p.World.Omni},
 			},
-			Rooms: rooms, Queue: p.Queue(), Table: p.World.table(), Meter: p.World.Meter, Now: time.Now,
+			Rooms: c.rooms, Queue: p.Queue(), Table: p.World.table(), Meter: p.World.Meter, Now: time.Now,
 		},
 	}).Lambda, nil
 }
 
 // Sweep returns the function sweep as it runs in the process.
 func (p *Process) Sweep() (Handler, error) {
-	zc, err := p.zendesk()
-	if err != nil {
-		return nil, err
-	}
-	sc, err := p.salesforce()
-	if err != nil {
-		return nil, err
-	}
-	rooms, err := p.Rooms()
+	c, err := p.clients()
 	if err != nil {
 		return nil, err
 	}
@@ -156,12 +146,72 @@ func (p *Process) Sweep() (Handler, error) {
 		Mailbox: p.mailbox("sweep"),
 		Sweep: &relay.Sweep{
 			Desks: map[relay.DeskName]relay.SweepDesk{
-				relay.Zendesk: &zendesk.SyncDesk{Client: zc}, relay.Salesforce: &salesforce.SyncDesk{Client: sc},
+				relay.Zendesk: &zendesk.SyncDesk{Client: c.zendesk}, relay.Salesforce: &salesforce.SyncDesk{Client: c.salesforce, Omni: p.World.Omni},
 			},
-			Rooms: rooms, Queue: p.Queue(), Table: p.World.table(), Meter: p.World.Meter, Now: time.Now,
+			Rooms: c.rooms, Queue: p.Queue(), Table: p.World.table(), Meter: p.World.Meter, Now: time.Now,
 			DissolveAfter: 7 * 24 * time.Hour, HistoryDays: 7,
 		},
 	}).Lambda, nil
+}
+
+// Members returns the function joingroup, leavegroup or deletegroup as it runs in
+// the process.
+func (p *Process) Members(function string) (*api.Function, error) {
+	c, err := p.clients()
+	if err != nil {
+		return nil, err
+	}
+	w := p.World
+	members := &api.Members{
+		Auth: &api.Authenticator{DeskKeys: func(context.Context) (api.DeskKeys, error) {
+			return api.DeskKeys{Zendesk: []string{w.Fix.DeskKeyZendesk}, Salesforce: []string{w.Fix.DeskKeySalesforce}}, nil
+		}},
+		Desks:     map[relay.DeskName]bool{relay.Zendesk: true, relay.Salesforce: true},
+		Operation: &relay.Members{Rooms: c.rooms, Queue: p.Queue(), Meter: w.Meter},
+	}
+	f := &api.Function{Meter: w.Meter, Now: time.Now}
+	switch function {
+	case "joingroup":
+		f.Routes = members.JoinRoutes()
+	case "leavegroup":
+		f.Routes = members.LeaveRoutes()
+	case "deletegroup":
+		members.Dissolve = &relay.Dissolve{
+			Desks: map[relay.DeskName]relay.TicketDesk{
+				relay.Zendesk: &zendesk.SyncDesk{Client: c.zendesk}, relay.Salesforce: &salesforce.SyncDesk{Client: c.salesforce},
+			},
+			Rooms: c.rooms, Transcripts: p.transcripts(c),
+		}
+		f.Routes = members.DeleteRoutes()
+	default:
+		return nil, fmt.Errorf("world: no function %s moves members", function)
+	}
+	return f, nil
+}
+
+// Post sends a desk's request to a function in the process, through the event
+// that the gateway makes of it. Status 0 is no answer: the process died, or did
+// not answer in its function's time and was killed.
+func (p *Process) Post(f *api.Function, desk relay.DeskName, path, body string) (status int, answer string) {
+	key := p.World.Fix.DeskKeyZendesk
+	if desk == relay.Salesforce {
+		key = p.World.Fix.DeskKeySalesforce
+	}
+	e := events.APIGatewayV2HTTPRequest{
+		Version: "2.0", RouteKey: "POST " + path, RawPath: path, Body: body,
+		Headers: map[string]string{"authorization": "Bearer " + key, "content-type": "application/json", "host": "127.0.0.1:3000"},
+	}
+	e.RequestContext.HTTP.Method, e.RequestContext.HTTP.Path = "POST", path
+	ctx, cancel := context.WithTimeout(p.ctx, p.World.Timeout(p.Name))
+	defer cancel()
+	res, err := f.Lambda()(ctx, e)
+	if ctx.Err() != nil {
+		p.Kill()
+	}
+	if ctx.Err() != nil || err != nil {
+		return 0, ""
+	}
+	return res.StatusCode, res.Body
 }
 
 func (w *World) table() relay.Table {

@@ -26,10 +26,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/caseroom/caseroom/shared/lambdahost"
 	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // Options describe a world. Root is required.
@@ -39,8 +41,8 @@ type Options struct {
 	Plan sandbox.TencentPlan
 	// Latency is how long every vendor's call takes.
 	Latency time.Duration
-	// Calls and SolvedOpen are MEMBERSHIP=calls and SOLVED=open.
-	Calls, SolvedOpen bool
+	// Calls, SolvedOpen and Omni are MEMBERSHIP=calls, SOLVED=open and OMNI=on.
+	Calls, SolvedOpen, Omni bool
 	// Gate says what becomes of each call of a process; nil lets all through.
 	Gate Gate
 	// Answered, if set, is told of every answer that a process gets. refused is
@@ -189,7 +191,8 @@ func (w *World) Start(name string) *Process {
 	defer w.mu.Unlock()
 	p := &Process{World: w, Name: name, Number: len(w.processes)}
 	p.random = mathrand.New(mathrand.NewPCG(w.Seed, uint64(p.Number)))
-	p.ctx, p.cancel = context.WithCancel(context.Background())
+	// Of calls that fail side by side nobody knows which asks first for a number.
+	p.ctx, p.cancel = context.WithCancel(upstream.WithRandom(context.Background(), func() float64 { return 0.5 }))
 	w.processes = append(w.processes, p)
 	return p
 }
@@ -228,7 +231,17 @@ func (p *Process) aws() aws.Config {
 	return aws.Config{
 		Region: w.Fix.AWS.Region, BaseEndpoint: aws.String(origin + "/aws"), Credentials: w.keys(),
 		HTTPClient: &http.Client{Transport: p},
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.Backoff = steady{} })
+		},
 	}
+}
+
+// steady is the SDK's backoff without its jitter.
+type steady struct{}
+
+func (steady) BackoffDelay(attempt int, _ error) (time.Duration, error) {
+	return time.Duration(1<<min(attempt, 4)) * 500 * time.Millisecond, nil
 }
 
 var errLost = errors.New("world: connection lost")
