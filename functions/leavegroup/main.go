@@ -2,6 +2,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/caseroom/caseroom/shared/api"
@@ -29,7 +31,7 @@ func main() {
 		Desks: map[relay.DeskName]bool{relay.Zendesk: env.ZendeskBaseURL != "", relay.Salesforce: env.SalesforceBaseURL != ""},
 		Rules: boot.Rules(env.Identities),
 		Operation: &relay.Members{
-			Rooms: rooms, Queue: sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID), Meter: p.Meter,
+			Rooms: rooms, Queue: sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID), Meter: p.Meter, Now: time.Now,
 		},
 	}).LeaveRoutes())
 }

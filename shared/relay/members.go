@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/caseroom/caseroom/shared/problem"
 )
@@ -14,23 +15,43 @@ type Members struct {
 	Rooms Rooms
 	Queue Queue
 	Meter Meter
+	Now   Clock
 }
 
 // Join puts an agent into a room. It returns a NotFound problem when there is
 // no such room and an Upstream problem when the chat refused the agent.
-func (m *Members) Join(ctx context.Context, ref RoomRef, agent Account) (MemberResult, error) {
-	defer m.hint(ctx, ref)()
-	res, err := m.Rooms.Join(ctx, ref.GroupID(), agent)
-	return res, memberProblem(err)
+func (m *Members) Join(ctx context.Context, ref RoomRef, agent Account) (res MemberResult, err error) {
+	err = m.move(ctx, ref, func() error {
+		res, err = m.Rooms.Join(ctx, ref.GroupID(), agent)
+		return err
+	})
+	return res, err
 }
 
 // Leave takes an agent out of a room; one who is not in it has left.
 func (m *Members) Leave(ctx context.Context, ref RoomRef, userID string) error {
-	defer m.hint(ctx, ref)()
-	return memberProblem(m.Rooms.Leave(ctx, ref.GroupID(), userID))
+	return m.move(ctx, ref, func() error { return m.Rooms.Leave(ctx, ref.GroupID(), userID) })
 }
 
-// hint queues the ticket beside the call and returns what waits for it.
+// lookedAt is how soon after a ticket was queued Sync may have looked at its
+// room: a queue, a function's start and half a call to the chat take no less.
+const lookedAt = 100 * time.Millisecond
+
+// move queues the ticket beside the call, and again after a call so slow that
+// Sync may have had its word before it.
+func (m *Members) move(ctx context.Context, ref RoomRef, call func() error) error {
+	began := m.Now()
+	queued := m.hint(ctx, ref)
+	err := call()
+	slow := m.Now().Sub(began) >= lookedAt
+	queued()
+	if slow && ctx.Err() == nil {
+		m.hint(ctx, ref)()
+	}
+	return memberProblem(err)
+}
+
+// hint queues the ticket and returns what waits for it.
 func (m *Members) hint(ctx context.Context, ref RoomRef) (wait func()) {
 	return sendHint(ctx, m.Queue, m.Meter, Hint{Desk: ref.Desk, Ticket: ref.TicketID})
 }

@@ -167,7 +167,7 @@ func (p *Process) Members(function string) (*api.Function, error) {
 			return api.DeskKeys{Zendesk: []string{w.Fix.DeskKeyZendesk}, Salesforce: []string{w.Fix.DeskKeySalesforce}}, nil
 		}},
 		Desks:     map[relay.DeskName]bool{relay.Zendesk: true, relay.Salesforce: true},
-		Operation: &relay.Members{Rooms: c.rooms, Queue: p.Queue(), Meter: w.Meter},
+		Operation: &relay.Members{Rooms: c.rooms, Queue: p.Queue(), Meter: w.Meter, Now: time.Now},
 	}
 	f := &api.Function{Meter: w.Meter, Now: time.Now}
 	switch function {

@@ -1,0 +1,75 @@
+package relay_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/caseroom/caseroom/shared/relay"
+)
+
+// late is a chat in whose calls something else happens first.
+type late struct {
+	relay.Rooms
+	first func()
+}
+
+func (l late) Join(ctx context.Context, group string, who relay.Account) (relay.MemberResult, error) {
+	l.first()
+	return l.Rooms.Join(ctx, group, who)
+}
+
+func (l late) Leave(ctx context.Context, group, userID string) error {
+	l.first()
+	return l.Rooms.Leave(ctx, group, userID)
+}
+
+// hinted is a queue as far as a send goes.
+type hinted chan relay.Hint
+
+func (q hinted) Send(_ context.Context, h relay.Hint) error {
+	q <- h
+	return nil
+}
+
+// Sync has the last word also when it worked off a call's hint before the call
+// reached the room.
+func TestSlowMembers(t *testing.T) {
+	t.Parallel()
+	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
+		ref := b.open(desk, "carol", "Printer")
+		_, right := b.agent(desk, 0)
+		_, wrong := b.agent(desk, 1)
+		b.assign(ref, 0)
+		b.converge(ref)
+
+		queue := make(hinted, 9)
+		work := func() {
+			h := <-queue
+			b.converge(relay.RoomRef{Desk: h.Desk, TicketID: h.Ticket})
+		}
+		again := func() {
+			if len(queue) == 0 {
+				t.Fatal("not queued again")
+			}
+			work()
+		}
+		m := &relay.Members{Rooms: late{b.rooms, work}, Queue: queue, Meter: b.meter, Now: b.clock.Now}
+		_, err := m.Join(t.Context(), ref, relay.Account{UserID: wrong})
+		b.ok(err)
+		b.wantMembers(ref, "carol", right, wrong)
+		again()
+		b.wantMembers(ref, "carol", right)
+
+		b.ok(m.Leave(t.Context(), ref, right))
+		b.wantMembers(ref, "carol")
+		again()
+		b.wantMembers(ref, "carol", right)
+
+		m.Rooms = late{b.rooms, func() { b.clock.add(99 * time.Millisecond) }}
+		b.ok(m.Leave(t.Context(), ref, right))
+		if len(queue) != 1 {
+			t.Errorf("a quick call was queued %d times", len(queue))
+		}
+	})
+}
