@@ -419,6 +419,28 @@ func TestReconcileRefusals(t *testing.T) {
 	}
 }
 
+// Of work on cases that are not ours nothing is asked but whose they are: an org
+// may route thousands, and every query counts against its limit of the day.
+func TestReconcileOthersWork(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	b.sf.Omni = true
+	org := b.box.Salesforce()
+	id, err := org.CreateCase("theirs", "")
+	b.ok(err)
+	b.clock.add(time.Hour)
+	b.quiet(relay.Salesforce)
+	work, err := org.AddAgentWork(id, b.box.Fixtures().Salesforce.AgentIDs[0])
+	b.ok(err)
+	b.ok(org.SetAgentWork(work, "Declined"))
+	b.clock.add(5 * time.Minute)
+	b.box.ResetCalls()
+	report, _ := b.reconcile(relay.Salesforce)
+	if want := []string{"salesforce query_all", "salesforce query", "salesforce query_all"}; report.Queued != 0 || !slices.Equal(b.ops(), want) {
+		t.Errorf("%+v after %v", report, b.ops())
+	}
+}
+
 // Work in Omni-Channel ends without a change of its case, and nobody hears of it.
 func TestReconcileOmniChannel(t *testing.T) {
 	t.Parallel()
