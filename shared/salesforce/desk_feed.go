@@ -85,8 +85,8 @@ func (d *SyncDesk) worked(ctx context.Context, from, until time.Time, page []Cas
 		if err != nil {
 			return nil, err
 		}
-		for id, row := range rows {
-			if row.ours() {
+		for _, id := range ids { // in the same order every time
+			if row := rows[id]; row.ours() {
 				row.Modified = changed[id]
 				list = append(list, row)
 			}
