@@ -84,12 +84,20 @@ func (d *Dissolve) file(ctx context.Context, ref RoomRef) error {
 		return nil
 	case last.Whose != OurRoom || last.Created != room.Created || !last.Muted:
 		return problem.New(problem.Unavailable, "The room changed while its transcript was filed.")
-	case last.LastSeq > filed && d.Transcripts.Archive == nil:
-		return problem.New(problem.Unavailable, "The room's transcript could not be filed: the ticket takes no notes and there is no archive. The room stays.")
-	case last.LastSeq > filed:
-		return problem.New(problem.Unavailable, "Something was said while the room's transcript was filed.")
+	case last.LastSeq <= filed:
+		return nil
 	}
-	return nil
+	// Of what the chat does not keep, nothing more can be filed.
+	newest, err := d.Rooms.History(ctx, group, 0)
+	switch {
+	case err != nil:
+		return unlessGone(err)
+	case len(newest) == 0 || newest[0].Seq <= filed:
+		return nil
+	case d.Transcripts.Archive == nil:
+		return problem.New(problem.Unavailable, "The room's transcript could not be filed: the ticket takes no notes and there is no archive. The room stays.")
+	}
+	return problem.New(problem.Unavailable, "Something was said while the room's transcript was filed.")
 }
 
 func (d *Dissolve) read(ctx context.Context, desk TicketDesk, group string) (Room, error) {

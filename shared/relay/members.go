@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/problem"
@@ -41,11 +42,11 @@ const lookedAt = 100 * time.Millisecond
 // Sync may have had its word before it.
 func (m *Members) move(ctx context.Context, ref RoomRef, call func() error) error {
 	began := m.Now()
-	queued := m.hint(ctx, ref)
+	queued := sync.OnceFunc(m.hint(ctx, ref))
+	defer queued()
 	err := call()
-	slow := m.Now().Sub(began) >= lookedAt
-	queued()
-	if slow && ctx.Err() == nil {
+	if m.Now().Sub(began) >= lookedAt && ctx.Err() == nil {
+		queued()
 		m.hint(ctx, ref)()
 	}
 	return memberProblem(err)

@@ -73,3 +73,35 @@ func TestSlowMembers(t *testing.T) {
 		}
 	})
 }
+
+// buggy is a chat whose calls panic.
+type buggy struct{ relay.Rooms }
+
+func (buggy) Leave(context.Context, string, string) error { panic("a bug") }
+
+// slowQueue tells when it has taken a hint.
+type slowQueue chan struct{}
+
+func (q slowQueue) Send(context.Context, relay.Hint) error {
+	time.Sleep(10 * time.Millisecond)
+	close(q)
+	return nil
+}
+
+// Nothing goes on behind a call that met a bug.
+func TestPanickingMembers(t *testing.T) {
+	t.Parallel()
+	q := make(slowQueue)
+	m := &relay.Members{Rooms: buggy{}, Queue: q, Meter: &counts{}, Now: time.Now}
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+		select {
+		case <-q:
+		default:
+			t.Error("the hint is still being sent")
+		}
+	}()
+	_ = m.Leave(t.Context(), relay.RoomRef{Desk: relay.Zendesk, TicketID: "1"}, "zd_1")
+}

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"testing"
@@ -416,6 +417,56 @@ func TestReconcileRefusals(t *testing.T) {
 	w.Cursor = "bm9uc2Vuc2U="
 	if report, err := r.Run(context.Background(), w); err != nil || report.Listed != 1 {
 		t.Errorf("lost cursor: %+v, %v", report, err)
+	}
+}
+
+// A page of routed work comes in the same order every time.
+func TestOmniChannelOrder(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	b.sf.Omni = true
+	org := b.box.Salesforce()
+	var want []string
+	for n := range 12 {
+		want = append(want, b.open(relay.Salesforce, "carol", fmt.Sprint(n)).TicketID)
+	}
+	slices.Sort(want)
+	b.clock.add(time.Hour)
+	from := b.clock.Now()
+	for _, id := range want {
+		_, err := org.AddAgentWork(id, b.box.Fixtures().Salesforce.AgentIDs[0])
+		b.ok(err)
+	}
+	page, err := b.sf.Changes(context.Background(), from, from.Add(time.Minute), "")
+	b.ok(err)
+	var got []string
+	for _, c := range page.Tickets {
+		got = append(got, c.ID)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// Of work on cases that are not ours nothing is asked but whose they are: an org
+// may route thousands, and every query counts against its limit of the day.
+func TestReconcileOthersWork(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	b.sf.Omni = true
+	org := b.box.Salesforce()
+	id, err := org.CreateCase("theirs", "")
+	b.ok(err)
+	b.clock.add(time.Hour)
+	b.quiet(relay.Salesforce)
+	work, err := org.AddAgentWork(id, b.box.Fixtures().Salesforce.AgentIDs[0])
+	b.ok(err)
+	b.ok(org.SetAgentWork(work, "Declined"))
+	b.clock.add(5 * time.Minute)
+	b.box.ResetCalls()
+	report, _ := b.reconcile(relay.Salesforce)
+	if want := []string{"salesforce query_all", "salesforce query", "salesforce query_all"}; report.Queued != 0 || !slices.Equal(b.ops(), want) {
+		t.Errorf("%+v after %v", report, b.ops())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 func TestSyncOpen(t *testing.T) {
@@ -296,6 +298,34 @@ func TestSyncMerged(t *testing.T) {
 			}
 		}
 	})
+}
+
+// lost is a desk that refuses to say where a merged ticket went.
+type lost struct{ relay.TicketDesk }
+
+func (lost) Survivor(context.Context, string) (string, error) {
+	return "", &upstream.Error{Vendor: "zendesk", Op: "ticket_comments", Class: upstream.Refused, Status: http.StatusUnprocessableEntity}
+}
+
+// TestSyncMergedNobodyKnowsWhere files the transcript before the agents leave,
+// though the notice cannot be written.
+func TestSyncMergedNobodyKnowsWhere(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	loser, winner := b.open(relay.Zendesk, "carol", "One"), b.open(relay.Zendesk, "carol", "Two")
+	b.assign(loser, 0)
+	b.converge(loser)
+	b.say("carol", loser, "it burns")
+	b.ok(b.box.Zendesk().Merge(b.number(winner), b.number(loser)))
+	b.sync.Desks[relay.Zendesk] = lost{b.zd}
+	if err := b.run(relay.SyncItem{Desk: relay.Zendesk, Ticket: loser.TicketID})[0]; !relay.Permanent(err) {
+		t.Errorf("%v", err)
+	}
+	if got := strings.Join(b.archived(loser), ""); !strings.Contains(got, "it burns") {
+		t.Errorf("archived %q", got)
+	}
+	b.wantMuted(loser, true)
+	b.wantMembers(loser, "carol")
 }
 
 func TestSyncDeleted(t *testing.T) {

@@ -203,17 +203,13 @@ func (w *work) lock(ctx context.Context) error {
 		return err
 	}
 	joinErr := w.join(ctx, wanted)
-	n, err := w.farewell(ctx)
-	var tellErr error
-	if err == nil {
+	n, tellErr := w.farewell(ctx)
+	if tellErr == nil {
 		tellErr = w.announce(ctx, n)
 	}
-	// A notice that the chat refuses for good keeps no transcript from being filed.
-	switch {
-	case err != nil:
-	case tellErr != nil && !Permanent(tellErr):
-		err = tellErr
-	default:
+	// A notice that is refused for good, by the chat or by a desk that will not say
+	// which, keeps no transcript from being filed.
+	if err = tellErr; err == nil || Permanent(err) {
 		err = w.file(ctx, w.archiveOnly())
 	}
 	w.repair()

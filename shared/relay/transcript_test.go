@@ -252,6 +252,27 @@ func TestDeleteBesideSync(t *testing.T) {
 	}
 }
 
+// forgetful is a chat that keeps nothing of what was said.
+type forgetful struct{ relay.SyncRooms }
+
+func (forgetful) History(context.Context, string, uint64) ([]relay.Message, error) { return nil, nil }
+
+// What the chat does not keep any more holds no room back.
+func TestDeleteAfterTheHistory(t *testing.T) {
+	t.Parallel()
+	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
+		ref := b.open(desk, "carol", "Printer")
+		b.converge(ref)
+		b.say("carol", ref, "it burns")
+		rooms := forgetful{b.rooms}
+		transcripts := &relay.Transcripts{Rooms: rooms, Archive: b.sync.Transcripts.Archive, Meter: b.meter}
+		b.ok((&relay.Dissolve{Desks: b.sync.Desks, Rooms: rooms, Transcripts: transcripts}).Run(context.Background(), ref))
+		if _, there := b.box.Group(ref.GroupID()); there {
+			t.Error("the room stays")
+		}
+	})
+}
+
 // A desk's call that fails after its mute leaves the mark as Sync wrote it.
 func TestDeleteLeavesTheMark(t *testing.T) {
 	t.Parallel()

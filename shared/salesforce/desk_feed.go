@@ -70,7 +70,8 @@ func (d *SyncDesk) Changes(ctx context.Context, from, until time.Time, cursor st
 	return out, nil
 }
 
-// worked reads the cases whose work changed in a window, but for those of a page.
+// worked reads the cases of ours whose work changed in a window, but for those of
+// a page. An org may route far more than ours.
 func (d *SyncDesk) worked(ctx context.Context, from, until time.Time, page []CaseRow) (list []CaseRow, err error) {
 	changed, err := d.Client.ChangedWork(ctx, from, until)
 	if err != nil {
@@ -84,9 +85,11 @@ func (d *SyncDesk) worked(ctx context.Context, from, until time.Time, page []Cas
 		if err != nil {
 			return nil, err
 		}
-		for id, row := range rows {
-			row.Modified = changed[id]
-			list = append(list, row)
+		for _, id := range ids { // in the same order every time
+			if row := rows[id]; row.ours() {
+				row.Modified = changed[id]
+				list = append(list, row)
+			}
 		}
 	}
 	return list, nil
