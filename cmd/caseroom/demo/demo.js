@@ -221,7 +221,7 @@ function panes() {
       h("p", { class: "empty" }, `What ${first(agent)} sees in ${desks[desk].title} beside a ticket appears here.`),
     );
   } else if (!config.built) {
-    plainAgent(pane, { config, desk, agent, groupId: desks[desk].room(ticket) });
+    host = plainAgent(pane, { config, desk, agent, groupId: desks[desk].room(ticket) });
   } else if (desk === "zendesk") {
     openInZendesk(pane, agent, ticket);
   } else {

@@ -9,6 +9,9 @@ import { h } from "./element.js";
  * @typedef {{ sdkAppId: number, userId: string, userSig: string }} Credentials
  */
 
+/** What listens in a pane; a browser has few connections for those. @type {WeakMap<HTMLElement, { close(): void }>} */
+const chats = new WeakMap();
+
 /** @param {unknown} err */
 const why = (err) => (err instanceof Error ? err.message : String(err));
 
@@ -39,6 +42,7 @@ async function post(url, body, token) {
  * @param {{ config: Config, desk: DeskName, person: Person | undefined }} o
  */
 export function plainCustomer(pane, { config, desk, person }) {
+  chats.get(pane)?.close();
   const problem = h("p", { role: "alert", class: "bad" });
   const form = h(
     "form",
@@ -80,11 +84,8 @@ export function plainAgent(pane, { config, desk, agent, groupId }) {
     const session = JSON.parse(page.getElementById("caseroom-session")?.textContent ?? "{}");
     return post("/usersig", {}, session.sessionToken);
   };
-  chat(pane, config, groupId, undefined, renew);
+  return chat(pane, config, groupId, undefined, renew);
 }
-
-/** @type {WeakMap<HTMLElement, { close(): void }>} */
-const chats = new WeakMap();
 
 /**
  * @param {HTMLElement} pane
@@ -110,13 +111,14 @@ function chat(pane, config, groupId, first, renew) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let again;
   let over = false;
-  chats.set(pane, {
+  const open = {
     close: () => {
       over = true;
       clearTimeout(again);
       events?.close();
     },
-  });
+  };
+  chats.set(pane, open);
   const get = async (/** @type {string} */ path) => {
     const res = await fetch(`${config.sandbox}${path}&${new URLSearchParams({ session, groupId })}`);
     const answer = await res.json();
@@ -205,4 +207,5 @@ function chat(pane, config, groupId, first, renew) {
     }
   });
   void login();
+  return open;
 }

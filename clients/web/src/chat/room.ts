@@ -40,6 +40,8 @@ export function isAgent(userId: string): boolean {
 const typingHolds = 5_000;
 /** Pages read after a lost connection before the gap is given up. */
 const gapPages = 10;
+/** How long until missed messages that could not be read are asked for again, in milliseconds. */
+const readAgain = 5_000;
 
 /** RoomStore is one room as a person sees it: messages in order, once each, and who is there. */
 export class RoomStore {
@@ -61,10 +63,15 @@ export class RoomStore {
   #agents: Member[] = [];
   #before: Member[] = [];
   #seen = 0;
-  #hasRead = false;
-  #readUpTo = 0;
+  /** Up to here nothing is missing; 0 until the first read. */
+  #upTo = 0;
+  /** Since the last read the connection has held: nothing is missing at all. */
+  #whole = false;
+  #breaks = 0;
   #opening = false;
   #again = false;
+  #later: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
   #looking = false;
   #lookAgain = false;
   #lastTyping = 0;
@@ -97,6 +104,7 @@ export class RoomStore {
       }),
       chat.on("connection", (connection) => {
         if (connection === "online") void this.open();
+        else this.#broke();
       }),
     ];
   }
@@ -113,21 +121,36 @@ export class RoomStore {
       return;
     }
     this.#opening = true;
+    clearTimeout(this.#later);
     try {
       do {
         this.#again = false;
-        await this.#read();
+        await this.#read().catch((err: unknown) => this.#notRead(err));
       } while (this.#again);
-    } catch (err) {
-      const error = err instanceof ChatError ? err : new ChatError("unknown");
-      if (error.code === "not_member" || error.code === "gone") this.#leave();
-      else if (this.state.phase !== "ready") this.#set({ phase: "failed", error });
     } finally {
       this.#opening = false;
     }
   }
 
+  #notRead(err: unknown): void {
+    if (this.#again || this.#closed) return;
+    const error = err instanceof ChatError ? err : new ChatError("unknown");
+    if (error.code === "not_member" || error.code === "gone") this.#leave();
+    else if (this.state.phase !== "ready") this.#set({ phase: "failed", error });
+    else if (this.chat.connection === "online") {
+      this.#later = setTimeout(() => void this.open(), readAgain);
+    }
+  }
+
+  /** What comes by itself from now on says nothing of what was sent before it. */
+  #broke(): void {
+    if (this.#whole) this.#upTo = this.#newest();
+    this.#whole = false;
+    this.#breaks++;
+  }
+
   async #read(): Promise<void> {
+    const breaks = this.#breaks;
     const room = await this.chat.room(this.groupId);
     if (!room) {
       this.#leave();
@@ -139,13 +162,9 @@ export class RoomStore {
     ]);
     const latest = first.messages.at(-1)?.seq ?? 0;
     // A room that was made again counts from the beginning: it is another one.
-    if (latest < this.#readUpTo) {
-      this.#forget();
-      this.#seen = 0;
-    }
-    this.#readUpTo = latest;
-    // Messages that only came by themselves say nothing of those before them.
-    const newest = this.#hasRead ? this.#newest() : 0;
+    if (latest < this.#upTo) this.#forget();
+    if (latest < this.#seen) this.#seen = 0;
+    const newest = this.#whole ? this.#newest() : this.#upTo;
     let page = first;
     const read = [...page.messages];
     for (let i = 1; newest && i < gapPages; i++) {
@@ -154,7 +173,8 @@ export class RoomStore {
       page = await this.chat.history(this.groupId, oldest);
       read.unshift(...page.messages);
     }
-    this.#hasRead = true;
+    this.#upTo = latest;
+    this.#whole = breaks === this.#breaks;
     this.#met(members);
     const oldest = page.messages[0]?.seq;
     const gap = !page.complete && oldest !== undefined && oldest > newest + 1;
@@ -179,11 +199,13 @@ export class RoomStore {
 
   /** Keeps only what is not sent yet. */
   #forget(): void {
-    this.#hasRead = false;
+    this.#upTo = 0;
+    this.#whole = false;
     this.#set({
       messages: this.state.messages.filter((m) => m.seq === 0),
       complete: false,
       unread: 0,
+      readByOthers: 0,
     });
   }
 
@@ -223,11 +245,12 @@ export class RoomStore {
   }
 
   async older(): Promise<void> {
-    const oldest = this.state.messages.find((m) => m.seq > 0)?.seq;
+    const oldest = this.#oldest();
     if (this.state.complete || this.state.loadingMore || oldest === undefined) return;
     this.#set({ loadingMore: true });
     try {
       const page = await this.chat.history(this.groupId, oldest);
+      if (this.#oldest() !== oldest) return; // they lie before something else by now
       this.#merge(page.messages);
       this.#set({ complete: page.complete });
     } catch {
@@ -280,6 +303,8 @@ export class RoomStore {
   }
 
   close(): void {
+    this.#closed = true;
+    clearTimeout(this.#later);
     for (const off of this.#off) off();
     for (const timer of this.#typing.values()) clearTimeout(timer);
     this.#listeners.clear();
@@ -357,6 +382,10 @@ export class RoomStore {
     this.#set({
       messages: this.state.messages.map((m) => (m.seq === seq ? { ...m, recalled: true } : m)),
     });
+  }
+
+  #oldest(): number | undefined {
+    return this.state.messages.find((m) => m.seq > 0)?.seq;
   }
 
   #newest(): number {

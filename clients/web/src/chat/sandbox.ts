@@ -66,7 +66,9 @@ export class SandboxChat extends Emitter implements Chat {
     });
     this.#session = session;
     this.#userId = credentials.userId;
-    this.#listen();
+    // The end may have come before the answer.
+    if (this.#closed) await this.close();
+    else this.#listen();
   }
 
   async rooms(): Promise<Room[]> {

@@ -88,10 +88,13 @@ export class Session {
 
   /** Takes a credential that came unasked, as from the page around this one. */
   async take(credentials: Credentials): Promise<void> {
-    this.#credentials = credentials;
-    if (this.state.phase !== "open") return this.retry();
-    await this.state.chat.login(credentials).catch(() => {});
-    this.#plan();
+    if (this.state.phase === "open") {
+      await this.#use(credentials).catch(() => {});
+      this.#plan();
+    } else {
+      this.#credentials = credentials;
+      await this.retry();
+    }
   }
 
   async close(): Promise<void> {
@@ -134,6 +137,7 @@ export class Session {
 
   #plan(): void {
     clearTimeout(this.#renewal);
+    if (this.#closed) return;
     const left = Date.parse(this.#credentials?.expiresAt ?? "") - this.#now();
     // Once it has ended, the chat says so and a new one is asked for.
     if (!(left > 0)) return;
@@ -143,12 +147,18 @@ export class Session {
 
   async #renewEarly(): Promise<void> {
     try {
-      this.#credentials = await this.#o.renew();
-      await this.#chat?.login(this.#credentials);
+      await this.#use(await this.#o.renew());
     } catch {
       // The old one still works; there is time to try again.
     }
     this.#plan();
+  }
+
+  /** Goes on with a new credential; only a person takes the login back from another tab. */
+  async #use(credentials: Credentials): Promise<void> {
+    this.#credentials = credentials;
+    if (this.#closed || this.#chat?.connection === "kicked") return;
+    await this.#chat?.login(credentials);
   }
 
   #ended(c: Credentials): boolean {

@@ -88,15 +88,16 @@ export function ChatView({
           loadingMore={s.loadingMore}
           onYReachStart={() => void store.older()}
           disableOnYReachWhenNoScroll
-          {...(s.typing.length
-            ? {
-                typingIndicator: <TypingIndicator content={typingText(s.typing, locale, viewer)} />,
-              }
-            : {})}
         >
           {s.messages.flatMap((m, i) => entry(m, s.messages[i - 1], s, store, locale, viewer))}
         </MessageList>
       </div>
+      {/* Over the end of the log, not in it: every addition to a log is read aloud. */}
+      {s.typing.length > 0 && (
+        <div class="cr-typing">
+          <TypingIndicator content={typingText(s.typing, locale, viewer)} />
+        </div>
+      )}
       <Composer
         store={store}
         state={s}

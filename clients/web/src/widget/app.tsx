@@ -321,6 +321,8 @@ function Chat({
     return () => void session?.close();
   }, [session]);
 
+  // What is unread goes with the ticket, also when another tab left it.
+  useEffect(() => () => onUnread(0), [onUnread]);
   const onRoom = useMemo(
     () => (room: RoomState) => {
       setEnded(

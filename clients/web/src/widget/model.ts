@@ -72,9 +72,13 @@ export class WidgetModel {
 
   /** Tries again now what waits. */
   async retry(): Promise<void> {
-    const pending = this.#o.memory.get().pending;
-    if (!pending || this.#busy || this.#closed) return;
+    if (this.#busy || this.#closed) return;
     clearTimeout(this.#timer);
+    const pending = this.#o.memory.get().pending;
+    if (!pending) {
+      this.#resume(); // another tab had its answer
+      return;
+    }
     this.#busy = true;
     this.#set({ view: "creating" });
     try {
@@ -134,7 +138,7 @@ export class WidgetModel {
       this.#set({ view: "chat", ticket });
     } else if (pending) {
       if (this.state.view !== "creating") void this.retry();
-    } else if (this.state.view === "chat") {
+    } else if (this.state.view !== "form" && !this.#busy) {
       this.#set({ view: "form" });
     }
   }

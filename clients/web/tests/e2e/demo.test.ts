@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { open, salesforce, zendesk } from "./demopage";
-import { accessible, here, sandbox } from "./world";
+import { accessible, here, sandbox, stack, visitor } from "./world";
 
 describe.skipIf(!here)("the local run's page", () => {
   test.each([zendesk, salesforce])("a chat at $name, by clicks", async (desk) => {
@@ -133,5 +133,24 @@ describe.skipIf(!here)("the local run's page", () => {
     await demo.click("Expire the agent's UserSig");
     await demo.say(demo.agent, "Still with you");
     await demo.customer.getByText("Still with you").waitFor();
+  });
+
+  test("without the built pages a chat ends when another person sits down", async () => {
+    const context = await visitor();
+    await context.route("**/demo.json", async (route) => {
+      const known = await (await route.fetch()).json();
+      await route.fulfill({ json: { ...known, built: false } });
+    });
+    const page = await context.newPage();
+    let listening = 0;
+    const isStream = (url: string) => new URL(url).pathname === "/chat/events";
+    page.on("request", (r) => isStream(r.url()) && listening++);
+    page.on("requestfailed", (r) => isStream(r.url()) && listening--);
+    await page.goto(stack.gateway);
+    await page.getByRole("button", { name: "Ask" }).click();
+    await expect.poll(() => listening).toBe(2); // the customer's, and an agent's beside it
+    await page.getByLabel("Who the customer is").selectOption("A guest");
+    await page.getByRole("button", { name: "Ask" }).waitFor();
+    await expect.poll(() => listening).toBe(1);
   });
 });

@@ -213,6 +213,22 @@ describe.skipIf(!here)("what can go wrong", () => {
     await first.getByRole("heading", { name: /^Request \d+/ }).waitFor();
   });
 
+  test("a ticket that is left in one tab leaves no unread messages in the other", async () => {
+    const page = await shop();
+    await ask(page, "Left elsewhere");
+    await page.getByText("Waiting for an agent").waitFor();
+    const ticket = await ticketOf(page);
+    await page.getByRole("button", { name: "Close the chat" }).click();
+    await sandbox("POST", "/desk/zendesk/assign", { ticket: Number(ticket), agent: alex });
+    await say(await zendeskPanel(ticket, []), "Hello");
+    const launcher = page.getByRole("button", { name: /Chat with us/ });
+    await launcher.getByText("1 unread").waitFor({ state: "attached" });
+    const other = await page.context().newPage();
+    await other.goto(`${stack.site}/shop`);
+    await other.evaluate((key) => localStorage.removeItem(key), `caseroom:${stack.gateway}`);
+    await launcher.getByText("1 unread").waitFor({ state: "detached", timeout: 5_000 });
+  });
+
   test.each([
     ["the chat's code", /\/assets\/conversation-/],
     ["the sandbox's client", /\/assets\/sandbox-/],

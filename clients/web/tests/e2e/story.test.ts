@@ -73,6 +73,8 @@ describe.skipIf(!here)("from the form to the transcript", () => {
     await panel.getByRole("textbox", { name: "Write a message" }).press("End");
     await panel.getByRole("textbox", { name: "Write a message" }).pressSequentially(" Dana");
     await page.getByText("Alex Agent is typing…").waitFor();
+    // Who only listens hears messages, not every pause in their writing.
+    expect(await page.getByRole("log").getByText("is typing").count()).toBe(0);
     await panel.getByRole("button", { name: "Send" }).click();
     await hears(page, "Hello! I am looking at your request.");
     // A reply while the widget is closed shows at its button.

@@ -152,3 +152,16 @@ test("a browser without storage still works", async () => {
   await m.retry();
   expect(m.state.view).toBe("chat");
 });
+
+test("what another tab gave up is not waited for here", async () => {
+  const kept = storage();
+  const w = world({}, kept);
+  w.create.mockRejectedValue(new ApiError(503, "unavailable", "", 0));
+  const m = w.start();
+  await m.submit(caseInfo);
+  expect(m.state.view).toBe("creating");
+  new Remembered("https://api.example", kept).set({ pending: undefined });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(m.state).toEqual({ view: "form" });
+  expect(w.create).toHaveBeenCalledTimes(1);
+});

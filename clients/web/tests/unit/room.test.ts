@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ChatError } from "../../src/chat/chat";
 import { isAgent, RoomStore } from "../../src/chat/room";
 import { MemoryChat, message } from "./fakes";
@@ -261,4 +261,94 @@ test("a room that was made again is another one: nothing of the first is left", 
   await settled();
   expect(texts(store)).toEqual(["new 1", "not yet sent"]);
   expect(store.state.unread).toBe(1);
+});
+
+test("a message that comes while the missed ones are read does not hide them", async () => {
+  const chat = new MemoryChat();
+  chat.list = [1, 2, 3].map((n) => message(n));
+  const { store } = await opened(chat);
+  chat.say("connection", "offline");
+  chat.list = Array.from({ length: 12 }, (_, i) => message(i + 1));
+  chat.say("connection", "online");
+  chat.say("message", { groupId, message: message(12) });
+  await settled();
+  expect(store.state.messages.map((m) => m.seq)).toEqual(chat.list.map((m) => m.seq));
+});
+
+test("a connection that breaks again while the missed ones are read: they are read again", async () => {
+  const { chat, store } = await opened();
+  const members = chat.members.bind(chat);
+  let late = (_: ChatError) => {};
+  chat.members = () => new Promise((_, reject) => (late = reject));
+  chat.list = [message(1)];
+  chat.say("connection", "offline");
+  chat.say("connection", "online");
+  await settled();
+  chat.members = members;
+  chat.say("connection", "offline");
+  chat.say("connection", "online");
+  late(new ChatError("offline"));
+  await settled();
+  expect(texts(store)).toEqual(["message 1"]);
+});
+
+test("missed ones that could not be read are asked for again, until the room is closed", async () => {
+  vi.useFakeTimers();
+  try {
+    const chat = new MemoryChat();
+    chat.list = [message(1)];
+    const { store } = await opened(chat);
+    const room = chat.room.bind(chat);
+    let asked = 0;
+    chat.room = async () => {
+      asked++;
+      throw new ChatError("busy");
+    };
+    chat.list = Array.from({ length: 6 }, (_, i) => message(i + 1));
+    chat.say("connection", "offline");
+    chat.say("connection", "online");
+    await vi.advanceTimersByTimeAsync(0);
+    chat.say("message", { groupId, message: message(6) });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked).toBeGreaterThan(1);
+    chat.room = room;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(store.state.messages.map((m) => m.seq)).toEqual([1, 2, 3, 4, 5, 6]);
+    store.close();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("older ones that come after their place is gone make no hole", async () => {
+  const chat = new MemoryChat();
+  chat.list = [1, 2, 3, 4, 5].map((n) => message(n));
+  const { store } = await opened(chat);
+  const history = chat.history.bind(chat);
+  let come = () => {};
+  chat.history = (id, before) =>
+    new Promise((resolve) => (come = () => resolve(history(id, before))));
+  const older = store.older();
+  chat.history = history;
+  chat.list = Array.from({ length: 50 }, (_, i) => message(i + 1));
+  chat.say("connection", "offline");
+  chat.say("connection", "online");
+  await settled();
+  come();
+  await older;
+  while (!store.state.complete) await store.older();
+  expect(store.state.messages.map((m) => m.seq)).toEqual(chat.list.map((m) => m.seq));
+});
+
+test("what was read of a room before it was made again is not read of the new one", async () => {
+  const { chat, store } = await opened();
+  for (const n of [1, 2, 3]) chat.say("message", { groupId, message: message(n) });
+  chat.say("read", { groupId, userId: "zd_1", seq: 3 });
+  chat.list = [message(1, { text: "new 1" })];
+  chat.say("connection", "offline");
+  chat.say("connection", "online");
+  await settled();
+  expect(texts(store)).toEqual(["new 1"]);
+  expect(store.state.readByOthers).toBe(0);
 });

@@ -124,3 +124,33 @@ test("a chat that was open is kept while no credential is to be had", async () =
   await vi.advanceTimersByTimeAsync(1_000);
   expect(s.state).toMatchObject({ phase: "open", chat, connection: "online" });
 });
+
+test("a renewal that comes after the close leaves everything closed", async () => {
+  const chat = new MemoryChat();
+  const { s, renew } = session(chat);
+  await s.retry();
+  let come = () => {};
+  renew.mockImplementationOnce(
+    () => new Promise((resolve) => (come = () => resolve(until(24 * hour)))),
+  );
+  await vi.advanceTimersByTimeAsync(23.5 * hour);
+  await s.close();
+  come();
+  await vi.advanceTimersByTimeAsync(0);
+  await s.take(until(24 * hour));
+  expect(chat.logins).toHaveLength(1);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("whoever was replaced by another tab stays so until they say otherwise", async () => {
+  const chat = new MemoryChat();
+  const { s } = session(chat);
+  await s.retry();
+  chat.say("connection", "kicked");
+  await vi.advanceTimersByTimeAsync(23.6 * hour);
+  await s.take(until(24 * hour));
+  expect(chat.logins).toHaveLength(1);
+  await s.retry();
+  expect(chat.logins).toHaveLength(2);
+  expect(s.state).toMatchObject({ phase: "open", connection: "online" });
+});
