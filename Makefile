@@ -23,6 +23,9 @@ SMALL := -tags=lambda.norpc '-ldflags=-s -w'
 PINNED_SAM := .venv/bin/sam
 SAM := $(or $(shell command -v sam 2>/dev/null),$(PINNED_SAM))
 REGION ?= $(or $(AWS_REGION),$(AWS_DEFAULT_REGION),us-east-1)
+# SAM asks for the region by AWS_DEFAULT_REGION only. Unset here, it is the one
+# of samconfig.toml or of the AWS profile.
+DEPLOY_REGION := $(if $(filter-out file,$(origin REGION)),$(REGION),$(AWS_REGION))
 export SAM_CLI_TELEMETRY ?= 0
 
 STATICCHECK_VERSION := v0.8.2
@@ -52,7 +55,7 @@ help: ## list the targets
 .PHONY: run
 run: ## run caseroom and its sandbox on this machine (DOCKER=1 for sam local; ARGS=--faults…)
 	@if command -v npm >/dev/null; then \
-		$(MAKE) --no-print-directory $(WEB)/dist/widget.js || echo '*** The web clients do not build; the page does without them.'; \
+		$(MAKE) --silent $(WEB)/dist/widget.js || echo '*** The web clients do not build; the page does without them.'; \
 	fi
 	@go run ./cmd/caseroom run $(if $(filter 1 true yes on,$(DOCKER)),--docker) $(ARGS)
 
@@ -77,8 +80,8 @@ validate: sam ## check template.yaml with SAM and cfn-lint
 	$(SAM) validate --lint --region $(REGION)
 
 .PHONY: deploy
-deploy: sam-build ## build and deploy (ENV=staging, ARGS=--guided)
-	$(SAM) deploy --config-env $(or $(ENV),default) $(ARGS)
+deploy: sam-build ## build and deploy (ENV=staging, REGION=…, ARGS=--guided)
+	$(if $(DEPLOY_REGION),AWS_DEFAULT_REGION=$(DEPLOY_REGION) )$(SAM) deploy --config-env $(or $(ENV),default) $(ARGS)
 
 .PHONY: pages
 pages: web sam ## upload the widget and the panel to a stack with Pages=on (STACK=caseroom ARGS=--config…)
@@ -242,6 +245,7 @@ tests/python/.venv/.installed: tests/python/requirements.txt
 
 # What make run needs; make web always builds.
 $(WEB)/dist/widget.js: $(WEB_TOOLS) $(shell find $(WEB)/src $(WEB)/public $(wildcard $(WEB)/*.html $(WEB)/*.ts) -type f)
+	@echo 'building the widget and the panel …'
 	@cd $(WEB) && npm run --silent build
 
 $(WEB_TOOLS): $(WEB)/package-lock.json

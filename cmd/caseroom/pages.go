@@ -121,7 +121,11 @@ func readOutputs(in io.Reader) (stackOutputs, error) {
 		Value string `json:"OutputValue"`
 	}
 	var o stackOutputs
-	if err := json.NewDecoder(io.LimitReader(in, 1<<20)).Decode(&list); err != nil {
+	err := json.NewDecoder(io.LimitReader(in, 1<<20)).Decode(&list)
+	if errors.Is(err, io.EOF) {
+		return o, errors.New("there are no outputs of the stack to read; whatever should have printed them says why")
+	}
+	if err != nil {
 		return o, fmt.Errorf("the stack's outputs are not the JSON that sam list stack-outputs --output json prints: %w", err)
 	}
 	for _, x := range list {

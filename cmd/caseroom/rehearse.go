@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/rehearsal"
@@ -45,7 +46,7 @@ func (p *parts) rehearse(ctx context.Context, refs []relay.RoomRef) []verdict {
 	for i, ref := range refs {
 		list[i] = verdict{Desk: ref.Desk, Ticket: ref.TicketID, Group: ref.GroupID(), Steps: script.Steps(ref.GroupID())}
 		if errs[i] != nil {
-			list[i].Error = errs[i].Error()
+			list[i].Error = strings.TrimPrefix(errs[i].Error(), "relay: ")
 		}
 		if list[i].Steps == nil {
 			list[i].Steps = []rehearsal.Step{}

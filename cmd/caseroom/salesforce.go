@@ -323,9 +323,9 @@ func (o *org) agentWork(ctx context.Context, st *orgStatus) error {
 	_, err := o.client.Describe(ctx, "AgentWork")
 	switch {
 	case err == nil && !o.omni:
-		st.note("the org has Omni-Channel. With OMNI=on an agent who opened the work is in the room too")
+		st.note("the org has Omni-Channel. With Omni=on an agent who opened the work is in the room too")
 	case salesforce.NoObject(err) && o.omni:
-		st.wrong("switch Omni-Channel on in the org and let the integration user read AgentWork, or set OMNI=off", "OMNI is on, and there is no AgentWork that the integration user may see")
+		st.wrong("switch Omni-Channel on in the org and let the integration user read AgentWork, or set Omni=off", "Omni is on, and there is no AgentWork that the integration user may see")
 	case !salesforce.NoObject(err):
 		return err
 	}

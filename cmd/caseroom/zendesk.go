@@ -88,7 +88,7 @@ func (d *zendeskDesk) explain(err error) error {
 	case upstream.CredentialsRefused(err), upstream.HasCode(err, "invalid_scope"):
 		return fmt.Errorf("%w\nZendesk refuses the credentials of secret %s, or their OAuth client may not have this scope: it must be a confidential client (docs/zendesk.md)", err, d.credentials)
 	case zendesk.NotAllowed(err):
-		return fmt.Errorf("%w\nThe user of secret %s may not do this: it must be an admin. Or set ZENDESK_ADMIN_SECRET to the secret of one (docs/zendesk.md)", err, d.credentials)
+		return fmt.Errorf("%w\nThe user of secret %s may not do this: it must be an admin. Or name the secret of one in ZendeskAdminSecret (docs/zendesk.md)", err, d.credentials)
 	}
 	return err
 }
