@@ -580,8 +580,11 @@ func TestTable(t *testing.T) {
 	t.Run("rows", func(t *testing.T) { w.rows(t, tableRows()) })
 	t.Run("an inactive owner", func(t *testing.T) { inactive(w.of(t)) })
 	t.Run("unreadable", func(t *testing.T) { eachDesk(t, w, unreadable) })
-	// A sweep looks at every room, and has nothing to do either.
-	if r := decode[sweepReport](w.operator, w.want(0, "sweep", "--dry-run", "--json")); r.Rooms < 20 || r.Dissolved+r.Queued > 0 {
+	// A sweep looks at every room, and has nothing to do either, but to ask the
+	// desk about merges of which the customer was told no more than the end.
+	r := decode[sweepReport](w.operator, w.want(0, "sweep", "--dry-run", "--json"))
+	other := slices.ContainsFunc(r.Done, func(d sweptRoom) bool { return !slices.Equal(d.Why, []relay.Difference{relay.MergeUnknown}) })
+	if r.Rooms < 20 || r.Dissolved+r.Failed > 0 || other {
 		t.Errorf("a sweep finds %+v", r)
 	}
 	if t.Failed() {
