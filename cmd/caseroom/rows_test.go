@@ -579,7 +579,22 @@ func TestTable(t *testing.T) {
 	t.Run("not ours", func(t *testing.T) { eachDesk(t, w, notOurs) })
 	t.Run("rows", func(t *testing.T) { w.rows(t, tableRows()) })
 	t.Run("an inactive owner", func(t *testing.T) { inactive(w.of(t)) })
-	t.Run("unreadable", func(t *testing.T) { eachDesk(t, w, unreadable) })
+	t.Run("forbidden", func(t *testing.T) {
+		eachDesk(t, w, func(w *town, desk relay.DeskName) {
+			hide := func(is bool) func(*file) {
+				return func(f *file) { f.at("hide", "hide", fields{"hidden": is}) }
+			}
+			unreadable(w, desk, all(hide(true), owner(1)), hide(false))
+		})
+	})
+	t.Run("deleted, and nobody said so", func(t *testing.T) {
+		unreadable(w.of(t), relay.Zendesk, func(f *file) {
+			f.fault(sandbox.Fault{Vendor: "zendesk", Op: "webhook", Kind: sandbox.FaultLose})
+			all(owner(1), does("delete"))(f)
+			f.heal()
+			syncs(f)
+		}, does("undelete"))
+	})
 	// A sweep looks at every room, and has nothing to do either, but to ask the
 	// desk about merges of which the customer was told no more than the end.
 	r := decode[sweepReport](w.operator, w.want(0, "sweep", "--dry-run", "--json"))
@@ -827,7 +842,8 @@ func inactive(w *town) {
 }
 
 // unreadable: the desk does not show a ticket, and nothing says that it is gone.
-func unreadable(w *town, desk relay.DeskName) {
+// goes gives it to the second agent meanwhile.
+func unreadable(w *town, desk relay.DeskName, goes, comes func(*file)) {
 	f := w.opens(desk, w.know.Customers[0])
 	w.settled()
 	owner(0)(f)
@@ -835,9 +851,7 @@ func unreadable(w *town, desk relay.DeskName) {
 	f.is("before", with(0))
 	waiting := string(desk) + ":" + f.id
 	*w.stuck = append(*w.stuck, waiting)
-	f.at("hide", "hide", fields{"hidden": true})
-	owner(1)(f)
-	w.settled()
+	goes(f)
 	hint := func() (m sandbox.MessageState, there bool) {
 		for _, q := range w.state().AWS.Queues {
 			for _, m := range q.Messages {
@@ -862,7 +876,7 @@ func unreadable(w *town, desk relay.DeskName) {
 	})
 	untouched()
 	r := w.want(3, "room", "show", f.group)
-	if !strings.Contains(r.out, "the desk does not show it") || !strings.Contains(r.out, "Sync fails") {
+	if !strings.Contains(r.out, "the desk does not show it") || !strings.Contains(r.out, f.customer+" (member)") || !strings.Contains(r.out, "Sync fails") {
 		w.Errorf("room show: %s", r.out)
 	}
 
@@ -880,7 +894,7 @@ func unreadable(w *town, desk relay.DeskName) {
 	}
 	untouched()
 
-	f.at("hide", "hide", fields{"hidden": false})
+	comes(f)
 	if again, said := try(26 * time.Hour); again {
 		w.Errorf("shown again: again\n%s", said)
 	}
