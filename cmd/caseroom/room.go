@@ -95,7 +95,8 @@ type agentView struct {
 }
 
 // memberView is a member and why they may be one: customer, agent (of this
-// ticket), other agent, or stranger.
+// ticket), other agent, or stranger; just member where the desk does not show
+// the ticket, for then nobody knows.
 type memberView struct {
 	User string `json:"userId"`
 	Role string `json:"role"`
@@ -162,7 +163,7 @@ func (p *parts) roomView(ctx context.Context, ref relay.RoomRef) (*roomView, err
 		v.Ticket.Agents = append(v.Ticket.Agents, agentView{a.ID, id, a.Name})
 	}
 	for _, id := range room.Members {
-		v.Members = append(v.Members, memberView{id, p.role(ref, t, names, id), names[id]})
+		v.Members = append(v.Members, memberView{id, p.role(ref, t, shown, names, id), names[id]})
 	}
 	slices.SortFunc(v.Members, func(a, b memberView) int { return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.User, b.User)) })
 	if room.Whose == relay.OurRoom {
@@ -192,7 +193,10 @@ func (p *parts) agentID(desk relay.DeskName, id string) string {
 	return who.ID()
 }
 
-func (p *parts) role(ref relay.RoomRef, t relay.Ticket, assigned map[string]string, userID string) string {
+func (p *parts) role(ref relay.RoomRef, t relay.Ticket, shown bool, assigned map[string]string, userID string) string {
+	if !shown {
+		return "member"
+	}
 	if userID == t.Customer.UserID {
 		return "customer"
 	}

@@ -128,6 +128,12 @@ func (s *Sandbox) zendeskClicks(mux *http.ServeMux) {
 	click(mux, "zendesk/spam", func(in one) (any, error) { return done(desk.MarkSpam(in.Ticket)) })
 	click(mux, "zendesk/undelete", func(in one) (any, error) { return done(desk.Undelete(in.Ticket)) })
 	click(mux, "zendesk/purge", func(in one) (any, error) { return done(desk.PermanentlyDelete(in.Ticket)) })
+	click(mux, "zendesk/hide", func(in struct {
+		Ticket int64 `json:"ticket"`
+		Hidden bool  `json:"hidden"`
+	}) (any, error) {
+		return done(desk.Hide(in.Ticket, in.Hidden))
+	})
 	click(mux, "zendesk/merge", func(in struct {
 		Ticket  int64   `json:"ticket"` // the one that stays
 		Sources []int64 `json:"sources"`
@@ -203,6 +209,12 @@ func (s *Sandbox) salesforceClicks(mux *http.ServeMux) {
 	click(mux, "salesforce/reopen", func(in one) (any, error) { return done(org.Reopen(in.Case)) })
 	click(mux, "salesforce/delete", func(in one) (any, error) { return done(org.Delete(in.Case)) })
 	click(mux, "salesforce/undelete", func(in one) (any, error) { return done(org.Undelete(in.Case)) })
+	click(mux, "salesforce/hide", func(in struct {
+		Case   string `json:"case"`
+		Hidden bool   `json:"hidden"`
+	}) (any, error) {
+		return done(org.Hide(in.Case, in.Hidden))
+	})
 	click(mux, "salesforce/merge", func(in struct {
 		Case  string `json:"case"` // the one that stays
 		Loser string `json:"loser"`

@@ -70,6 +70,7 @@ type sfCursor struct {
 type sfRow struct {
 	object *sfObject
 	values map[string]any // by canonical field name; a missing field is null
+	hidden bool           // from caseroom's own user, see SalesforceOrg.Hide
 }
 
 func (r *sfRow) id() string    { return r.text("Id") }
@@ -308,7 +309,7 @@ func (f *salesforce) object(w http.ResponseWriter, r *http.Request) (*sfObject, 
 func (f *salesforce) row(w http.ResponseWriter, r *http.Request, o *sfObject) (*sfRow, bool) {
 	id, err := identity.SalesforceID(r.PathValue("id"), o.prefix)
 	row := f.rows[id]
-	if err != nil || row == nil {
+	if err != nil || row == nil || row.hidden {
 		sfFail(w, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+r.PathValue("id"))
 		return nil, false
 	}
@@ -643,7 +644,7 @@ func (f *salesforce) byKey(w http.ResponseWriter, r *http.Request) (*sfObject, *
 		return nil, nil, nil, false
 	}
 	value := r.PathValue("value")
-	found := f.find(o, d, value)
+	found := slices.DeleteFunc(f.find(o, d, value), func(row *sfRow) bool { return row.hidden })
 	if len(found) > 1 {
 		urls := []string{}
 		for _, row := range found {

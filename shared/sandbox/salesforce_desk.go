@@ -265,6 +265,15 @@ func (o SalesforceOrg) Undelete(caseID string) error {
 	})
 }
 
+// Hide takes the case out of what caseroom's own user may see, as sharing does, or
+// puts it back. Agents see it all the while, and its triggers fire.
+func (o SalesforceOrg) Hide(caseID string, hidden bool) error {
+	return o.liveCase(caseID, func(_ *salesforce, row *sfRow) error {
+		row.hidden = hidden
+		return nil
+	})
+}
+
 // Merge deletes the loser, whose MasterRecordId then names the winner, and
 // updates the winner.
 func (o SalesforceOrg) Merge(winner, loser string) error {

@@ -710,7 +710,7 @@ func (f *salesforce) run(q *soqlQuery, all bool) ([]map[string]any, int, *sfErro
 	if err != nil {
 		return nil, 0, err
 	}
-	rows := slices.DeleteFunc(f.candidates(o, q.where), func(r *sfRow) bool { return (r.deleted() && !all) || !match(r) })
+	rows := slices.DeleteFunc(f.candidates(o, q.where), func(r *sfRow) bool { return r.hidden || (r.deleted() && !all) || !match(r) })
 	for i := len(q.order) - 1; i >= 0; i-- {
 		by := q.order[i]
 		p, err := f.path(o, by.field)

@@ -428,6 +428,12 @@ func (d ZendeskDesk) PermanentlyDelete(ticket int64) error {
 	return nil
 }
 
+// Hide takes the ticket out of what caseroom's own user may see, as a role's or a
+// group's restrictions do, or puts it back. Its own agents see it all the while.
+func (d ZendeskDesk) Hide(ticket int64, hidden bool) error {
+	return d.withLive(ticket, func(t *zendeskTicket) { t.hidden = hidden })
+}
+
 // Merge closes the sources into target.
 func (d ZendeskDesk) Merge(target int64, sources ...int64) error {
 	z := d.z

@@ -61,7 +61,7 @@ func (z *zendesk) searchExport(w http.ResponseWriter, r *http.Request, _ zdCalle
 	}
 	horizon := z.s.now().Add(-z.searchLag)
 	rows := slices.DeleteFunc(zdSorted(z.tickets), func(t *zendeskTicket) bool {
-		return t.deleted() || t.ID <= last || t.CreatedAt.After(horizon) || !match(t)
+		return t.deleted() || t.hidden || t.ID <= last || t.CreatedAt.After(horizon) || !match(t)
 	})
 	slices.SortFunc(rows, func(a, b *zendeskTicket) int { return cmp.Compare(a.ID, b.ID) })
 	more := len(rows) > size

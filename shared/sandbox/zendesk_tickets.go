@@ -19,6 +19,7 @@ type zendeskTicket struct {
 	ZendeskTicket
 	generated time.Time // what the incremental export goes by
 	seq       int64
+	hidden    bool // from caseroom's own user, see ZendeskDesk.Hide
 }
 
 // ZendeskTicket is a ticket as the stand-in holds it. Status is lower case, or
@@ -517,6 +518,10 @@ func (z *zendesk) live(w http.ResponseWriter, r *http.Request) (*zendeskTicket, 
 		zdFail(w, http.StatusNotFound, "RecordNotFound", "Not found")
 		return nil, false
 	}
+	if t.hidden {
+		zdForbidden(w)
+		return nil, false
+	}
 	return t, true
 }
 
@@ -533,7 +538,7 @@ func (z *zendesk) listTickets(w http.ResponseWriter, r *http.Request, _ zdCaller
 	q := r.URL.Query()
 	list := []*zendeskTicket{}
 	for _, t := range z.tickets {
-		if !t.deleted() && (!q.Has("external_id") || t.ExternalID == q.Get("external_id")) {
+		if !t.deleted() && !t.hidden && (!q.Has("external_id") || t.ExternalID == q.Get("external_id")) {
 			list = append(list, t)
 		}
 	}
@@ -544,7 +549,7 @@ func (z *zendesk) listTickets(w http.ResponseWriter, r *http.Request, _ zdCaller
 }
 
 // showMany is GET /api/v2/tickets/show_many?ids=, at most 100. Ids that are
-// deleted or unknown are left out without an error. include=users puts the
+// deleted, hidden or unknown are left out without an error. include=users puts the
 // people of the tickets beside them.
 func (z *zendesk) showMany(w http.ResponseWriter, r *http.Request, _ zdCaller) {
 	ids, ok := zdIDList(r.URL.Query().Get("ids"))
@@ -560,7 +565,7 @@ func (z *zendesk) showMany(w http.ResponseWriter, r *http.Request, _ zdCaller) {
 	list := []any{}
 	seen, people := map[int64]bool{}, map[int64]*zendeskUser{}
 	for _, id := range ids {
-		if t := z.tickets[id]; t != nil && !t.deleted() && !seen[id] {
+		if t := z.tickets[id]; t != nil && !t.deleted() && !t.hidden && !seen[id] {
 			seen[id] = true
 			list = append(list, z.viewTicket(t))
 			for _, who := range []int64{t.RequesterID, t.SubmitterID, t.AssigneeID} {
