@@ -347,10 +347,6 @@ func calls(route string, who int) func(*file) {
 		if f.desk == relay.Zendesk {
 			key, path = f.know.Zendesk.Key, "/"+route
 		}
-		// Sync has its word after the call as long as it takes no less than it does
-		// at AWS. Here it would be done within a few milliseconds.
-		f.fault(sandbox.Fault{Vendor: "tencent", Op: "get_group_info", Kind: sandbox.FaultSlow, Delay: 150 * time.Millisecond})
-		defer f.heal()
 		defer f.settled()
 		if code, a := f.post(f.ready.Gateway+path, fields{"groupId": f.group, "userId": id}, "Authorization", "Bearer "+key); code != http.StatusOK {
 			f.Fatalf("%s: %d %v", route, code, a)

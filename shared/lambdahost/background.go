@@ -21,6 +21,7 @@ const (
 	pollers        = 3 // per queue, or the mapping's MaximumConcurrency if that is less
 	idlePause      = 200 * time.Millisecond
 	errorPause     = time.Second
+	handOver       = 20 * time.Millisecond // from the queue to the function: Lambda's pollers are far from both
 	requestTimeout = longPoll + 5*time.Second
 )
 
@@ -106,6 +107,7 @@ func (m *mapping) run(ctx context.Context) {
 			m.host.log.printf("%s: receiving from %s failed: %s", m.fn.Label(), m.queue.Name, awsReason(err))
 			wait(ctx, errorPause)
 		case len(out.Messages) > 0:
+			wait(ctx, handOver)
 			m.deliver(ctx, out.Messages)
 		case time.Since(started) < longPoll/2:
 			wait(ctx, idlePause) // the queue did not keep us waiting

@@ -34,27 +34,38 @@ func (m *Members) Leave(ctx context.Context, ref RoomRef, userID string) error {
 	return m.move(ctx, ref, func() error { return m.Rooms.Leave(ctx, ref.GroupID(), userID) })
 }
 
-// lookedAt is how soon after a ticket was queued Sync may have looked at its
-// room: a queue, a function's start and half a call to the chat take no less.
-const lookedAt = 100 * time.Millisecond
+// lookedAt is how soon after its hint was queued Sync may have looked at the room:
+// a message takes longer than that from the queue to a function.
+const lookedAt = 5 * time.Millisecond
 
-// move queues the ticket beside the call, and again after a call so slow that
+// move queues the ticket beside the call, so that a process that dies has said
+// so, and again after a call that was answered so much later than the queue that
 // Sync may have had its word before it.
 func (m *Members) move(ctx context.Context, ref RoomRef, call func() error) error {
-	began := m.Now()
-	queued := sync.OnceFunc(m.hint(ctx, ref))
+	hint := Hint{Desk: ref.Desk, Ticket: ref.TicketID}
+	first := &stamped{Queue: m.Queue, now: m.Now}
+	queued := sync.OnceFunc(sendHint(ctx, first, m.Meter, hint))
 	defer queued()
 	err := call()
-	if m.Now().Sub(began) >= lookedAt && ctx.Err() == nil {
-		queued()
-		m.hint(ctx, ref)()
+	answered := m.Now()
+	queued()
+	if answered.Sub(first.sent) >= lookedAt && ctx.Err() == nil {
+		sendHint(ctx, m.Queue, m.Meter, hint)()
 	}
 	return memberProblem(err)
 }
 
-// hint queues the ticket and returns what waits for it.
-func (m *Members) hint(ctx context.Context, ref RoomRef) (wait func()) {
-	return sendHint(ctx, m.Queue, m.Meter, Hint{Desk: ref.Desk, Ticket: ref.TicketID})
+// stamped is a queue that remembers when it took a hint.
+type stamped struct {
+	Queue
+	now  Clock
+	sent time.Time
+}
+
+func (q *stamped) Send(ctx context.Context, hint Hint) error {
+	err := q.Queue.Send(ctx, hint)
+	q.sent = q.now()
+	return err
 }
 
 func memberProblem(err error) error {

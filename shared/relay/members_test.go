@@ -43,9 +43,14 @@ func TestSlowMembers(t *testing.T) {
 		b.assign(ref, 0)
 		b.converge(ref)
 
-		queue := make(hinted, 9)
+		queue, asked := make(hinted, 9), make(chan struct{}, 9) // for the time
+		now := func() time.Time {
+			defer func() { asked <- struct{}{} }()
+			return b.clock.Now()
+		}
 		work := func() {
 			h := <-queue
+			<-asked // the first hint was queued before Sync takes its time
 			b.converge(relay.RoomRef{Desk: h.Desk, TicketID: h.Ticket})
 		}
 		again := func() {
@@ -54,7 +59,7 @@ func TestSlowMembers(t *testing.T) {
 			}
 			work()
 		}
-		m := &relay.Members{Rooms: late{b.rooms, work}, Queue: queue, Meter: b.meter, Now: b.clock.Now}
+		m := &relay.Members{Rooms: late{b.rooms, work}, Queue: queue, Meter: b.meter, Now: now}
 		_, err := m.Join(t.Context(), ref, relay.Account{UserID: wrong})
 		b.ok(err)
 		b.wantMembers(ref, "carol", right, wrong)
@@ -66,7 +71,10 @@ func TestSlowMembers(t *testing.T) {
 		again()
 		b.wantMembers(ref, "carol", right)
 
-		m.Rooms = late{b.rooms, func() { b.clock.add(99 * time.Millisecond) }}
+		m.Rooms = late{b.rooms, func() {
+			<-asked
+			b.clock.add(4 * time.Millisecond)
+		}}
 		b.ok(m.Leave(t.Context(), ref, right))
 		if len(queue) != 1 {
 			t.Errorf("a quick call was queued %d times", len(queue))
