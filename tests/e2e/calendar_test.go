@@ -262,6 +262,7 @@ func TestCalendar(t *testing.T) {
 		t.Errorf("not modified: %s", a)
 	}
 	s.must(z.SetSubject(first, "Call again"))
+	s.work()
 	if a := s.do(feed.with("If-None-Match", tag)).ok(t); a.header.Get("Etag") == tag || a.header.Get("Cache-Control") != "private, max-age=900" {
 		t.Errorf("modified: %v", a.header)
 	}
