@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/lambdahost"
+	"github.com/caseroom/caseroom/local/lambdahost"
 )
 
 // bench is one run.

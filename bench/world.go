@@ -18,9 +18,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/tencentyun/tls-sig-api-v2-golang/tencentyun"
 
-	"github.com/caseroom/caseroom/shared/lambdahost"
-	"github.com/caseroom/caseroom/shared/login/logintest"
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/lambdahost"
+	"github.com/caseroom/caseroom/local/logintest"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 type fixtures = sandbox.Fixtures

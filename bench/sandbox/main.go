@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 func main() {

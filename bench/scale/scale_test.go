@@ -32,8 +32,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/tests/world"
 )
 

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/lambdahost"
+	"github.com/caseroom/caseroom/local/lambdahost"
 )
 
 // binaries builds the stack's functions for this machine, as they are built for

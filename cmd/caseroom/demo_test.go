@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 func writeFiles(t *testing.T, files map[string]string) (dir string) {

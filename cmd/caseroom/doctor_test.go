@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sandbox"
 )
 
 // TestDoctor breaks one thing at a time and wants exactly that finding.

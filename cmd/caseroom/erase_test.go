@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/tencentim"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 // parseFaults reads the --faults flags.

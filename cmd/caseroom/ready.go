@@ -20,10 +20,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/caseroom/caseroom/local/lambdahost"
+	"github.com/caseroom/caseroom/local/logintest"
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/calendar"
-	"github.com/caseroom/caseroom/shared/lambdahost"
-	"github.com/caseroom/caseroom/shared/login/logintest"
-	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/shared/session"
 )
 

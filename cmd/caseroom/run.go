@@ -15,8 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/caseroom/caseroom/shared/lambdahost"
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/lambdahost"
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/upstream"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )

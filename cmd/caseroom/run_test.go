@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/lambdahost"
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/lambdahost"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 const templateFile = "../../template.yaml"

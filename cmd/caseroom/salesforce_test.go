@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 func TestSalesforceStatus(t *testing.T) {

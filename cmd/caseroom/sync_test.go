@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/rehearsal"
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 

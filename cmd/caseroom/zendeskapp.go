@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caseroom/caseroom/clients/zendesk/zis"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/zafapp"
 	"github.com/caseroom/caseroom/shared/upstream"
-	"github.com/caseroom/caseroom/shared/zafapp"
-	"github.com/caseroom/caseroom/shared/zis"
 )
 
 func zendeskAppCommand() *cobra.Command {

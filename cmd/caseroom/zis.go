@@ -14,11 +14,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/spf13/cobra"
 
+	"github.com/caseroom/caseroom/clients/zendesk/zis"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zendesklink"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zislink"
 	"github.com/caseroom/caseroom/shared/zendesk"
-	"github.com/caseroom/caseroom/shared/zis"
 )
 
 func zisCommand() *cobra.Command {

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zislink"
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 // zis runs a subcommand of zis and returns its report.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/caseroom/caseroom/local/logintest"
 	"github.com/caseroom/caseroom/shared/login"
-	"github.com/caseroom/caseroom/shared/login/logintest"
 )
 
 // What verifying a login token costs, by caseroom and by the JWT library alone,

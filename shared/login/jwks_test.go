@@ -10,8 +10,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/caseroom/caseroom/local/logintest"
 	"github.com/caseroom/caseroom/shared/login/jws"
-	"github.com/caseroom/caseroom/shared/login/logintest"
 )
 
 // The keys of RFC 7515 appendix A.2 and A.3 and the tokens that it signs with

@@ -18,8 +18,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/caseroom/caseroom/local/logintest"
 	"github.com/caseroom/caseroom/shared/login"
-	"github.com/caseroom/caseroom/shared/login/logintest"
 	"github.com/caseroom/caseroom/shared/problem"
 )
 

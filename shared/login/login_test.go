@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caseroom/caseroom/local/logintest"
 	"github.com/caseroom/caseroom/shared/login"
-	"github.com/caseroom/caseroom/shared/login/logintest"
 	"github.com/caseroom/caseroom/shared/problem"
 )
 

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caseroom/caseroom/local/logintest"
 	"github.com/caseroom/caseroom/shared/login"
-	"github.com/caseroom/caseroom/shared/login/logintest"
 	pyjwt "github.com/caseroom/caseroom/tests/python"
 )
 

@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/problem"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sandbox"
 )
 
 // Marking a ticket as spam suspends its requester, from whom Zendesk then takes

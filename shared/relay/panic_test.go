@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sandbox"
 )
 
 // poisonedDesk and poisonedRooms meet a bug of ours when they read one ticket, or

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sandbox"
 )
 
 // hints is a queue that tests read.

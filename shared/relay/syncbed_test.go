@@ -17,10 +17,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/s3archive"
 	"github.com/caseroom/caseroom/shared/salesforce"
-	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/shared/tencentim"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )

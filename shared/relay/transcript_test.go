@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sandbox"
 )
 
 func TestTranscriptInParts(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caseroom/caseroom/local/logintest"
 	"github.com/caseroom/caseroom/shared/identity"
-	"github.com/caseroom/caseroom/shared/login/logintest"
 	"github.com/caseroom/caseroom/shared/problem"
 	"github.com/caseroom/caseroom/shared/session"
 )

@@ -23,8 +23,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sandbox"
 )
 
 // Options describe the storm. All fields but Progress are required.

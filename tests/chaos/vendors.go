@@ -17,9 +17,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/tencentyun/tls-sig-api-v2-golang/tencentyun"
 
-	"github.com/caseroom/caseroom/shared/login/logintest"
+	"github.com/caseroom/caseroom/local/logintest"
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sandbox"
 )
 
 // vendors are the desks, the chat and the gateway as their users call them.

@@ -12,10 +12,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 
+	"github.com/caseroom/caseroom/local/lambdahost"
+	"github.com/caseroom/caseroom/local/logintest"
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/identity"
-	"github.com/caseroom/caseroom/shared/lambdahost"
-	"github.com/caseroom/caseroom/shared/login/logintest"
-	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/shared/session"
 )
 

@@ -13,8 +13,8 @@ import (
 
 	"github.com/emersion/go-ical"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/calendar"
-	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/tests/chaos"
 )
 

@@ -21,9 +21,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/tencentyun/tls-sig-api-v2-golang/tencentyun"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/shared/webhook"
 )
 

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caseroom/caseroom/shared/lambdahost"
+	"github.com/caseroom/caseroom/local/lambdahost"
 )
 
 // Each function's event.json goes through its bootstrap and gets a documented

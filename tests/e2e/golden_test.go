@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/identity"
-	"github.com/caseroom/caseroom/shared/sandbox"
 )
 
 // golden is what Salesforce's Apex tests play caseroom from: a static resource

@@ -34,9 +34,9 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/caseroom/caseroom/shared/lambdahost"
-	"github.com/caseroom/caseroom/shared/login/logintest"
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/lambdahost"
+	"github.com/caseroom/caseroom/local/logintest"
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/session"
 	"github.com/caseroom/caseroom/shared/tencentim"
 )

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 // The fault table of the functions that work off queues: every upstream call of

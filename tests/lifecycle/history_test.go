@@ -18,8 +18,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sandbox"
 	"github.com/caseroom/caseroom/tests/world"
 )
 

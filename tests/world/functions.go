@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/caseroom/caseroom/local/lambdahost"
 	"github.com/caseroom/caseroom/shared/api"
-	"github.com/caseroom/caseroom/shared/lambdahost"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/s3archive"
 	"github.com/caseroom/caseroom/shared/salesforce"

@@ -10,8 +10,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/caseroom/caseroom/local/logintest"
 	"github.com/caseroom/caseroom/shared/login/jws"
-	"github.com/caseroom/caseroom/shared/login/logintest"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)

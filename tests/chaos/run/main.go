@@ -21,7 +21,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/tests/chaos"
 )
 

@@ -17,10 +17,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caseroom/caseroom/clients/zendesk/zis"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zendesklink"
 	"github.com/caseroom/caseroom/shared/zendesk"
-	"github.com/caseroom/caseroom/shared/zis"
 )
 
 // Link is a stack and an account.

@@ -17,7 +17,7 @@ import (
 
 	"github.com/tencentyun/tls-sig-api-v2-golang/tencentyun"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 // newChatDesk is a sandbox by the real clock, which the vendor's library signs

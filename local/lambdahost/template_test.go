@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/lambdahost"
+	"github.com/caseroom/caseroom/local/lambdahost"
 )
 
 // function1 wraps properties into a template with one function.

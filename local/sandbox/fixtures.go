@@ -10,8 +10,8 @@ import (
 	mathrand "math/rand/v2"
 	"sync"
 
+	"github.com/caseroom/caseroom/local/logintest"
 	"github.com/caseroom/caseroom/shared/identity"
-	"github.com/caseroom/caseroom/shared/login/logintest"
 )
 
 // Fixtures are the accounts and credentials that the stand-ins know, and the

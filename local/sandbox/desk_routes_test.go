@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 // click does one action.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/caseroom/caseroom/shared/zis"
+	"github.com/caseroom/caseroom/clients/zendesk/zis"
 )
 
 // zisPeer is whom a flow calls. It answers each path with the JSON given for it,

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/zis"
+	"github.com/caseroom/caseroom/clients/zendesk/zis"
 )
 
 // zisIntegration is an integration of Zendesk Integration Services. Its name,

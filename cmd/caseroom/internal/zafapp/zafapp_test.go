@@ -11,10 +11,10 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/caseroom/caseroom/shared/zafapp"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/zafapp"
 )
 
-const source = "../../clients/zendesk"
+const source = "../../../../clients/zendesk"
 
 var app = zafapp.App{
 	API:         &url.URL{Scheme: "https", Host: "abc.execute-api.eu-central-1.amazonaws.com", Path: "/"},

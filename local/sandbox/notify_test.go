@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/webhook"
 )
 

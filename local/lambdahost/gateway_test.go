@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/lambdahost"
+	"github.com/caseroom/caseroom/local/lambdahost"
 )
 
 // serve sends one request through the stack's gateway.

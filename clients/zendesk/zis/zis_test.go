@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caseroom/caseroom/shared/zis"
+	"github.com/caseroom/caseroom/clients/zendesk/zis"
 )
 
 const endpoint = "https://abc123.execute-api.eu-central-1.amazonaws.com/zendesk/events"
@@ -203,7 +203,7 @@ func TestWarnings(t *testing.T) {
 // TestExample keeps the bundle that the docs and the app show as it is made.
 func TestExample(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../clients/zendesk/zis/bundle.example.json")
+	text, err := os.ReadFile("bundle.example.json")
 	if err != nil {
 		t.Fatal(err)
 	}

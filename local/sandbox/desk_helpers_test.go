@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 // deskClock is a clock that tests move by hand.

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/lambdahost"
+	"github.com/caseroom/caseroom/local/lambdahost"
 )
 
 func invoke(tb testing.TB, h *lambdahost.Host, c command) ([]byte, error) {

@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/caseroom/caseroom/shared/lambdahost"
-	"github.com/caseroom/caseroom/shared/sandbox"
+	"github.com/caseroom/caseroom/local/lambdahost"
+	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 // queueService is as much of SQS as the host uses: each batch is received once,
