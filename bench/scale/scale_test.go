@@ -306,7 +306,7 @@ func (b *bench) prepare(t *testing.T, n int) {
 				t.Error(err)
 				return
 			}
-			ids[i] = ref.TicketID
+			ids[i] = ref.Ticket
 		})
 	}
 	all.Wait()
@@ -329,7 +329,7 @@ func (b *bench) prepare(t *testing.T, n int) {
 	}
 	b.work(t, time.Now())
 	for i, id := range ids {
-		group := relay.RoomRef{Desk: b.desk, TicketID: id}.GroupID()
+		group := relay.Ref{Desk: b.desk, Ticket: id}.GroupID()
 		agent := map[relay.DeskName]string{relay.Zendesk: "zd_", relay.Salesforce: "sf_"}[b.desk] + b.agents[i%len(b.agents)]
 		customer := fmt.Sprintf("customer-%d", i)
 		for k, who := range []string{customer, agent, customer} {
@@ -435,7 +435,7 @@ func (b *bench) verify(t *testing.T, s scenario) {
 	}
 	wrong := 0
 	for _, id := range b.ids {
-		g := rooms[relay.RoomRef{Desk: b.desk, TicketID: id}.GroupID()]
+		g := rooms[relay.Ref{Desk: b.desk, Ticket: id}.GroupID()]
 		switch {
 		case over && (!g.MuteAllMember || len(g.Members) != 1 || filed[id] != 1),
 			!over && (g.MuteAllMember || len(g.Members) != 2 || filed[id] != 0):

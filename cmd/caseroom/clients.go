@@ -143,11 +143,11 @@ func (p *parts) deskNames() []string {
 // ticket reads how a ticket is named on the command line: a group id, desk:id,
 // or the desk's own id. Their forms differ, so a desk that is named as well must
 // be the same one.
-func (p *parts) ticket(arg, desk string) (relay.RoomRef, error) {
+func (p *parts) ticket(arg, desk string) (relay.Ref, error) {
 	id := arg
 	if name, rest, ok := strings.Cut(arg, ":"); ok {
 		if desk != "" && desk != name {
-			return relay.RoomRef{}, usage("%s is not a ticket of %s", arg, desk)
+			return relay.Ref{}, usage("%s is not a ticket of %s", arg, desk)
 		}
 		desk, id = name, rest
 	}

@@ -36,7 +36,7 @@ type drill struct {
 	*doctor
 	desk     relay.DeskName
 	agents   [2]string // the desk's ids
-	ref      relay.RoomRef
+	ref      relay.Ref
 	customer string
 	tell     func(format string, args ...any)
 	undo     []func(context.Context) error
@@ -139,7 +139,7 @@ func (r *drill) run(ctx context.Context) {
 		closed := map[relay.DeskName]string{relay.Zendesk: "closed", relay.Salesforce: "Closed"}[r.desk]
 		r.step(ctx, "close", doSync, act(r.status(closed), room(true, r.customer)))
 	}
-	if r.ref.TicketID != "" {
+	if r.ref.Ticket != "" {
 		r.step(ctx, "delete", doUnsure, r.delete)
 	}
 	if r.desk == relay.Salesforce {
@@ -357,7 +357,7 @@ func (r *drill) create(ctx context.Context) (string, error) {
 
 // made remembers what has to be taken away of a ticket.
 func (r *drill) made(ticketID string) {
-	ref := relay.RoomRef{Desk: r.desk, TicketID: ticketID}
+	ref := relay.Ref{Desk: r.desk, Ticket: ticketID}
 	r.undo = append(r.undo,
 		func(ctx context.Context) error { return r.destroyRoom(ctx, ref.GroupID()) },
 		func(ctx context.Context) error { return r.deleteTicket(ctx, ticketID) },
@@ -395,14 +395,14 @@ func (r *drill) deleteTicket(ctx context.Context, id string) error {
 
 // number is the Zendesk ticket's.
 func (r *drill) number() int64 {
-	n, _ := strconv.ParseInt(r.ref.TicketID, 10, 64)
+	n, _ := strconv.ParseInt(r.ref.Ticket, 10, 64)
 	return n
 }
 
 func (r *drill) assign(i int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if r.desk == relay.Salesforce {
-			return r.parts.salesforce.UpdateCase(ctx, r.ref.TicketID, map[string]any{"OwnerId": r.agents[i]})
+			return r.parts.salesforce.UpdateCase(ctx, r.ref.Ticket, map[string]any{"OwnerId": r.agents[i]})
 		}
 		id, err := strconv.ParseInt(r.agents[i], 10, 64)
 		if err != nil {
@@ -415,7 +415,7 @@ func (r *drill) assign(i int) func(context.Context) error {
 func (r *drill) status(s string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if r.desk == relay.Salesforce {
-			return r.parts.salesforce.UpdateCase(ctx, r.ref.TicketID, map[string]any{"Status": s})
+			return r.parts.salesforce.UpdateCase(ctx, r.ref.Ticket, map[string]any{"Status": s})
 		}
 		return r.parts.zendesk.SetStatus(ctx, r.number(), s)
 	}
@@ -443,7 +443,7 @@ func (r *drill) await(ctx context.Context, muted bool, members []string) (string
 			state := map[bool]string{true: "locked", false: "open"}[room.Muted]
 			is = fmt.Sprintf("%s, with %s", state, strings.Join(in, ", "))
 			if room.Muted == muted && slices.Equal(in, want) && room.Mark.Announced > 0 {
-				v := r.rehearse(ctx, []relay.RoomRef{r.ref})[0]
+				v := r.rehearse(ctx, []relay.Ref{r.ref})[0]
 				if v.Error == "" && len(v.Steps) == 0 {
 					return is, nil
 				}
@@ -459,7 +459,7 @@ func (r *drill) await(ctx context.Context, muted bool, members []string) (string
 
 // filed looks for the transcript on the ticket.
 func (r *drill) filed(ctx context.Context) (string, error) {
-	parts, _, err := r.desks[r.desk].Parts(ctx, r.ref.TicketID, r.ref.GroupID()+"@", time.Time{})
+	parts, _, err := r.desks[r.desk].Parts(ctx, r.ref.Ticket, r.ref.GroupID()+"@", time.Time{})
 	if err != nil {
 		return "", err
 	}

@@ -53,14 +53,14 @@ func (r *drill) delete(ctx context.Context) (string, error) {
 	var before time.Time
 	if r.desk == relay.Salesforce {
 		var err error
-		if before, _, err = r.parts.salesforce.CaseStamp(ctx, r.ref.TicketID); err != nil {
+		if before, _, err = r.parts.salesforce.CaseStamp(ctx, r.ref.Ticket); err != nil {
 			return "", err
 		}
 	}
-	if err := r.deleteTicket(ctx, r.ref.TicketID); err != nil {
+	if err := r.deleteTicket(ctx, r.ref.Ticket); err != nil {
 		return "", err
 	}
-	gone, err := r.desks[r.desk].Gone(ctx, r.ref.TicketID)
+	gone, err := r.desks[r.desk].Gone(ctx, r.ref.Ticket)
 	if err != nil {
 		return "", err
 	}
@@ -70,7 +70,7 @@ func (r *drill) delete(ctx context.Context) (string, error) {
 	if r.desk == relay.Zendesk {
 		return "a deleted ticket, read alone, is gone", nil
 	}
-	after, deleted, err := r.parts.salesforce.CaseStamp(ctx, r.ref.TicketID)
+	after, deleted, err := r.parts.salesforce.CaseStamp(ctx, r.ref.Ticket)
 	switch {
 	case err != nil:
 		return "", err

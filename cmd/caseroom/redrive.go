@@ -109,7 +109,7 @@ func (p *parts) redrive(ctx context.Context, o redriveOptions, out *printer) (*r
 		if err != nil {
 			return nil, err
 		}
-		group = string(ref.Desk) + ":" + ref.TicketID
+		group = string(ref.Desk) + ":" + ref.Ticket
 	}
 	queues, err := p.queues(ctx)
 	if err != nil {

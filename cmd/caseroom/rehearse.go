@@ -22,7 +22,7 @@ type verdict struct {
 }
 
 // rehearse runs Sync over tickets without changing anything.
-func (p *parts) rehearse(ctx context.Context, refs []relay.RoomRef) []verdict {
+func (p *parts) rehearse(ctx context.Context, refs []relay.Ref) []verdict {
 	script := &rehearsal.Script{Now: time.Now}
 	desks := map[relay.DeskName]relay.TicketDesk{}
 	for name, d := range p.desks {
@@ -39,12 +39,12 @@ func (p *parts) rehearse(ctx context.Context, refs []relay.RoomRef) []verdict {
 	s := p.sync(desks, rehearsal.Rooms{SyncRooms: p.rooms, Script: script}, archive, rehearsal.Meter{})
 	items := make([]relay.SyncItem, len(refs))
 	for i, ref := range refs {
-		items[i] = relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID}
+		items[i] = relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket}
 	}
 	errs := s.Run(ctx, items)
 	list := make([]verdict, len(refs))
 	for i, ref := range refs {
-		list[i] = verdict{Desk: ref.Desk, Ticket: ref.TicketID, Group: ref.GroupID(), Steps: script.Steps(ref.GroupID())}
+		list[i] = verdict{Desk: ref.Desk, Ticket: ref.Ticket, Group: ref.GroupID(), Steps: script.Steps(ref.GroupID())}
 		if errs[i] != nil {
 			list[i].Error = strings.TrimPrefix(errs[i].Error(), "relay: ")
 		}

@@ -132,9 +132,9 @@ var whose = map[relay.Whose]string{
 var statuses = map[relay.Status]string{relay.Open: "open", relay.Solved: "solved", relay.Closed: "closed"}
 
 // roomView reads a ticket and its room, and rehearses Sync.
-func (p *parts) roomView(ctx context.Context, ref relay.RoomRef) (*roomView, error) {
+func (p *parts) roomView(ctx context.Context, ref relay.Ref) (*roomView, error) {
 	desk, group := p.desks[ref.Desk], ref.GroupID()
-	tickets, err := desk.Tickets(ctx, ref.TicketID)
+	tickets, err := desk.Tickets(ctx, ref.Ticket)
 	if err != nil {
 		return nil, err
 	}
@@ -142,14 +142,14 @@ func (p *parts) roomView(ctx context.Context, ref relay.RoomRef) (*roomView, err
 	if err != nil {
 		return nil, err
 	}
-	t, shown := tickets[ref.TicketID]
+	t, shown := tickets[ref.Ticket]
 	room := rooms[group]
 	if room.Err != nil {
 		return nil, room.Err
 	}
 	v := &roomView{
 		Group: group, Whose: whose[room.Whose], Name: room.Name, Muted: room.Muted, LastSeq: room.LastSeq,
-		Ticket: ticketView{Desk: ref.Desk, ID: ref.TicketID, Shown: shown, Ours: t.Ours},
+		Ticket: ticketView{Desk: ref.Desk, ID: ref.Ticket, Shown: shown, Ours: t.Ours},
 	}
 	if shown {
 		v.Ticket.Subject, v.Ticket.Status, v.Ticket.Locale = t.Subject, statuses[t.Status], t.Locale
@@ -176,9 +176,9 @@ func (p *parts) roomView(ctx context.Context, ref relay.RoomRef) (*roomView, err
 	}
 	if shown && !t.Deleted {
 		// A ticket that takes nothing any more has no parts to show.
-		v.Parts, _, _ = desk.Parts(ctx, ref.TicketID, group+"@", t.Stamp)
+		v.Parts, _, _ = desk.Parts(ctx, ref.Ticket, group+"@", t.Stamp)
 	}
-	v.Sync = p.rehearse(ctx, []relay.RoomRef{ref})[0]
+	v.Sync = p.rehearse(ctx, []relay.Ref{ref})[0]
 	return v, nil
 }
 
@@ -193,7 +193,7 @@ func (p *parts) agentID(desk relay.DeskName, id string) string {
 	return who.ID()
 }
 
-func (p *parts) role(ref relay.RoomRef, t relay.Ticket, shown bool, assigned map[string]string, userID string) string {
+func (p *parts) role(ref relay.Ref, t relay.Ticket, shown bool, assigned map[string]string, userID string) string {
 	if !shown {
 		return "member"
 	}

@@ -296,7 +296,7 @@ func another(f *file) *file  { return f.opens(f.desk, f.know.Customers[1]) }
 func agents(f *file) *file {
 	c := f.click(string(f.desk)+"/create", fields{"subject": "An agent's own"})
 	id := c.text("ticket") + c.text("case")
-	return &file{town: f.town, desk: f.desk, id: id, group: relay.RoomRef{Desk: f.desk, TicketID: id}.GroupID()}
+	return &file{town: f.town, desk: f.desk, id: id, group: relay.Ref{Desk: f.desk, Ticket: id}.GroupID()}
 }
 
 func chat(action string, who func(*file) string) func(*file) {
@@ -769,7 +769,7 @@ func (w *town) next(desk relay.DeskName) string {
 	w.Helper()
 	if desk == relay.Zendesk {
 		list := w.state().Zendesk.Tickets
-		return relay.RoomRef{Desk: desk, TicketID: strconv.FormatInt(list[len(list)-1].ID+1, 10)}.GroupID()
+		return relay.Ref{Desk: desk, Ticket: strconv.FormatInt(list[len(list)-1].ID+1, 10)}.GroupID()
 	}
 	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	list := w.state().Salesforce.Cases

@@ -78,7 +78,7 @@ type queuedReport struct {
 }
 
 func (p *parts) syncTickets(ctx context.Context, o syncOptions, out *printer) error {
-	var refs []relay.RoomRef
+	var refs []relay.Ref
 	for _, t := range o.tickets {
 		ref, err := p.ticket(t, o.desk)
 		if err != nil {
@@ -104,7 +104,7 @@ func (p *parts) syncTickets(ctx context.Context, o syncOptions, out *printer) er
 	}
 	hints := make([]relay.Hint, len(refs))
 	for i, ref := range refs {
-		hints[i] = relay.Hint{Desk: ref.Desk, Ticket: ref.TicketID}
+		hints[i] = relay.Hint{Desk: ref.Desk, Ticket: ref.Ticket}
 	}
 	if err := q.SendAll(ctx, hints...); err != nil {
 		return err
@@ -215,7 +215,7 @@ func (p *parts) window(ctx context.Context, w relay.Window, hints relay.HintQueu
 	r := &relay.Reconcile{
 		Desks: map[relay.DeskName]relay.ChangeDesk{}, Rooms: p.rooms, Queue: hints, Table: p.table(), Meter: rehearsal.Meter{}, Now: time.Now,
 		Each: func(f relay.Found) {
-			report.Tickets = append(report.Tickets, differing{f.Ref.TicketID, f.Why, f.Changed.UTC()})
+			report.Tickets = append(report.Tickets, differing{f.Ref.Ticket, f.Why, f.Changed.UTC()})
 		},
 		Progress: func(r relay.ReconcileReport) { _ = bar.Set(r.Listed) },
 	}

@@ -191,7 +191,7 @@ func (l *lab) oldRoom(id string) string {
 	l.must(l.parts.rooms.Import(l.Context(), relay.Account{UserID: "dana"}))
 	desk := relay.DeskHash(l.parts.desks[relay.Zendesk].Host())
 	_, err := l.parts.rooms.Ensure(l.Context(), relay.NewRoom{
-		GroupID: id, Name: "Lost", Neutral: "Ticket", Mark: relay.Mark{Desk: desk}.String(), Customer: "dana",
+		GroupID: id, Name: "Lost", Neutral: "Ticket", Mark: relay.Mark{Desk: desk}, Customer: "dana",
 	})
 	l.must(err)
 	l.parts.settled(l.operator, id, relay.Mark{Desk: desk, Locked: time.Now().Add(-30 * 24 * time.Hour)})
@@ -204,7 +204,7 @@ func (p *parts) settled(o *operator, group string, mark relay.Mark) {
 	ref, err := relay.ParseGroupID(group)
 	o.must(err)
 	s := p.sync(p.desks, p.rooms, nil, rehearsal.Meter{})
-	o.must(s.Run(o.Context(), []relay.SyncItem{{Desk: ref.Desk, Ticket: ref.TicketID}})[0])
+	o.must(s.Run(o.Context(), []relay.SyncItem{{Desk: ref.Desk, Ticket: ref.Ticket}})[0])
 	rooms, err := p.rooms.Read(o.Context(), mark.Desk, group)
 	o.must(err)
 	now := rooms[group].Mark

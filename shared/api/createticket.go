@@ -239,14 +239,14 @@ func (h *CreateTicket) create(r *Request, desk relay.Desk, signer identity.Signe
 	}
 	t.Customer = relay.Account{UserID: id.ID(), Nick: t.Name}
 	room, err := h.Operation.Run(r.Context(), desk, t)
-	r.LogTicket(room.TicketID)
+	r.LogTicket(room.Ticket)
 	if err != nil {
 		p := classify(r.Context(), err)
 		told := *p
 		told.IdempotencyKey = madeKey
 		return nil, &told
 	}
-	answer.GroupID, answer.TicketID = room.GroupID(), room.TicketID
+	answer.GroupID, answer.TicketID = room.GroupID(), room.Ticket
 	return answer, nil
 }
 

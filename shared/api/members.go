@@ -30,7 +30,7 @@ type memberRequest struct {
 	UserID  ID `json:"userId"`
 }
 
-type memberHandler func(*Request, memberRequest, relay.RoomRef) (any, error)
+type memberHandler func(*Request, memberRequest, relay.Ref) (any, error)
 
 // forms gives an operation its three paths: for any desk, for Salesforce's
 // desk key, and for Salesforce's IAM principal.
@@ -73,7 +73,7 @@ func (h *Members) serve(r *Request, desk relay.DeskName, handle memberHandler) (
 	if room.Desk != caller.Desk {
 		return nil, problem.New(problem.Forbidden, "This room is another desk's.")
 	}
-	r.LogTicket(room.TicketID)
+	r.LogTicket(room.Ticket)
 	return handle(r, body, room)
 }
 
@@ -107,7 +107,7 @@ type memberAnswer struct {
 	Result  int    `json:"Result"`
 }
 
-func (h *Members) join(r *Request, body memberRequest, room relay.RoomRef) (any, error) {
+func (h *Members) join(r *Request, body memberRequest, room relay.Ref) (any, error) {
 	agent, err := h.agent(room.Desk, body.UserID)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (h *Members) join(r *Request, body memberRequest, room relay.RoomRef) (any,
 	return joinAnswer{statusOK, []memberAnswer{{res.UserID, res.Result}}}, nil
 }
 
-func (h *Members) leave(r *Request, body memberRequest, room relay.RoomRef) (any, error) {
+func (h *Members) leave(r *Request, body memberRequest, room relay.Ref) (any, error) {
 	agent, err := h.agent(room.Desk, body.UserID)
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func (h *Members) leave(r *Request, body memberRequest, room relay.RoomRef) (any
 	return statusOK, nil
 }
 
-func (h *Members) delete(r *Request, _ memberRequest, room relay.RoomRef) (any, error) {
+func (h *Members) delete(r *Request, _ memberRequest, room relay.Ref) (any, error) {
 	if err := h.Dissolve.Run(r.Context(), room); err != nil {
 		return nil, err
 	}

@@ -55,14 +55,14 @@ const deskKeeps = 90 * time.Minute
 // customer; an upstream error when there is no ticket or its outcome is unknown;
 // *problem.Error with the TicketID set when the ticket exists and its room does
 // not: Conflict when another stack's room has the id, else Unavailable.
-func (c *CreateTicket) Run(ctx context.Context, desk Desk, r TicketRequest) (RoomRef, error) {
+func (c *CreateTicket) Run(ctx context.Context, desk Desk, r TicketRequest) (Ref, error) {
 	imported, giveUp := c.importCustomer(ctx, r.Customer)
 	defer giveUp()
 	ticketID, err := c.ticket(ctx, desk, r)
 	if err != nil {
-		return RoomRef{}, err
+		return Ref{}, err
 	}
-	ref := RoomRef{Desk: desk.Name(), TicketID: ticketID}
+	ref := Ref{Desk: desk.Name(), Ticket: ticketID}
 
 	// The hint goes out beside the room call, not after it: if this process
 	// dies in between, Sync makes the room.
@@ -75,7 +75,7 @@ func (c *CreateTicket) Run(ctx context.Context, desk Desk, r TicketRequest) (Roo
 		GroupID:  ref.GroupID(),
 		Name:     r.Subject,
 		Neutral:  ref.NeutralName(),
-		Mark:     Mark{Desk: DeskHash(desk.Host())}.String(),
+		Mark:     Mark{Desk: DeskHash(desk.Host())},
 		Customer: r.Customer.UserID,
 	})
 	if squatted {
@@ -131,19 +131,6 @@ func (c *CreateTicket) importCustomer(ctx context.Context, a Account) (wait func
 	return wait, func() {
 		cancel()
 		_ = wait()
-	}
-}
-
-// sendHint queues a hint beside the caller's work and returns what waits for it.
-// A failure delays nothing but the greeting: reconcile finds the ticket in the
-// desk's change feed.
-func sendHint(ctx context.Context, q Queue, m Meter, h Hint) (wait func()) {
-	sent := beside(ctx, func() error { return q.Send(ctx, h) })
-	return func() {
-		if err := sent(); err != nil {
-			m.Count(ctx, "QueueSendFailed", 1, "desk", string(h.Desk))
-			slog.WarnContext(ctx, "queue send failed", "desk", h.Desk, "ticket", h.Ticket, "err", err)
-		}
 	}
 }
 

@@ -17,7 +17,7 @@ func TestSuspendedCustomer(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sandbox.TencentPlan{})
 	spam := b.open(relay.Zendesk, "carol", "One")
-	id, err := strconv.ParseInt(spam.TicketID, 10, 64)
+	id, err := strconv.ParseInt(spam.Ticket, 10, 64)
 	b.ok(err)
 	b.ok(b.box.Zendesk().MarkSpam(id))
 	ref, err := b.create.Run(context.Background(), b.desks[relay.Zendesk], relay.TicketRequest{
@@ -25,7 +25,7 @@ func TestSuspendedCustomer(t *testing.T) {
 		Name: "CAROL", Email: "carol@example.com", Key: "carol-Two",
 	})
 	var p *problem.Error
-	if !errors.As(err, &p) || p.Code != problem.Unprocessable || p.TicketID != "" || ref != (relay.RoomRef{}) {
+	if !errors.As(err, &p) || p.Code != problem.Unprocessable || p.TicketID != "" || ref != (relay.Ref{}) {
 		t.Errorf("%+v, %v", ref, err)
 	}
 	if n := len(b.box.State().Zendesk.Tickets); n != 1 {

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 
 	"github.com/caseroom/caseroom/shared/problem"
 )
@@ -21,7 +20,7 @@ type Dissolve struct {
 // Errors: *problem.Error, NotFound for a desk that is not configured, Conflict
 // for another stack's room and Unavailable for a transcript that nothing takes;
 // and upstream errors.
-func (d *Dissolve) Run(ctx context.Context, ref RoomRef) error {
+func (d *Dissolve) Run(ctx context.Context, ref Ref) error {
 	if err := d.file(ctx, ref); err != nil {
 		return err
 	}
@@ -37,7 +36,7 @@ func (d *Dissolve) Run(ctx context.Context, ref RoomRef) error {
 // the same room. If the ticket is open, Sync lets its people write again. So
 // the room is looked at once more at the end: it must be the same room, still
 // muted, with nothing in it that is not filed.
-func (d *Dissolve) file(ctx context.Context, ref RoomRef) error {
+func (d *Dissolve) file(ctx context.Context, ref Ref) error {
 	desk, ok := d.Desks[ref.Desk]
 	if !ok {
 		return problem.New(problem.NotFound, "There is no such desk.")
@@ -45,7 +44,7 @@ func (d *Dissolve) file(ctx context.Context, ref RoomRef) error {
 	group := ref.GroupID()
 	var tickets map[string]Ticket
 	wait := beside(ctx, func() (err error) {
-		tickets, err = desk.Tickets(ctx, ref.TicketID)
+		tickets, err = desk.Tickets(ctx, ref.Ticket)
 		return err
 	})
 	room, err := d.read(ctx, desk, group)
@@ -68,7 +67,7 @@ func (d *Dissolve) file(ctx context.Context, ref RoomRef) error {
 			return unlessGone(err)
 		}
 	}
-	t, seen := tickets[ref.TicketID]
+	t, seen := tickets[ref.Ticket]
 	filed, err := d.Transcripts.File(ctx, Filing{
 		Desk: desk, Ref: ref, Created: room.Created, From: room.Mark.Filed + 1, Customer: t.Customer.UserID,
 		ArchiveOnly: !seen || t.Deleted || t.Final, Stamp: t.Stamp,
@@ -106,12 +105,4 @@ func (d *Dissolve) read(ctx context.Context, desk TicketDesk, group string) (Roo
 		return Room{}, err
 	}
 	return rooms[group], rooms[group].Err
-}
-
-// unlessGone forgives a room for being gone already.
-func unlessGone(err error) error {
-	if errors.Is(err, ErrNoRoom) {
-		return nil
-	}
-	return err
 }

@@ -99,7 +99,7 @@ func (b *bed) zdOrSf(desk relay.DeskName) feedDesk {
 	return b.sf
 }
 
-func (b *bed) endID(desk relay.DeskName, id string) { b.end(relay.RoomRef{Desk: desk, TicketID: id}) }
+func (b *bed) endID(desk relay.DeskName, id string) { b.end(relay.Ref{Desk: desk, Ticket: id}) }
 
 // TestFeedSolvedOpen lists solved tickets where their rooms stay writable.
 func TestFeedSolvedOpen(t *testing.T) {
@@ -132,7 +132,7 @@ func TestFeedAdmin(t *testing.T) {
 	b.ok(err)
 	b.zd.Admin = admin
 	ids := b.many(relay.Zendesk, 1)
-	b.ok(b.box.Zendesk().Assign(b.number(relay.RoomRef{Desk: relay.Zendesk, TicketID: ids[0]}), fix.Zendesk.OwnUserID))
+	b.ok(b.box.Zendesk().Assign(b.number(relay.Ref{Desk: relay.Zendesk, Ticket: ids[0]}), fix.Zendesk.OwnUserID))
 	b.clock.add(5 * time.Minute)
 	page, err := b.zd.Changes(context.Background(), b.clock.Now().Add(-time.Hour), b.clock.Now(), "")
 	if err != nil || len(page.Tickets) != 1 || len(page.Tickets[0].Agents) != 0 {
@@ -156,6 +156,6 @@ func TestCompareMerged(t *testing.T) {
 	}
 	b.repair(q)
 	b.wantMuted(ref, true)
-	b.wantSaid(ref, "an agent will join", "continues as request "+into.TicketID)
+	b.wantSaid(ref, "an agent will join", "continues as request "+into.Ticket)
 	b.quiet(relay.Zendesk)
 }

@@ -21,7 +21,7 @@ type Members struct {
 
 // Join puts an agent into a room. It returns a NotFound problem when there is
 // no such room and an Upstream problem when the chat refused the agent.
-func (m *Members) Join(ctx context.Context, ref RoomRef, agent Account) (res MemberResult, err error) {
+func (m *Members) Join(ctx context.Context, ref Ref, agent Account) (res MemberResult, err error) {
 	err = m.move(ctx, ref, func() error {
 		res, err = m.Rooms.Join(ctx, ref.GroupID(), agent)
 		return err
@@ -30,7 +30,7 @@ func (m *Members) Join(ctx context.Context, ref RoomRef, agent Account) (res Mem
 }
 
 // Leave takes an agent out of a room; one who is not in it has left.
-func (m *Members) Leave(ctx context.Context, ref RoomRef, userID string) error {
+func (m *Members) Leave(ctx context.Context, ref Ref, userID string) error {
 	return m.move(ctx, ref, func() error { return m.Rooms.Leave(ctx, ref.GroupID(), userID) })
 }
 
@@ -41,8 +41,8 @@ const lookedAt = 5 * time.Millisecond
 // move queues the ticket beside the call, so that a process that dies has said
 // so, and again after a call that was answered so much later than the queue that
 // Sync may have had its word before it.
-func (m *Members) move(ctx context.Context, ref RoomRef, call func() error) error {
-	hint := Hint{Desk: ref.Desk, Ticket: ref.TicketID}
+func (m *Members) move(ctx context.Context, ref Ref, call func() error) error {
+	hint := Hint{Desk: ref.Desk, Ticket: ref.Ticket}
 	first := &stamped{Queue: m.Queue, now: m.Now}
 	queued := sync.OnceFunc(sendHint(ctx, first, m.Meter, hint))
 	defer queued()

@@ -51,7 +51,7 @@ func TestSlowMembers(t *testing.T) {
 		work := func() {
 			h := <-queue
 			<-asked // the first hint was queued before Sync takes its time
-			b.converge(relay.RoomRef{Desk: h.Desk, TicketID: h.Ticket})
+			b.converge(relay.Ref{Desk: h.Desk, Ticket: h.Ticket})
 		}
 		again := func() {
 			if len(queue) == 0 {
@@ -111,5 +111,5 @@ func TestPanickingMembers(t *testing.T) {
 			t.Error("the hint is still being sent")
 		}
 	}()
-	_ = m.Leave(t.Context(), relay.RoomRef{Desk: relay.Zendesk, TicketID: "1"}, "zd_1")
+	_ = m.Leave(t.Context(), relay.Ref{Desk: relay.Zendesk, Ticket: "1"}, "zd_1")
 }

@@ -1,16 +1,9 @@
 package relay
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/caseroom/caseroom/shared/identity"
-	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // Notice is what a room is told. The same notice of the same room has the same
@@ -78,93 +71,6 @@ func (a announcement) key() string {
 		return a.text
 	}
 	return a.kind
-}
-
-// announce tells the room what it was not told yet. What makes a notice is the
-// step from n to n+1 of the mark's count, and the mark is written after the
-// notice was sent. A try that was cut off in between is followed by another
-// that finds the notice in the last page of the history: the vendor's own
-// memory of it lasts five minutes only. It looks there even if the mark says
-// that all is told, for the mark may be of before a notice that has been
-// outdated since, such as "solved" in the room of a ticket that is open again.
-func (w *work) announce(ctx context.Context, a announcement) error {
-	if w.item.Redelivered {
-		if err := w.recall(ctx); err != nil {
-			return err
-		}
-		w.item.Redelivered = false // all that was said is known from here on
-	}
-	if w.told(a) {
-		return nil
-	}
-	n := w.room.Mark.Announced + 1
-	notice := Notice{
-		ID:     NoticeID{N: n, Kind: a.kind, Said: a.hash(), Ticket: a.ticket},
-		Text:   w.Texts.Text(w.ticket.Locale, a),
-		Random: noticeRandom(w.ref.GroupID(), w.room.Created, n),
-	}
-	seq, err := w.say(ctx, notice, a)
-	if err != nil {
-		return err
-	}
-	w.said = max(w.said, seq)
-	w.room.Mark.Announced, w.room.Mark.Said = n, a.hash()
-	w.touch()
-	return nil
-}
-
-// say sends a notice. When moderation minds a name in it, it goes without; when
-// it minds the whole text, the room is not told.
-func (w *work) say(ctx context.Context, n Notice, a announcement) (uint64, error) {
-	seq, err := w.Rooms.Say(ctx, w.ref.GroupID(), n)
-	if errors.Is(err, ErrRefusedText) && a.agent != "" {
-		a.agent = ""
-		n.Text = w.Texts.Text(w.ticket.Locale, a)
-		seq, err = w.Rooms.Say(ctx, w.ref.GroupID(), n)
-	}
-	if errors.Is(err, ErrRefusedText) {
-		w.Meter.Count(ctx, "NoticeRefused", 1, "desk", string(w.ref.Desk))
-		slog.WarnContext(ctx, "notice refused by moderation", "desk", w.ref.Desk, "ticket", w.ref.TicketID, "kind", n.ID.Kind)
-		return 0, nil
-	}
-	var up *upstream.Error
-	if errors.As(err, &up) && up.OutcomeUnknown() && ctx.Err() == nil {
-		// It may have been sent. The history says.
-		before := w.room.Mark.Announced
-		if rerr := w.recall(ctx); rerr != nil {
-			return 0, err
-		}
-		if w.room.Mark.Announced > before && w.room.Mark.Said == n.ID.Said {
-			return w.said, nil
-		}
-	}
-	return seq, err
-}
-
-// recall takes notices that were sent, but not written into the mark, from the
-// last page of the history.
-func (w *work) recall(ctx context.Context) error {
-	page, err := w.Rooms.History(ctx, w.ref.GroupID(), 0)
-	if err != nil {
-		return err
-	}
-	for _, m := range page {
-		id := m.Notice
-		if !m.Ours || id.N <= w.room.Mark.Announced || m.Random != noticeRandom(w.ref.GroupID(), w.room.Created, id.N) {
-			continue
-		}
-		w.room.Mark.Announced, w.room.Mark.Said = id.N, id.Said
-		w.said = max(w.said, m.Seq)
-		w.touch()
-	}
-	return nil
-}
-
-// noticeRandom is the Random of a room's n-th notice. A room that was made
-// again has another.
-func noticeRandom(groupID string, created int64, n int) uint32 {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s@%d#%d", groupID, created, n))
-	return binary.BigEndian.Uint32(sum[:4])
 }
 
 // Texts are notices by language and kind: "waiting", "joined", "solved",

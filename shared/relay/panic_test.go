@@ -38,22 +38,22 @@ func (r poisonedRooms) Read(ctx context.Context, desk string, groupIDs ...string
 
 func TestPanicInARead(t *testing.T) {
 	t.Parallel()
-	for name, poison := range map[string]func(*bed, relay.RoomRef){
-		"ticket": func(b *bed, ref relay.RoomRef) {
-			b.sync.Desks[relay.Zendesk] = poisonedDesk{b.zd, ref.TicketID}
+	for name, poison := range map[string]func(*bed, relay.Ref){
+		"ticket": func(b *bed, ref relay.Ref) {
+			b.sync.Desks[relay.Zendesk] = poisonedDesk{b.zd, ref.Ticket}
 		},
-		"room": func(b *bed, ref relay.RoomRef) { b.sync.Rooms = poisonedRooms{b.rooms, ref.GroupID()} },
+		"room": func(b *bed, ref relay.Ref) { b.sync.Rooms = poisonedRooms{b.rooms, ref.GroupID()} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBed(t, sandbox.TencentPlan{})
-			refs := []relay.RoomRef{
+			refs := []relay.Ref{
 				b.open(relay.Zendesk, "carol", "One"), b.open(relay.Zendesk, "carol", "Two"), b.open(relay.Zendesk, "dave", "Three"),
 			}
 			poison(b, refs[1])
 			items := make([]relay.SyncItem, len(refs))
 			for i, ref := range refs {
-				items[i] = relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID}
+				items[i] = relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket}
 			}
 			for i, err := range b.run(items...) {
 				if !errors.Is(err, relay.ErrPanic) || relay.Permanent(err) {

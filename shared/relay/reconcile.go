@@ -45,11 +45,6 @@ type RoomReader interface {
 	FitName(name, neutral string) string
 }
 
-// HintQueue takes many hints at once.
-type HintQueue interface {
-	SendAll(ctx context.Context, hints ...Hint) error
-}
-
 // Reconcile is the ring behind the notifications: it lists what changed at a
 // desk, compares it with the rooms in bulk and queues what differs. It holds one
 // page at a time, however many tickets there are.
@@ -108,7 +103,7 @@ type ReconcileReport struct {
 
 // Found is a ticket whose room differs.
 type Found struct {
-	Ref     RoomRef
+	Ref     Ref
 	Why     []Difference
 	Changed time.Time // zero if unknown
 	// Hint is what is queued.
@@ -197,7 +192,7 @@ func (r *Reconcile) page(ctx context.Context, desk ChangeDesk, w Window, page Ch
 			continue
 		}
 		byID[c.ID] = c
-		groups = append(groups, RoomRef{w.Desk, c.ID}.GroupID())
+		groups = append(groups, Ref{w.Desk, c.ID}.GroupID())
 	}
 	if len(groups) == 0 {
 		return nil
@@ -215,7 +210,7 @@ func (r *Reconcile) page(ctx context.Context, desk ChangeDesk, w Window, page Ch
 		if err != nil {
 			continue // a desk's id that names no room
 		}
-		c, room := byID[ref.TicketID], rooms[group]
+		c, room := byID[ref.Ticket], rooms[group]
 		if !c.Erased {
 			report.Ours++
 		}
@@ -223,7 +218,7 @@ func (r *Reconcile) page(ctx context.Context, desk ChangeDesk, w Window, page Ch
 			unread(ctx, r.Meter, ref, room.Err)
 		}
 		f := Found{Ref: ref, Why: t.changed(ref, c, room), Changed: c.At, Hint: hintOf(c.Ticket, c.Erased)}
-		if len(f.Why) == 0 || queued.add(ref.TicketID) {
+		if len(f.Why) == 0 || queued.add(ref.Ticket) {
 			continue
 		}
 		report.Differing++
@@ -233,7 +228,7 @@ func (r *Reconcile) page(ctx context.Context, desk ChangeDesk, w Window, page Ch
 		if r.Each != nil {
 			r.Each(f)
 		}
-		hints = append(hints, Hint{Desk: w.Desk, Ticket: ref.TicketID, Hint: f.Hint})
+		hints = append(hints, Hint{Desk: w.Desk, Ticket: ref.Ticket, Hint: f.Hint})
 	}
 	report.Repaired += late
 	if w.DryRun {
@@ -253,7 +248,7 @@ func (r *Reconcile) page(ctx context.Context, desk ChangeDesk, w Window, page Ch
 
 // changed is Compare for a row of the feed. A room that could not be read may
 // be anything.
-func (t Table) changed(ref RoomRef, c Change, room Room) []Difference {
+func (t Table) changed(ref Ref, c Change, room Room) []Difference {
 	switch {
 	case room.Err != nil:
 		return []Difference{RoomUnread}
@@ -267,21 +262,9 @@ func (t Table) changed(ref RoomRef, c Change, room Room) []Difference {
 }
 
 // unread reports a room that a bulk read could not make out.
-func unread(ctx context.Context, m Meter, ref RoomRef, err error) {
+func unread(ctx context.Context, m Meter, ref Ref, err error) {
 	m.Count(ctx, "RoomUnread", 1, "desk", string(ref.Desk))
-	slog.WarnContext(ctx, "room not read", "desk", ref.Desk, "ticket", ref.TicketID, "err", err)
-}
-
-// hintOf is what a row says that Sync's own read may not show any more.
-func hintOf(t Ticket, erased bool) string {
-	switch {
-	case t.Merged && t.Into != "":
-		return "merged:" + t.Into
-	case (t.Deleted && !t.Merged) || erased:
-		return "deleted"
-	default:
-		return ""
-	}
+	slog.WarnContext(ctx, "room not read", "desk", ref.Desk, "ticket", ref.Ticket, "err", err)
 }
 
 // notifies reports whether the desk's notifications, however they are set up,
@@ -297,18 +280,6 @@ func notifies(desk DeskName, c Change) func(Difference) bool {
 			return false
 		}
 	}
-}
-
-// hintsAtOnce is how many hints one send takes.
-const hintsAtOnce = 100
-
-func sendAll(ctx context.Context, q HintQueue, hints []Hint) error {
-	for some := range slices.Chunk(hints, hintsAtOnce) {
-		if err := q.SendAll(ctx, some...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // seenBefore remembers some ids, so that a ticket that a feed repeats is queued

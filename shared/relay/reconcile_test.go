@@ -96,47 +96,47 @@ func (b *bed) quiet(desk relay.DeskName) {
 // is like when it has got there.
 var changes = []struct {
 	name   string
-	change func(b *bed, ref relay.RoomRef)
-	want   func(b *bed, ref relay.RoomRef)
+	change func(b *bed, ref relay.Ref)
+	want   func(b *bed, ref relay.Ref)
 	// silent: nobody's notification brings it, so it is no repair.
 	silent bool
 }{
-	{"assigned", func(b *bed, ref relay.RoomRef) { b.assign(ref, 0) }, func(b *bed, ref relay.RoomRef) {
+	{"assigned", func(b *bed, ref relay.Ref) { b.assign(ref, 0) }, func(b *bed, ref relay.Ref) {
 		_, agent := b.agent(ref.Desk, 0)
 		b.wantMembers(ref, "carol", agent)
 	}, false},
-	{"ended", func(b *bed, ref relay.RoomRef) { b.end(ref) }, func(b *bed, ref relay.RoomRef) {
+	{"ended", func(b *bed, ref relay.Ref) { b.end(ref) }, func(b *bed, ref relay.Ref) {
 		b.wantMuted(ref, true)
 		b.wantMembers(ref, "carol")
 	}, false},
-	{"reopened", func(b *bed, ref relay.RoomRef) {
+	{"reopened", func(b *bed, ref relay.Ref) {
 		b.end(ref)
 		b.converge(ref)
 		b.clock.add(30 * time.Minute)
 		b.reopen(ref)
-	}, func(b *bed, ref relay.RoomRef) { b.wantMuted(ref, false) }, false},
-	{"deleted", func(b *bed, ref relay.RoomRef) { b.remove(ref) }, func(b *bed, ref relay.RoomRef) {
+	}, func(b *bed, ref relay.Ref) { b.wantMuted(ref, false) }, false},
+	{"deleted", func(b *bed, ref relay.Ref) { b.remove(ref) }, func(b *bed, ref relay.Ref) {
 		b.wantMuted(ref, true)
 		mark, _ := relay.ParseMark(b.group(ref).Introduction)
 		if mark.Deleted.IsZero() {
 			b.Errorf("the mark %+v knows of no deletion", mark)
 		}
 	}, true},
-	{"undeleted", func(b *bed, ref relay.RoomRef) {
+	{"undeleted", func(b *bed, ref relay.Ref) {
 		b.remove(ref)
 		b.converge(ref, "deleted")
 		b.clock.add(30 * time.Minute)
 		b.undelete(ref)
-	}, func(b *bed, ref relay.RoomRef) {
+	}, func(b *bed, ref relay.Ref) {
 		b.wantMuted(ref, false)
 		if mark, _ := relay.ParseMark(b.group(ref).Introduction); !mark.Deleted.IsZero() {
 			b.Errorf("the mark %+v still knows of a deletion", mark)
 		}
 	}, false},
-	{"room vanished", func(b *bed, ref relay.RoomRef) {
+	{"room vanished", func(b *bed, ref relay.Ref) {
 		b.ok(b.rooms.Destroy(context.Background(), ref.GroupID()))
 		b.assign(ref, 0)
-	}, func(b *bed, ref relay.RoomRef) {
+	}, func(b *bed, ref relay.Ref) {
 		_, agent := b.agent(ref.Desk, 0)
 		b.wantMembers(ref, "carol", agent)
 	}, false},
@@ -154,7 +154,7 @@ func TestReconcileRepairsWhatNobodyTold(t *testing.T) {
 				c.change(b, ref)
 				b.clock.add(5 * time.Minute)
 				report, q := b.reconcile(desk)
-				if report.Differing != 1 || report.Queued != 1 || len(q.list) != 1 || q.list[0].Ticket != ref.TicketID {
+				if report.Differing != 1 || report.Queued != 1 || len(q.list) != 1 || q.list[0].Ticket != ref.Ticket {
 					t.Fatalf("%+v, queued %+v", report, q.list)
 				}
 				silent := c.silent && desk == relay.Zendesk
@@ -229,7 +229,7 @@ func TestReconcileWindows(t *testing.T) {
 		b.box.Zendesk().SetLimits(sandbox.ZendeskLimits{}) // the clock stands still
 		begin := b.clock.Now()
 		const tickets = 24
-		var refs []relay.RoomRef
+		var refs []relay.Ref
 		for i := range tickets {
 			refs = append(refs, b.open(desk, "carol"+strconv.Itoa(i), "Printer"))
 			b.clock.add(7 * time.Minute)
@@ -246,8 +246,8 @@ func TestReconcileWindows(t *testing.T) {
 			}
 		}
 		for _, ref := range refs {
-			if n := queued[ref.TicketID]; n < 3 || n > 5 {
-				t.Errorf("%s was queued by %d windows of twenty minutes, one every five", ref.TicketID, n)
+			if n := queued[ref.Ticket]; n < 3 || n > 5 {
+				t.Errorf("%s was queued by %d windows of twenty minutes, one every five", ref.Ticket, n)
 			}
 		}
 
@@ -335,7 +335,7 @@ func TestReconcileRepeatedRows(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sandbox.TencentPlan{})
 	ref := b.open(relay.Zendesk, "carol", "Printer")
-	ticket := relay.Ticket{ID: ref.TicketID, Ours: true, Customer: relay.Account{UserID: "carol"}}
+	ticket := relay.Ticket{ID: ref.Ticket, Ours: true, Customer: relay.Account{UserID: "carol"}}
 	now := b.clock.Now()
 	feed := &fixedFeed{ChangeDesk: b.zd, pages: []relay.Changes{
 		{Tickets: []relay.Change{{Ticket: ticket, At: now}, {Ticket: ticket, At: now.Add(time.Second)}}, Next: "1"},
@@ -372,7 +372,7 @@ func TestReconcileErased(t *testing.T) {
 		return relay.Change{Ticket: relay.Ticket{ID: id, Deleted: true}, At: now, Erased: true}
 	}
 	r, q := b.reconciler()
-	r.Desks[relay.Zendesk] = &fixedFeed{ChangeDesk: b.zd, pages: []relay.Changes{{Tickets: []relay.Change{erased(ref.TicketID), erased("77")}}}}
+	r.Desks[relay.Zendesk] = &fixedFeed{ChangeDesk: b.zd, pages: []relay.Changes{{Tickets: []relay.Change{erased(ref.Ticket), erased("77")}}}}
 	report, err := r.Run(context.Background(), relay.Window{Desk: relay.Zendesk, From: now, Until: now.Add(time.Hour)})
 	if err != nil || report.Queued != 1 || report.Ours != 0 {
 		t.Fatalf("%+v, %v", report, err)
@@ -428,7 +428,7 @@ func TestOmniChannelOrder(t *testing.T) {
 	org := b.box.Salesforce()
 	var want []string
 	for n := range 12 {
-		want = append(want, b.open(relay.Salesforce, "carol", fmt.Sprint(n)).TicketID)
+		want = append(want, b.open(relay.Salesforce, "carol", fmt.Sprint(n)).Ticket)
 	}
 	slices.Sort(want)
 	b.clock.add(time.Hour)
@@ -477,10 +477,10 @@ func TestReconcileOmniChannel(t *testing.T) {
 	b.sf.Omni = true
 	ref := b.open(relay.Salesforce, "carol", "Printer")
 	org, agents := b.box.Salesforce(), b.box.Fixtures().Salesforce.AgentIDs
-	work, err := org.AddAgentWork(ref.TicketID, agents[0])
+	work, err := org.AddAgentWork(ref.Ticket, agents[0])
 	b.ok(err)
 	b.ok(org.SetAgentWork(work, "Opened"))
-	b.ok(org.SetOwner(ref.TicketID, agents[1]))
+	b.ok(org.SetOwner(ref.Ticket, agents[1]))
 	b.converge(ref)
 	b.wantMembers(ref, "carol", "sf_"+agents[0], "sf_"+agents[1])
 	b.clock.add(time.Hour)

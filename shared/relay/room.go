@@ -11,46 +11,59 @@ import (
 	"github.com/caseroom/caseroom/shared/identity"
 )
 
-// RoomRef names a ticket's room.
-type RoomRef struct {
-	Desk     DeskName
-	TicketID string
+// NewRoom is the room of a new ticket.
+type NewRoom struct {
+	GroupID  string
+	Name     string // any length; cut to the vendor's limit
+	Neutral  string // used when moderation refuses Name
+	Mark     Mark
+	Customer string // IM user id
 }
 
-var (
-	zendeskGroup   = regexp.MustCompile(`^ZENDESK#([1-9][0-9]{0,19})$`)
-	errNotOurGroup = errors.New("relay: not a caseroom group id")
-	errMark        = errors.New("relay: not a caseroom mark")
-	markPattern    = regexp.MustCompile(`^cr1;([a-z2-7]{8});n([0-9]{1,9})(?:,f([0-9]{1,19}))?(?:,l([0-9]{1,12}))?(?:,a([a-z2-7]{8}))?(?:,d([0-9]{1,12}))?((?:,[eg-kmo-z][0-9a-z]{1,24}){0,3})$`)
+// Account is an IM user and the name others see.
+type Account struct {
+	UserID string
+	Nick   string
+}
+
+// MemberResult is what became of one member of a Join.
+type MemberResult struct {
+	UserID string
+	Result int // the vendor's: 1 added, 2 was already a member
+}
+
+// Whose says whose group has a room's id.
+type Whose int
+
+// The owners of a group id.
+const (
+	NoRoom       Whose = iota // nobody's: there is no such group
+	OurRoom                   // ours, with our mark and our desk
+	ForeignRoom               // another stack's on the same app
+	SquattedRoom              // anybody's
 )
 
-// GroupID returns the room's Tencent group id: "ZENDESK#<ticket id>", or the
-// 18-character Case id.
-func (r RoomRef) GroupID() string {
-	if r.Desk == Zendesk {
-		return "ZENDESK#" + r.TicketID
-	}
-	return r.TicketID
+// Room is a room as the chat shows it. Unless it is ours only Whose is set.
+type Room struct {
+	// Err is why this room, unlike others of the same read, could not be made
+	// out. Nothing else is set then.
+	Err        error
+	Whose      Whose
+	Mark       Mark
+	Name       string
+	InvitesOff bool
+	Muted      bool
+	Created    int64  // Unix seconds
+	LastSeq    uint64 // of the newest message, 0 before the first
+	Members    []string
 }
 
-// NeutralName is a room name that no moderation minds.
-func (r RoomRef) NeutralName() string {
-	if r.Desk == Zendesk {
-		return "Ticket " + r.TicketID
-	}
-	return "Case " + r.TicketID
-}
-
-// ParseGroupID returns the room a group id names. A 15-character Case id is
-// accepted and normalised.
-func ParseGroupID(id string) (RoomRef, error) {
-	if m := zendeskGroup.FindStringSubmatch(id); m != nil {
-		return RoomRef{Zendesk, m[1]}, nil
-	}
-	if caseID, err := identity.SalesforceID(id, "500"); err == nil {
-		return RoomRef{Salesforce, caseID}, nil
-	}
-	return RoomRef{}, errNotOurGroup
+// RoomChange is written to a room in one call.
+type RoomChange struct {
+	Mark    Mark   // without a desk it is left as it is
+	Name    string // "" leaves it
+	Neutral string // when moderation refuses Name
+	Mute    *bool  // nil leaves it
 }
 
 // Mark is what caseroom writes into a room's Introduction: whose room it is
@@ -69,6 +82,11 @@ type Mark struct {
 	Deleted   time.Time // d: the ticket is known to be deleted since; zero if it is not
 	Later     string    // flags of a later version, each after a comma
 }
+
+var (
+	errMark     = errors.New("relay: not a caseroom mark")
+	markPattern = regexp.MustCompile(`^cr1;([a-z2-7]{8});n([0-9]{1,9})(?:,f([0-9]{1,19}))?(?:,l([0-9]{1,12}))?(?:,a([a-z2-7]{8}))?(?:,d([0-9]{1,12}))?((?:,[eg-kmo-z][0-9a-z]{1,24}){0,3})$`)
+)
 
 // DeskHash returns the eight characters that stand for a desk's host in a mark.
 func DeskHash(host string) string {

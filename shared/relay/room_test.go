@@ -12,14 +12,14 @@ func TestParseGroupID(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		id   string
-		want relay.RoomRef // zero: an error
-		full string        // what GroupID makes of it, if not id
+		want relay.Ref // zero: an error
+		full string    // what GroupID makes of it, if not id
 	}{
-		"Zendesk":                     {"ZENDESK#1", relay.RoomRef{Desk: relay.Zendesk, TicketID: "1"}, ""},
-		"Zendesk, 20 digits":          {"ZENDESK#18446744073709551615", relay.RoomRef{Desk: relay.Zendesk, TicketID: "18446744073709551615"}, ""},
-		"Salesforce, 18 characters":   {"500D0000001a2B3IAI", relay.RoomRef{Desk: relay.Salesforce, TicketID: "500D0000001a2B3IAI"}, ""},
-		"Salesforce, 15 characters":   {"500D0000001a2B3", relay.RoomRef{Desk: relay.Salesforce, TicketID: "500D0000001a2B3IAI"}, "500D0000001a2B3IAI"},
-		"checksum in lower case":      {"500D0000001a2B3iai", relay.RoomRef{Desk: relay.Salesforce, TicketID: "500D0000001a2B3IAI"}, "500D0000001a2B3IAI"},
+		"Zendesk":                     {"ZENDESK#1", relay.Ref{Desk: relay.Zendesk, Ticket: "1"}, ""},
+		"Zendesk, 20 digits":          {"ZENDESK#18446744073709551615", relay.Ref{Desk: relay.Zendesk, Ticket: "18446744073709551615"}, ""},
+		"Salesforce, 18 characters":   {"500D0000001a2B3IAI", relay.Ref{Desk: relay.Salesforce, Ticket: "500D0000001a2B3IAI"}, ""},
+		"Salesforce, 15 characters":   {"500D0000001a2B3", relay.Ref{Desk: relay.Salesforce, Ticket: "500D0000001a2B3IAI"}, "500D0000001a2B3IAI"},
+		"checksum in lower case":      {"500D0000001a2B3iai", relay.Ref{Desk: relay.Salesforce, Ticket: "500D0000001a2B3IAI"}, "500D0000001a2B3IAI"},
 		"Zendesk, lower case":         {id: "zendesk#1"},
 		"Zendesk, no number":          {id: "ZENDESK#"},
 		"Zendesk, zero":               {id: "ZENDESK#0"},
@@ -43,7 +43,7 @@ func TestParseGroupID(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, err := relay.ParseGroupID(tt.id)
-			if got != tt.want || (err == nil) != (tt.want != relay.RoomRef{}) {
+			if got != tt.want || (err == nil) != (tt.want != relay.Ref{}) {
 				t.Fatalf("ParseGroupID(%q) = %+v, %v", tt.id, got, err)
 			}
 			if err != nil {
@@ -62,9 +62,9 @@ func TestParseGroupID(t *testing.T) {
 
 func TestNeutralName(t *testing.T) {
 	t.Parallel()
-	for want, ref := range map[string]relay.RoomRef{
-		"Ticket 18446744073709551615": {Desk: relay.Zendesk, TicketID: "18446744073709551615"},
-		"Case 500D0000001a2B3IAI":     {Desk: relay.Salesforce, TicketID: "500D0000001a2B3IAI"},
+	for want, ref := range map[string]relay.Ref{
+		"Ticket 18446744073709551615": {Desk: relay.Zendesk, Ticket: "18446744073709551615"},
+		"Case 500D0000001a2B3IAI":     {Desk: relay.Salesforce, Ticket: "500D0000001a2B3IAI"},
 	} {
 		if got := ref.NeutralName(); got != want || len(got) > 30 {
 			t.Errorf("NeutralName() = %q, want %q", got, want)
@@ -137,7 +137,7 @@ func FuzzParseGroupID(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id string) {
 		ref, err := relay.ParseGroupID(id)
 		if err != nil {
-			if ref != (relay.RoomRef{}) {
+			if ref != (relay.Ref{}) {
 				t.Errorf("ParseGroupID(%q) = %+v beside an error", id, ref)
 			}
 			return

@@ -85,7 +85,7 @@ const (
 
 // Swept is a room that something is done about.
 type Swept struct {
-	Ref    RoomRef
+	Ref    Ref
 	Action SweepAction
 	Why    []Difference // of SweepQueued
 	Err    error        // of SweepFailed
@@ -170,7 +170,7 @@ func (w *sweeping) rooms(ctx context.Context) (next string, err error) {
 	if err != nil {
 		return "", err
 	}
-	byDesk := map[DeskName][]RoomRef{}
+	byDesk := map[DeskName][]Ref{}
 	for _, id := range list.ids {
 		ref, err := ParseGroupID(id)
 		if err == nil && ref.GroupID() == id && w.Desks[ref.Desk] != nil {
@@ -186,12 +186,12 @@ func (w *sweeping) rooms(ctx context.Context) (next string, err error) {
 }
 
 // deskRooms looks at a page's rooms of one desk.
-func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []RoomRef) error {
+func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []Ref) error {
 	views, err := w.read(ctx, desk, refs)
 	if err != nil {
 		return err
 	}
-	var due []RoomRef
+	var due []Ref
 	var right []*view
 	for _, v := range views {
 		switch v.room.Whose {
@@ -226,7 +226,7 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []RoomRef
 		if ageing[i] {
 			w.report.Filed++
 			w.tell(Swept{Ref: v.ref, Action: SweepFiled})
-			w.hints = append(w.hints, Hint{Desk: v.ref.Desk, Ticket: v.ref.TicketID, Hint: HintFile})
+			w.hints = append(w.hints, Hint{Desk: v.ref.Desk, Ticket: v.ref.Ticket, Hint: HintFile})
 		}
 	}
 	return w.dissolve(ctx, desk, due)
@@ -248,7 +248,7 @@ func together(ctx context.Context, views []*view, do func(i int, v *view) error)
 		all.Go(func() {
 			defer func() { <-slots }()
 			if errs[i] = gate.closed(); errs[i] == nil {
-				errs[i] = protected(ctx, func() error { return do(i, v) }, "desk", v.ref.Desk, "ticket", v.ref.TicketID)
+				errs[i] = protected(ctx, func() error { return do(i, v) }, "desk", v.ref.Desk, "ticket", v.ref.Ticket)
 				gate.note(errs[i])
 			}
 		})
@@ -261,7 +261,7 @@ func together(ctx context.Context, views []*view, do func(i int, v *view) error)
 const ticketsAtOnce = 100
 
 // read puts rooms and their tickets beside each other.
-func (w *sweeping) read(ctx context.Context, desk SweepDesk, refs []RoomRef) ([]*view, error) {
+func (w *sweeping) read(ctx context.Context, desk SweepDesk, refs []Ref) ([]*view, error) {
 	groups := make([]string, len(refs))
 	for i, ref := range refs {
 		groups[i] = ref.GroupID()
@@ -287,7 +287,7 @@ func (w *sweeping) read(ctx context.Context, desk SweepDesk, refs []RoomRef) ([]
 	for some := range slices.Chunk(views, ticketsAtOnce) {
 		ids := make([]string, len(some))
 		for i, v := range some {
-			ids[i] = v.ref.TicketID
+			ids[i] = v.ref.Ticket
 		}
 		tickets, err := upstream.Retry(ctx, func(ctx context.Context) (map[string]Ticket, error) {
 			return desk.Tickets(ctx, ids...)
@@ -296,7 +296,7 @@ func (w *sweeping) read(ctx context.Context, desk SweepDesk, refs []RoomRef) ([]
 			return nil, err
 		}
 		for _, v := range some {
-			v.ticket, v.seen = tickets[v.ref.TicketID]
+			v.ticket, v.seen = tickets[v.ref.Ticket]
 		}
 	}
 	return views, nil
@@ -308,7 +308,7 @@ func (w *sweeping) queue(ctx context.Context, v *view, why []Difference) {
 	w.report.Queued++
 	w.tell(Swept{Ref: v.ref, Action: SweepQueued, Why: why})
 	w.hints = append(w.hints, Hint{
-		Desk: v.ref.Desk, Ticket: v.ref.TicketID, Hint: hintOf(v.ticket, v.row() == rowDeleted && !v.seen),
+		Desk: v.ref.Desk, Ticket: v.ref.Ticket, Hint: hintOf(v.ticket, v.row() == rowDeleted && !v.seen),
 	})
 }
 
@@ -320,7 +320,7 @@ func (w *sweeping) tell(s Swept) {
 
 // failed reports a room that is left for the next day, unless err says that the
 // others would fare no better now.
-func (w *sweeping) failed(ctx context.Context, ref RoomRef, err error) error {
+func (w *sweeping) failed(ctx context.Context, ref Ref, err error) error {
 	var up *upstream.Error
 	if errors.As(err, &up) && (up.Class == upstream.RateLimited || up.Class == upstream.Unavailable || up.Credentials) || ctx.Err() != nil {
 		return err
@@ -328,7 +328,7 @@ func (w *sweeping) failed(ctx context.Context, ref RoomRef, err error) error {
 	w.report.Failed++
 	w.tell(Swept{Ref: ref, Action: SweepFailed, Err: err})
 	w.Meter.Count(ctx, "SweepFailed", 1, "desk", string(ref.Desk))
-	slog.WarnContext(ctx, "room not swept", "desk", ref.Desk, "ticket", ref.TicketID, "err", err)
+	slog.WarnContext(ctx, "room not swept", "desk", ref.Desk, "ticket", ref.Ticket, "err", err)
 	return nil
 }
 
@@ -396,7 +396,7 @@ func (w *sweeping) due(desk SweepDesk, v *view, why []Difference) bool {
 
 // dissolve destroys rooms whose time has come, after one more read of them and
 // their tickets.
-func (w *sweeping) dissolve(ctx context.Context, desk SweepDesk, refs []RoomRef) error {
+func (w *sweeping) dissolve(ctx context.Context, desk SweepDesk, refs []Ref) error {
 	if len(refs) == 0 {
 		return nil
 	}
@@ -439,7 +439,7 @@ func (w *sweeping) destroy(ctx context.Context, desk SweepDesk, v *view) (ending
 		return staysYet, nil
 	}
 	if v.row() == rowDeleted {
-		gone, err := desk.Gone(ctx, v.ref.TicketID)
+		gone, err := desk.Gone(ctx, v.ref.Ticket)
 		if err != nil || !gone {
 			return staysYet, err
 		}
@@ -461,7 +461,7 @@ func (w *sweeping) destroy(ctx context.Context, desk SweepDesk, v *view) (ending
 		return staysYet, err
 	}
 	w.Meter.Count(ctx, "RoomDissolved", 1, "desk", string(v.ref.Desk))
-	slog.InfoContext(ctx, "room dissolved", "desk", v.ref.Desk, "ticket", v.ref.TicketID)
+	slog.InfoContext(ctx, "room dissolved", "desk", v.ref.Desk, "ticket", v.ref.Ticket)
 	return dissolved, nil
 }
 
@@ -493,7 +493,7 @@ func (w *sweeping) tickets(ctx context.Context, desk SweepDesk) (next string, er
 	}
 	var groups []string
 	for _, id := range list.ids {
-		groups = append(groups, RoomRef{name, id}.GroupID())
+		groups = append(groups, Ref{name, id}.GroupID())
 	}
 	w.report.Tickets = len(groups)
 	if len(groups) == 0 {

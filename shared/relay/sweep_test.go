@@ -63,7 +63,7 @@ func (b *bed) sweepAll() (relay.SweepReport, *hints) {
 	return b.sweepWith(s, false), q
 }
 
-func (b *bed) gone(ref relay.RoomRef) bool {
+func (b *bed) gone(ref relay.Ref) bool {
 	_, ok := b.box.Group(ref.GroupID())
 	return !ok
 }
@@ -81,7 +81,7 @@ func TestSweepRepairs(t *testing.T) {
 				c.change(b, ref)
 				b.clock.add(day)
 				report, q := b.sweepAll()
-				if report.Queued != 1 || len(q.list) != 1 || q.list[0].Ticket != ref.TicketID {
+				if report.Queued != 1 || len(q.list) != 1 || q.list[0].Ticket != ref.Ticket {
 					t.Fatalf("%+v, queued %+v", report, q.list)
 				}
 				if c.name == "deleted" && desk == relay.Zendesk {
@@ -151,7 +151,7 @@ func TestSweepDissolves(t *testing.T) {
 			t.Errorf("filed %q", got)
 		}
 		// The other room's first notice is about to leave the history.
-		if want := []relay.Hint{{Desk: desk, Ticket: open.TicketID, Hint: relay.HintFile}}; !slices.Equal(q.list, want) {
+		if want := []relay.Hint{{Desk: desk, Ticket: open.Ticket, Hint: relay.HintFile}}; !slices.Equal(q.list, want) {
 			t.Errorf("queued %+v, want %+v", q.list, want)
 		}
 		// It stays gone, until its ticket is opened again.
@@ -334,7 +334,7 @@ func TestSweepVanishedRoom(t *testing.T) {
 		b.end(ended)
 		b.converge(ended)
 		b.clock.add(3 * day)
-		for _, r := range []relay.RoomRef{ref, ended} {
+		for _, r := range []relay.Ref{ref, ended} {
 			b.ok(b.rooms.Destroy(context.Background(), r.GroupID()))
 		}
 		report, q := b.sweepAll()
@@ -365,10 +365,10 @@ func TestSweepStrangers(t *testing.T) {
 	squat(ref.GroupID())
 	squat("ZENDESK#424242") // of a ticket that is not there
 	squat("party")
-	foreign := relay.RoomRef{Desk: relay.Zendesk, TicketID: "5"}
+	foreign := relay.Ref{Desk: relay.Zendesk, Ticket: "5"}
 	_, err := b.rooms.Ensure(ctx, relay.NewRoom{
 		GroupID: foreign.GroupID(), Name: "theirs", Neutral: "theirs", Customer: "carol",
-		Mark: relay.Mark{Desk: relay.DeskHash("other.zendesk.com"), Locked: b.clock.Now()}.String(),
+		Mark: relay.Mark{Desk: relay.DeskHash("other.zendesk.com"), Locked: b.clock.Now()},
 	})
 	b.ok(err)
 	b.clock.add(90 * day)
@@ -378,7 +378,7 @@ func TestSweepStrangers(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 	for _, h := range q.list {
-		if h.Ticket != ref.TicketID {
+		if h.Ticket != ref.Ticket {
 			t.Errorf("queued %+v", h)
 		}
 	}
@@ -417,7 +417,7 @@ func (c *brokenChat) Destroy(ctx context.Context, id string) error {
 func TestSweepOneBadRoom(t *testing.T) {
 	t.Parallel()
 	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
-		var refs []relay.RoomRef
+		var refs []relay.Ref
 		for i := range 4 {
 			refs = append(refs, b.open(desk, fmt.Sprintf("carol%d", i), "Printer"))
 			b.converge(refs[i])

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -43,41 +42,6 @@ type TicketDesk interface {
 	File(ctx context.Context, ticketID string, part Part, stamp time.Time) (time.Time, error)
 }
 
-// Status is where a ticket is in its life.
-type Status int
-
-// The statuses. Salesforce knows no Solved.
-const (
-	Open   Status = iota
-	Solved        // may be reopened by anybody
-	Closed        // Salesforce: may be reopened by an agent; Zendesk: never
-)
-
-// Ticket is a ticket as a desk shows it.
-type Ticket struct {
-	ID       string
-	Ours     bool   // caseroom made it, by the fields that only caseroom writes
-	Key      string // the hashed key that made it
-	Customer Account
-	Subject  string
-	Status   Status
-	Final    bool // it takes no notes any more: Zendesk's closed
-	Merged   bool
-	Into     string // the survivor, "" if the row does not say
-	Deleted  bool   // the row itself says so
-	Agents   []Agent
-	Locale   string // the customer's, such as "ja" or "en-US"; "" if unknown
-	// Stamp is the state that the row was read in, for [TicketDesk.File]; zero
-	// where a desk has no states.
-	Stamp time.Time
-}
-
-// Agent is a human who works on a ticket.
-type Agent struct {
-	ID   string // the desk's user id
-	Name string
-}
-
 // SyncRooms is the chat side as Sync needs it.
 type SyncRooms interface {
 	Rooms
@@ -96,55 +60,6 @@ type SyncRooms interface {
 	// number from, or the newest for 0: at most twenty, fewer where they are long.
 	History(ctx context.Context, groupID string, from uint64) ([]Message, error)
 }
-
-// Whose says whose group has a room's id.
-type Whose int
-
-// The owners of a group id.
-const (
-	NoRoom       Whose = iota // nobody's: there is no such group
-	OurRoom                   // ours, with our mark and our desk
-	ForeignRoom               // another stack's on the same app
-	SquattedRoom              // anybody's
-)
-
-// Room is a room as the chat shows it. Unless it is ours only Whose is set.
-type Room struct {
-	// Err is why this room, unlike others of the same read, could not be made
-	// out. Nothing else is set then.
-	Err        error
-	Whose      Whose
-	Mark       Mark
-	Name       string
-	InvitesOff bool
-	Muted      bool
-	Created    int64  // Unix seconds
-	LastSeq    uint64 // of the newest message, 0 before the first
-	Members    []string
-}
-
-// RoomChange is written to a room in one call.
-type RoomChange struct {
-	Mark    Mark   // without a desk it is left as it is
-	Name    string // "" leaves it
-	Neutral string // when moderation refuses Name
-	Mute    *bool  // nil leaves it
-}
-
-// Errors of Sync and of what it asks.
-var (
-	// ErrUnreadable means that a ticket cannot be seen and nothing else says that
-	// it is gone: a permission or an address may be wrong. It is retried.
-	ErrUnreadable = errors.New("relay: the desk does not show the ticket")
-	// ErrRefusedText means that moderation refused a notice.
-	ErrRefusedText = errors.New("relay: moderation refused the text")
-	// ErrMoved means that a ticket changed since it was read.
-	ErrMoved = errors.New("relay: the ticket changed meanwhile")
-	// ErrCursor means that a list can no longer be gone on with where it was left.
-	ErrCursor = errors.New("relay: the cursor is no longer known")
-	// ErrCannotTake means that a ticket takes no part of a transcript any more.
-	ErrCannotTake = errors.New("relay: the ticket takes no transcript")
-)
 
 // Sync re-reads tickets and makes their rooms what [Table] says: whoever the desk
 // assigns is in, everybody else but the customer is out, and when a ticket ends
@@ -243,7 +158,7 @@ func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, i
 			if errs[i] = s.pass(ctx, &gate); errs[i] != nil {
 				return
 			}
-			ref := RoomRef{it.Desk, it.Ticket}
+			ref := Ref{it.Desk, it.Ticket}
 			w := &work{Sync: s, desk: desk, item: it, view: view{
 				Table: s.table(), ref: ref, room: rooms[ref.GroupID()], gone: slices.Contains(it.Hints, "deleted"),
 			}}
@@ -260,7 +175,7 @@ func (s *Sync) read(ctx context.Context, desk TicketDesk, items []SyncItem, inde
 	ids, groups := make([]string, len(indexes)), make([]string, len(indexes))
 	for n, i := range indexes {
 		ids[n] = items[i].Ticket
-		groups[n] = RoomRef{items[i].Desk, items[i].Ticket}.GroupID()
+		groups[n] = Ref{items[i].Desk, items[i].Ticket}.GroupID()
 	}
 	var tickets map[string]Ticket
 	var rooms map[string]Room
@@ -298,22 +213,6 @@ func (s *Sync) patiently(ctx context.Context, w *work, gate *gate) error {
 	}
 }
 
-// limited reports whether a vendor refused a call for being too fast: not for
-// what its plan allows in a day, which no wait inside an invocation lifts.
-func limited(err error) bool {
-	var up *upstream.Error
-	return errors.As(err, &up) && up.Class == upstream.RateLimited && !up.Quota
-}
-
-// tooFast is how long to wait after a vendor's limit. Some do not say.
-func tooFast(err error) time.Duration {
-	var up *upstream.Error
-	if errors.As(err, &up) && up.RetryAfter > 0 {
-		return up.RetryAfter
-	}
-	return time.Second
-}
-
 // afterWait is the time that has to be left behind a wait.
 const afterWait = 10 * time.Second
 
@@ -347,101 +246,4 @@ func (s *Sync) guarded(ctx context.Context, w *work) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return protected(ctx, func() error { return w.run(ctx) }, "desk", w.item.Desk, "ticket", w.item.Ticket)
-}
-
-// errPermanent marks errors that no retry mends.
-var errPermanent = errors.New("permanent")
-
-// batchError failed a read of several tickets, so it says nothing about one.
-type batchError struct{ err error }
-
-func (e *batchError) Error() string { return e.err.Error() }
-func (e *batchError) Unwrap() error { return e.err }
-
-// Permanent reports whether trying a ticket again would meet err again. Refused
-// credentials, missing permissions, exhausted plans and everything unknown may
-// pass; a vendor's refusal of what was asked for, and another stack's room, do
-// not.
-func Permanent(err error) bool {
-	var batch *batchError
-	var up *upstream.Error
-	switch {
-	case err == nil || errors.As(err, &batch):
-		return false
-	case errors.Is(err, errPermanent) || errors.Is(err, ErrForeignRoom):
-		return true
-	case errors.Is(err, ErrUnreadable) || errors.Is(err, ErrNoRoom) || errors.Is(err, ErrNotJoined) || errors.Is(err, ErrMoved):
-		return false
-	case !errors.As(err, &up):
-		return false
-	}
-	return up.Class == upstream.Refused && !up.Credentials && !up.Quota && up.Status != 401 && up.Status != 403
-}
-
-// gate keeps the rest of a batch from a vendor that said "too fast".
-type gate struct {
-	mu    sync.Mutex
-	until time.Time
-	err   error
-}
-
-func (g *gate) note(err error) {
-	if !limited(err) {
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if until := time.Now().Add(tooFast(err)); until.After(g.until) {
-		g.until, g.err = until, err
-	}
-}
-
-// closed returns what the vendor said, nil if it takes all.
-func (g *gate) closed() error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.err
-}
-
-// left is for how long the vendor takes nothing.
-func (g *gate) left() time.Duration {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return time.Until(g.until)
-}
-
-// nicks remembers which accounts this process has imported, by the names it
-// gave them, so that an agent of a thousand tickets is imported once.
-type nicks struct {
-	mu    sync.Mutex
-	known map[string]string
-}
-
-const maxNicks = 10000
-
-// fresh returns the accounts that were not imported under their present names.
-func (n *nicks) fresh(accounts []Account) []Account {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool {
-		nick, ok := n.known[a.UserID]
-		return ok && nick == a.Nick
-	})
-}
-
-func (n *nicks) add(accounts []Account) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.known == nil || len(n.known) > maxNicks {
-		n.known = map[string]string{}
-	}
-	for _, a := range accounts {
-		n.known[a.UserID] = a.Nick
-	}
-}
-
-func (n *nicks) forget(userID string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.known, userID)
 }

@@ -81,7 +81,7 @@ func TestSyncOwnUserIsNoAgent(t *testing.T) {
 	b := newBed(t, sandbox.TencentPlan{})
 	z, s := b.open(relay.Zendesk, "carol", "One"), b.open(relay.Salesforce, "carol", "Two")
 	b.ok(b.box.Zendesk().Assign(b.number(z), b.box.Fixtures().Zendesk.OwnUserID))
-	b.ok(b.box.Salesforce().SetOwner(s.TicketID, b.box.Fixtures().Salesforce.OwnUserID))
+	b.ok(b.box.Salesforce().SetOwner(s.Ticket, b.box.Fixtures().Salesforce.OwnUserID))
 	b.converge(z)
 	b.converge(s)
 	b.wantMembers(z, "carol")
@@ -92,7 +92,7 @@ func TestSyncOwnUserIsNoAgent(t *testing.T) {
 		if active {
 			kind = "PowerPartner"
 		}
-		b.ok(b.box.Salesforce().SetOwner(s.TicketID, b.box.Salesforce().AddUser(name, kind, active)))
+		b.ok(b.box.Salesforce().SetOwner(s.Ticket, b.box.Salesforce().AddUser(name, kind, active)))
 		b.converge(s)
 		b.wantMembers(s, "carol")
 	}
@@ -103,10 +103,10 @@ func TestSyncOmniChannel(t *testing.T) {
 	b := newBed(t, sandbox.TencentPlan{})
 	ref := b.open(relay.Salesforce, "carol", "Two")
 	org, agents := b.box.Salesforce(), b.box.Fixtures().Salesforce.AgentIDs
-	work, err := org.AddAgentWork(ref.TicketID, agents[0])
+	work, err := org.AddAgentWork(ref.Ticket, agents[0])
 	b.ok(err)
 	b.ok(org.SetAgentWork(work, "Opened"))
-	b.ok(org.SetOwner(ref.TicketID, agents[1]))
+	b.ok(org.SetOwner(ref.Ticket, agents[1]))
 	b.converge(ref)
 	b.wantMembers(ref, "carol", "sf_"+agents[1])
 	b.sf.Omni = true
@@ -183,7 +183,7 @@ func TestSyncSolvedOpen(t *testing.T) {
 	b := newBed(t, sandbox.TencentPlan{})
 	b.sync.SolvedOpen = true
 	z, s := b.open(relay.Zendesk, "carol", "One"), b.open(relay.Salesforce, "carol", "Two")
-	for _, ref := range []relay.RoomRef{z, s} {
+	for _, ref := range []relay.Ref{z, s} {
 		b.assign(ref, 0)
 		b.converge(ref)
 		b.say("carol", ref, "hi")
@@ -282,14 +282,14 @@ func TestSyncMerged(t *testing.T) {
 			if desk == relay.Zendesk {
 				b.ok(b.box.Zendesk().Merge(b.number(winner), b.number(loser)))
 			} else {
-				b.ok(b.box.Salesforce().Merge(winner.TicketID, loser.TicketID))
+				b.ok(b.box.Salesforce().Merge(winner.Ticket, loser.Ticket))
 			}
 			b.converge(loser)
 			b.converge(winner)
 			b.wantMuted(loser, true)
 			b.wantMembers(loser, "carol")
 			b.wantMembers(winner, other)
-			pointed := strings.Contains(strings.Join(b.said(loser), "\n"), winner.TicketID)
+			pointed := strings.Contains(strings.Join(b.said(loser), "\n"), winner.Ticket)
 			if pointed != (other == "carol") {
 				t.Errorf("%s: notices %q", name, b.said(loser))
 			}
@@ -318,7 +318,7 @@ func TestSyncMergedNobodyKnowsWhere(t *testing.T) {
 	b.say("carol", loser, "it burns")
 	b.ok(b.box.Zendesk().Merge(b.number(winner), b.number(loser)))
 	b.sync.Desks[relay.Zendesk] = lost{b.zd}
-	if err := b.run(relay.SyncItem{Desk: relay.Zendesk, Ticket: loser.TicketID})[0]; !relay.Permanent(err) {
+	if err := b.run(relay.SyncItem{Desk: relay.Zendesk, Ticket: loser.Ticket})[0]; !relay.Permanent(err) {
 		t.Errorf("%v", err)
 	}
 	if got := strings.Join(b.archived(loser), ""); !strings.Contains(got, "it burns") {
@@ -339,7 +339,7 @@ func TestSyncDeleted(t *testing.T) {
 		b.remove(ref)
 		if desk == relay.Zendesk {
 			// Zendesk's row is missing, which alone proves nothing.
-			if err := b.run(relay.SyncItem{Desk: desk, Ticket: ref.TicketID})[0]; !errors.Is(err, relay.ErrUnreadable) || relay.Permanent(err) {
+			if err := b.run(relay.SyncItem{Desk: desk, Ticket: ref.Ticket})[0]; !errors.Is(err, relay.ErrUnreadable) || relay.Permanent(err) {
 				t.Errorf("without a second sign: %v", err)
 			}
 			b.wantMembers(ref, "carol", agent)
@@ -371,7 +371,7 @@ func TestSyncUnreadable(t *testing.T) {
 	ref := b.open(relay.Zendesk, "carol", "Printer")
 	b.converge(ref)
 	b.remove(ref)
-	old := relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID, Since: b.clock.Now().Add(-25 * time.Hour)}
+	old := relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket, Since: b.clock.Now().Add(-25 * time.Hour)}
 	if err := b.run(old)[0]; !errors.Is(err, relay.ErrUnreadable) {
 		t.Errorf("%v", err)
 	}
@@ -389,7 +389,7 @@ func TestSyncUnreadable(t *testing.T) {
 	}
 	// A deletion that the ticket read alone does not confirm.
 	b.ok(b.box.AddFault(sandbox.Fault{Vendor: "zendesk", Op: "tickets_show", Kind: sandbox.FaultStatus, Status: 403}))
-	err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID, Hints: []string{"deleted"}})[0]
+	err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket, Hints: []string{"deleted"}})[0]
 	if err == nil || relay.Permanent(err) {
 		t.Errorf("a forbidden ticket: %v", err)
 	}
@@ -403,7 +403,7 @@ func TestSyncNotOurs(t *testing.T) {
 	b.ok(err)
 	caseID, err := b.box.Salesforce().CreateCase("theirs", "")
 	b.ok(err)
-	for _, ref := range []relay.RoomRef{{Desk: relay.Zendesk, TicketID: fmt.Sprint(id)}, {Desk: relay.Salesforce, TicketID: caseID}} {
+	for _, ref := range []relay.Ref{{Desk: relay.Zendesk, Ticket: fmt.Sprint(id)}, {Desk: relay.Salesforce, Ticket: caseID}} {
 		b.ok(b.box.CreateGroupAs("mallory", sandbox.ClientGroup{GroupID: ref.GroupID(), Type: "Public", Name: "mine"}))
 		b.converge(ref)
 		b.wantMembers(ref, "mallory")
@@ -434,7 +434,7 @@ func TestSyncForeignRoom(t *testing.T) {
 	b := newBed(t, sandbox.TencentPlan{})
 	ref := b.open(relay.Zendesk, "carol", "Printer")
 	b.ok(b.rooms.Change(context.Background(), ref.GroupID(), relay.RoomChange{Mark: relay.Mark{Desk: relay.DeskHash("other.zendesk.com")}}))
-	err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID})[0]
+	err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket})[0]
 	if !errors.Is(err, relay.ErrForeignRoom) || !relay.Permanent(err) {
 		t.Errorf("%v", err)
 	}
@@ -533,23 +533,23 @@ func TestSyncBatchReads(t *testing.T) {
 	for i := range 5 {
 		for _, desk := range []relay.DeskName{relay.Zendesk, relay.Salesforce} {
 			ref := b.open(desk, fmt.Sprintf("carol%d", i), "Printer")
-			items = append(items, relay.SyncItem{Desk: desk, Ticket: ref.TicketID})
+			items = append(items, relay.SyncItem{Desk: desk, Ticket: ref.Ticket})
 		}
 	}
 	for _, err := range b.run(items...) {
 		b.ok(err)
 	}
 	for _, it := range items {
-		b.assign(relay.RoomRef{Desk: it.Desk, TicketID: it.Ticket}, 0)
+		b.assign(relay.Ref{Desk: it.Desk, Ticket: it.Ticket}, 0)
 	}
 	b.run(items...)
 	for _, it := range items {
-		b.assign(relay.RoomRef{Desk: it.Desk, TicketID: it.Ticket}, 1)
+		b.assign(relay.Ref{Desk: it.Desk, Ticket: it.Ticket}, 1)
 	}
 	b.box.ResetCalls()
 	for i, err := range b.run(items...) {
 		b.ok(err)
-		ref := relay.RoomRef{Desk: items[i].Desk, TicketID: items[i].Ticket}
+		ref := relay.Ref{Desk: items[i].Desk, Ticket: items[i].Ticket}
 		_, agent := b.agent(ref.Desk, 1)
 		b.wantMembers(ref, fmt.Sprintf("carol%d", i/2), agent)
 	}
@@ -594,7 +594,7 @@ func TestSyncRefusedNoticeKeepsNobodyIn(t *testing.T) {
 		b.converge(ref)
 		b.assign(ref, 1)
 		b.ok(b.box.AddFault(sandbox.Fault{Vendor: "tencent", Op: "send_group_msg", Kind: sandbox.FaultCode, Code: "10016", Times: 1}))
-		err := b.run(relay.SyncItem{Desk: desk, Ticket: ref.TicketID})[0]
+		err := b.run(relay.SyncItem{Desk: desk, Ticket: ref.Ticket})[0]
 		if !relay.Permanent(err) {
 			t.Errorf("a refused notice: %v", err)
 		}
@@ -603,7 +603,7 @@ func TestSyncRefusedNoticeKeepsNobodyIn(t *testing.T) {
 		b.say("carol", ref, "thank you")
 		b.end(ref)
 		b.ok(b.box.AddFault(sandbox.Fault{Vendor: "tencent", Op: "send_group_msg", Kind: sandbox.FaultCode, Code: "10016", Times: 1}))
-		err = b.run(relay.SyncItem{Desk: desk, Ticket: ref.TicketID})[0]
+		err = b.run(relay.SyncItem{Desk: desk, Ticket: ref.Ticket})[0]
 		if !relay.Permanent(err) {
 			t.Errorf("a refused notice: %v", err)
 		}

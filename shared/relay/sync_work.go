@@ -38,7 +38,7 @@ func (w *work) run(ctx context.Context) error {
 		// One sign of a deletion is there: the row's, the signed event's, or the
 		// mark's of an earlier time. The ticket read alone must agree before a room
 		// is closed over it.
-		gone, err := w.desk.Gone(ctx, w.ref.TicketID)
+		gone, err := w.desk.Gone(ctx, w.ref.Ticket)
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (w *work) own(ctx context.Context) error {
 	}
 	squatted, err := w.Rooms.Ensure(ctx, NewRoom{
 		GroupID: w.ref.GroupID(), Name: w.ticket.Subject, Neutral: w.ref.NeutralName(),
-		Mark: Mark{Desk: DeskHash(w.desk.Host())}.String(), Customer: w.ticket.Customer.UserID,
+		Mark: Mark{Desk: DeskHash(w.desk.Host())}, Customer: w.ticket.Customer.UserID,
 	})
 	if squatted {
 		w.squatted(ctx)
@@ -120,7 +120,7 @@ func (w *work) own(ctx context.Context) error {
 
 func (w *work) squatted(ctx context.Context) {
 	w.Meter.Count(ctx, "RoomSquatted", 1, "desk", string(w.ref.Desk))
-	slog.WarnContext(ctx, "room squatted", "desk", w.ref.Desk, "ticket", w.ref.TicketID)
+	slog.WarnContext(ctx, "room squatted", "desk", w.ref.Desk, "ticket", w.ref.Ticket)
 }
 
 // open makes the room writable and its members exactly the customer and the
@@ -167,22 +167,6 @@ func (w *work) open(ctx context.Context) error {
 		return err
 	}
 	return mendable(joinErr, tellErr, fileErr, flushErr)
-}
-
-// mendable returns of several errors the first that another try may mend, else
-// the first: what is left to do decides whether there is another try.
-func mendable(errs ...error) error {
-	var first error
-	for _, err := range errs {
-		switch {
-		case err == nil:
-		case !Permanent(err):
-			return err
-		case first == nil:
-			first = err
-		}
-	}
-	return first
 }
 
 // lock ends the room's conversation: nobody may write, the transcript is filed
@@ -403,11 +387,11 @@ func (w *work) farewell(ctx context.Context) (announcement, error) {
 	}
 	if into == "" {
 		var err error
-		if into, err = w.desk.Survivor(ctx, w.ref.TicketID); err != nil {
+		if into, err = w.desk.Survivor(ctx, w.ref.Ticket); err != nil {
 			return announcement{}, err
 		}
 	}
-	if into == "" || into == w.ref.TicketID {
+	if into == "" || into == w.ref.Ticket {
 		return mergedInto(""), nil
 	}
 	survivors, err := w.desk.Tickets(ctx, into)

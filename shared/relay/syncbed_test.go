@@ -204,7 +204,7 @@ func startBed(t fataler, plan sandbox.TencentPlan) *bed {
 }
 
 // open opens a ticket as createticket does and returns its room.
-func (b *bed) open(desk relay.DeskName, customer, subject string) relay.RoomRef {
+func (b *bed) open(desk relay.DeskName, customer, subject string) relay.Ref {
 	b.Helper()
 	ref, err := b.create.Run(context.Background(), b.desks[desk], relay.TicketRequest{
 		Customer: relay.Account{UserID: customer, Nick: strings.ToUpper(customer)}, Subject: subject, Desc: "help",
@@ -226,14 +226,14 @@ func (b *bed) run(items ...relay.SyncItem) []error {
 }
 
 // converge syncs one ticket, which must work.
-func (b *bed) converge(ref relay.RoomRef, hints ...string) {
+func (b *bed) converge(ref relay.Ref, hints ...string) {
 	b.Helper()
-	if err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID, Hints: hints})[0]; err != nil {
+	if err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket, Hints: hints})[0]; err != nil {
 		b.Fatalf("sync of %v: %v", ref, err)
 	}
 }
 
-func (b *bed) group(ref relay.RoomRef) sandbox.TencentGroup {
+func (b *bed) group(ref relay.Ref) sandbox.TencentGroup {
 	b.Helper()
 	g, ok := b.box.Group(ref.GroupID())
 	if !ok {
@@ -243,7 +243,7 @@ func (b *bed) group(ref relay.RoomRef) sandbox.TencentGroup {
 }
 
 // members returns the room's members, sorted.
-func (b *bed) members(ref relay.RoomRef) []string {
+func (b *bed) members(ref relay.Ref) []string {
 	b.Helper()
 	var ids []string
 	for _, m := range b.group(ref).Members {
@@ -253,7 +253,7 @@ func (b *bed) members(ref relay.RoomRef) []string {
 	return ids
 }
 
-func (b *bed) wantMembers(ref relay.RoomRef, want ...string) {
+func (b *bed) wantMembers(ref relay.Ref, want ...string) {
 	b.Helper()
 	slices.Sort(want)
 	if got := b.members(ref); !slices.Equal(got, want) {
@@ -261,7 +261,7 @@ func (b *bed) wantMembers(ref relay.RoomRef, want ...string) {
 	}
 }
 
-func (b *bed) wantMuted(ref relay.RoomRef, want bool) {
+func (b *bed) wantMuted(ref relay.Ref, want bool) {
 	b.Helper()
 	g := b.group(ref)
 	mark, err := relay.ParseMark(g.Introduction)
@@ -271,7 +271,7 @@ func (b *bed) wantMuted(ref relay.RoomRef, want bool) {
 }
 
 // said returns the notices of a room.
-func (b *bed) said(ref relay.RoomRef) []string {
+func (b *bed) said(ref relay.Ref) []string {
 	b.Helper()
 	var texts []string
 	for _, m := range b.group(ref).Messages {
@@ -282,7 +282,7 @@ func (b *bed) said(ref relay.RoomRef) []string {
 	return texts
 }
 
-func (b *bed) wantSaid(ref relay.RoomRef, fragments ...string) {
+func (b *bed) wantSaid(ref relay.Ref, fragments ...string) {
 	b.Helper()
 	got := b.said(ref)
 	if len(got) != len(fragments) {
@@ -297,7 +297,7 @@ func (b *bed) wantSaid(ref relay.RoomRef, fragments ...string) {
 }
 
 // say sends a text as a member does.
-func (b *bed) say(who string, ref relay.RoomRef, text string) {
+func (b *bed) say(who string, ref relay.Ref, text string) {
 	b.Helper()
 	if err := b.box.SendAs(who, ref.GroupID(), text); err != nil {
 		b.Fatalf("%s cannot write in %s: %v", who, ref.GroupID(), err)
@@ -305,11 +305,11 @@ func (b *bed) say(who string, ref relay.RoomRef, text string) {
 }
 
 // filed returns the bodies of the transcripts on a ticket.
-func (b *bed) filed(ref relay.RoomRef) []string {
+func (b *bed) filed(ref relay.Ref) []string {
 	b.Helper()
 	var bodies []string
 	if ref.Desk == relay.Zendesk {
-		id, _ := strconv.ParseInt(ref.TicketID, 10, 64)
+		id, _ := strconv.ParseInt(ref.Ticket, 10, 64)
 		t, err := b.box.Zendesk().Ticket(id)
 		if err != nil {
 			b.Fatalf("%v", err)
@@ -323,12 +323,12 @@ func (b *bed) filed(ref relay.RoomRef) []string {
 	}
 	state := b.state()
 	for _, row := range state.Salesforce.Transcripts {
-		if row["Caseroom_Case__c"] == ref.TicketID {
+		if row["Caseroom_Case__c"] == ref.Ticket {
 			bodies = append(bodies, fmt.Sprint(row["Caseroom_Body__c"]))
 		}
 	}
 	for _, row := range state.Salesforce.Comments {
-		if row["ParentId"] == ref.TicketID {
+		if row["ParentId"] == ref.Ticket {
 			bodies = append(bodies, fmt.Sprint(row["CommentBody"]))
 		}
 	}
@@ -336,11 +336,11 @@ func (b *bed) filed(ref relay.RoomRef) []string {
 }
 
 // archived returns the transcripts of a ticket in the bucket.
-func (b *bed) archived(ref relay.RoomRef) []string {
+func (b *bed) archived(ref relay.Ref) []string {
 	b.Helper()
 	var bodies []string
 	for _, o := range b.state().AWS.Objects {
-		if strings.HasPrefix(o.Key, "transcripts/"+string(ref.Desk)+"/"+ref.TicketID+"/") {
+		if strings.HasPrefix(o.Key, "transcripts/"+string(ref.Desk)+"/"+ref.Ticket+"/") {
 			body, _ := b.box.Object(o.Bucket, o.Key)
 			bodies = append(bodies, string(body))
 		}
@@ -381,14 +381,14 @@ func (b *bed) ok(err error) {
 	}
 }
 
-func (b *bed) number(ref relay.RoomRef) int64 {
-	n, err := strconv.ParseInt(ref.TicketID, 10, 64)
+func (b *bed) number(ref relay.Ref) int64 {
+	n, err := strconv.ParseInt(ref.Ticket, 10, 64)
 	b.ok(err)
 	return n
 }
 
 // assign gives a ticket to agent n, or to the queue for -1.
-func (b *bed) assign(ref relay.RoomRef, n int) {
+func (b *bed) assign(ref relay.Ref, n int) {
 	b.Helper()
 	if ref.Desk == relay.Zendesk {
 		var id int64
@@ -402,44 +402,44 @@ func (b *bed) assign(ref relay.RoomRef, n int) {
 	if n >= 0 {
 		owner = b.box.Fixtures().Salesforce.AgentIDs[n]
 	}
-	b.ok(b.box.Salesforce().SetOwner(ref.TicketID, owner))
+	b.ok(b.box.Salesforce().SetOwner(ref.Ticket, owner))
 }
 
 // end solves a Zendesk ticket and closes a Salesforce case.
-func (b *bed) end(ref relay.RoomRef) {
+func (b *bed) end(ref relay.Ref) {
 	b.Helper()
 	if ref.Desk == relay.Zendesk {
 		b.ok(b.box.Zendesk().Solve(b.number(ref)))
 		return
 	}
-	b.ok(b.box.Salesforce().Close(ref.TicketID))
+	b.ok(b.box.Salesforce().Close(ref.Ticket))
 }
 
-func (b *bed) reopen(ref relay.RoomRef) {
+func (b *bed) reopen(ref relay.Ref) {
 	b.Helper()
 	if ref.Desk == relay.Zendesk {
 		b.ok(b.box.Zendesk().Reopen(b.number(ref)))
 		return
 	}
-	b.ok(b.box.Salesforce().Reopen(ref.TicketID))
+	b.ok(b.box.Salesforce().Reopen(ref.Ticket))
 }
 
-func (b *bed) remove(ref relay.RoomRef) {
+func (b *bed) remove(ref relay.Ref) {
 	b.Helper()
 	if ref.Desk == relay.Zendesk {
 		b.ok(b.box.Zendesk().Delete(b.number(ref)))
 		return
 	}
-	b.ok(b.box.Salesforce().Delete(ref.TicketID))
+	b.ok(b.box.Salesforce().Delete(ref.Ticket))
 }
 
-func (b *bed) undelete(ref relay.RoomRef) {
+func (b *bed) undelete(ref relay.Ref) {
 	b.Helper()
 	if ref.Desk == relay.Zendesk {
 		b.ok(b.box.Zendesk().Undelete(b.number(ref)))
 		return
 	}
-	b.ok(b.box.Salesforce().Undelete(ref.TicketID))
+	b.ok(b.box.Salesforce().Undelete(ref.Ticket))
 }
 
 // bothDesks runs a test on either desk.

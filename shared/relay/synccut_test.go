@@ -44,7 +44,7 @@ var partName = regexp.MustCompile(`^Chat transcript (\S+)@(\d+):(\d+)-(\d+)`)
 
 // filedOnce checks that every message of the room stands in exactly one
 // transcript, on the ticket or in the archive.
-func (b *bed) filedOnce(ref relay.RoomRef) {
+func (b *bed) filedOnce(ref relay.Ref) {
 	b.Helper()
 	g := b.group(ref)
 	in := map[uint64]int{}
@@ -76,34 +76,34 @@ func TestSyncCutAnywhere(t *testing.T) {
 	t.Parallel()
 	type step struct {
 		name  string
-		do    func(b *bed, ref relay.RoomRef)
+		do    func(b *bed, ref relay.Ref)
 		hints []string
-		want  func(b *bed, ref relay.RoomRef, agents []string)
+		want  func(b *bed, ref relay.Ref, agents []string)
 	}
 	steps := []step{
-		{"greet", func(*bed, relay.RoomRef) {}, nil, func(b *bed, ref relay.RoomRef, _ []string) {
+		{"greet", func(*bed, relay.Ref) {}, nil, func(b *bed, ref relay.Ref, _ []string) {
 			b.wantMembers(ref, "carol")
 			b.wantSaid(ref, "will join")
 		}},
-		{"assign", func(b *bed, ref relay.RoomRef) { b.assign(ref, 0) }, nil, func(b *bed, ref relay.RoomRef, agents []string) {
+		{"assign", func(b *bed, ref relay.Ref) { b.assign(ref, 0) }, nil, func(b *bed, ref relay.Ref, agents []string) {
 			b.wantMembers(ref, "carol", agents[0])
 			b.wantSaid(ref, "will join", "Alex")
 		}},
-		{"reassign", func(b *bed, ref relay.RoomRef) { b.say("carol", ref, "one"); b.assign(ref, 1) }, nil, func(b *bed, ref relay.RoomRef, agents []string) {
+		{"reassign", func(b *bed, ref relay.Ref) { b.say("carol", ref, "one"); b.assign(ref, 1) }, nil, func(b *bed, ref relay.Ref, agents []string) {
 			b.wantMembers(ref, "carol", agents[1])
 			b.wantSaid(ref, "will join", "Alex", "Billie")
 		}},
-		{"end", func(b *bed, ref relay.RoomRef) { b.end(ref) }, nil, func(b *bed, ref relay.RoomRef, _ []string) {
+		{"end", func(b *bed, ref relay.Ref) { b.end(ref) }, nil, func(b *bed, ref relay.Ref, _ []string) {
 			b.wantMembers(ref, "carol")
 			b.wantMuted(ref, true)
 			b.wantSaid(ref, "will join", "Alex", "Billie", "solved")
 			b.filedOnce(ref)
 		}},
-		{"reopen", func(b *bed, ref relay.RoomRef) { b.reopen(ref) }, nil, func(b *bed, ref relay.RoomRef, agents []string) {
+		{"reopen", func(b *bed, ref relay.Ref) { b.reopen(ref) }, nil, func(b *bed, ref relay.Ref, agents []string) {
 			b.wantMembers(ref, "carol", agents[1])
 			b.wantMuted(ref, false)
 		}},
-		{"delete", func(b *bed, ref relay.RoomRef) { b.say("carol", ref, "two"); b.remove(ref) }, []string{"deleted"}, func(b *bed, ref relay.RoomRef, _ []string) {
+		{"delete", func(b *bed, ref relay.Ref) { b.say("carol", ref, "two"); b.remove(ref) }, []string{"deleted"}, func(b *bed, ref relay.Ref, _ []string) {
 			b.wantMembers(ref, "carol")
 			b.wantMuted(ref, true)
 			b.filedOnce(ref)
@@ -125,7 +125,7 @@ func TestSyncCutAnywhere(t *testing.T) {
 							b.converge(ref, s.hints...)
 						}
 						cut.do(b, ref)
-						item := relay.SyncItem{Desk: desk, Ticket: ref.TicketID, Hints: cut.hints}
+						item := relay.SyncItem{Desk: desk, Ticket: ref.Ticket, Hints: cut.hints}
 						there := b.killed(n, how, item)
 						b.clock.add(10 * time.Minute) // the vendor has forgotten what it was told
 						item.Redelivered = there
@@ -176,7 +176,7 @@ func TestSyncFaults(t *testing.T) {
 						f.Vendor, f.Op, f.Times = v, o, 1
 						b.ok(b.box.AddFault(f))
 					}
-					item := relay.SyncItem{Desk: desk, Ticket: ref.TicketID}
+					item := relay.SyncItem{Desk: desk, Ticket: ref.Ticket}
 					for try := range 8 {
 						err := b.run(item)[0]
 						if err == nil {
@@ -221,7 +221,7 @@ func TestSyncOutdatedNotice(t *testing.T) {
 		ref := b.open(desk, "carol", "Printer")
 		b.converge(ref)
 		b.end(ref)
-		item := relay.SyncItem{Desk: desk, Ticket: ref.TicketID}
+		item := relay.SyncItem{Desk: desk, Ticket: ref.Ticket}
 		b.killed(5, cutBefore, item)
 		b.wantSaid(ref, "will join", "solved")
 		if mark, _ := relay.ParseMark(b.group(ref).Introduction); mark.Announced != 1 {

@@ -49,13 +49,13 @@ const (
 // a room that is right and for one that is not ours to touch. It knows what a
 // bulk read shows, so [MergeUnknown] and [Hidden] may turn out to be nothing.
 func (t Table) Compare(desk DeskName, ticket Ticket, room Room) []Difference {
-	v := view{Table: t, ref: RoomRef{desk, ticket.ID}, ticket: ticket, seen: true, room: room}
+	v := view{Table: t, ref: Ref{desk, ticket.ID}, ticket: ticket, seen: true, room: room}
 	return v.differences()
 }
 
 // CompareHidden is Compare for a ticket that the desk does not show. gone says
 // that a second sign tells of its deletion.
-func (t Table) CompareHidden(ref RoomRef, room Room, gone bool) []Difference {
+func (t Table) CompareHidden(ref Ref, room Room, gone bool) []Difference {
 	v := view{Table: t, ref: ref, room: room, gone: gone}
 	return v.differences()
 }
@@ -76,7 +76,7 @@ const (
 // decides, it decides from that alone.
 type view struct {
 	Table
-	ref    RoomRef
+	ref    Ref
 	ticket Ticket
 	seen   bool // the desk showed the ticket
 	// gone: something other than the desk's silence tells of its deletion. The

@@ -58,7 +58,7 @@ type Transcripts struct {
 // Filing says what is to be filed.
 type Filing struct {
 	Desk    TicketDesk
-	Ref     RoomRef
+	Ref     Ref
 	Created int64  // when the room was made, Unix seconds
 	From    uint64 // the first message that is not known to be filed
 	// ArchiveOnly: the ticket is known to take nothing any more.
@@ -159,11 +159,6 @@ func (w *filing) run(ctx context.Context) error {
 // again makes the next look read everything anew.
 func (w *filing) again() { w.read, w.Stamp = false, time.Time{} }
 
-func unknown(err error) bool {
-	var up *upstream.Error
-	return errors.As(err, &up) && up.OutcomeUnknown()
-}
-
 // look reads which parts the ticket has. A ticket that shows nothing because it
 // is gone has none.
 func (w *filing) look(ctx context.Context) error {
@@ -175,7 +170,7 @@ func (w *filing) look(ctx context.Context) error {
 		stamp time.Time
 	}
 	v, err := upstream.Retry(ctx, func(ctx context.Context) (view, error) {
-		names, stamp, err := w.Desk.Parts(ctx, w.Ref.TicketID, w.prefix(), w.Stamp)
+		names, stamp, err := w.Desk.Parts(ctx, w.Ref.Ticket, w.prefix(), w.Stamp)
 		return view{names, stamp}, err
 	})
 	switch {
@@ -238,7 +233,7 @@ func (w *filing) span(name string) (from, to uint64, ok bool) {
 // messages behind its beginning are not in the key: a part that was written by
 // a try that was cut off may end elsewhere than this one's would.
 func (w *filing) key() string {
-	return fmt.Sprintf("transcripts/%s/%s/%d/%012d.txt", w.Ref.Desk, w.Ref.TicketID, w.Created, w.next)
+	return fmt.Sprintf("transcripts/%s/%s/%d/%012d.txt", w.Ref.Desk, w.Ref.Ticket, w.Created, w.next)
 }
 
 // fileNext puts the next part on the ticket, or the pieces of a message that is
@@ -277,7 +272,7 @@ func (w *filing) fileNext(ctx context.Context) error {
 }
 
 func (w *filing) put(ctx context.Context, part Part) error {
-	stamp, err := w.Desk.File(ctx, w.Ref.TicketID, part, w.stamp)
+	stamp, err := w.Desk.File(ctx, w.Ref.Ticket, part, w.stamp)
 	if err != nil {
 		return err
 	}
@@ -290,7 +285,7 @@ func (w *filing) put(ctx context.Context, part Part) error {
 func (w *filing) archive(ctx context.Context) (bool, error) {
 	if w.Archive == nil {
 		w.Meter.Count(ctx, "TranscriptUnfiled", 1, "desk", string(w.Ref.Desk))
-		slog.WarnContext(ctx, "transcript unfiled: the ticket takes none and there is no archive", "desk", w.Ref.Desk, "ticket", w.Ref.TicketID)
+		slog.WarnContext(ctx, "transcript unfiled: the ticket takes none and there is no archive", "desk", w.Ref.Desk, "ticket", w.Ref.Ticket)
 		return false, nil
 	}
 	part, _, err := w.build(ctx, archivePart)

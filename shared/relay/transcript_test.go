@@ -54,7 +54,7 @@ func TestTranscriptAsComments(t *testing.T) {
 	b.say("carol", ref, "last")
 	// The org lost the package's object after the case was made.
 	b.ok(b.box.AddFault(sandbox.Fault{Vendor: "salesforce", Op: "query", Kind: sandbox.FaultCode, Code: "INVALID_TYPE", Times: 1}))
-	if _, _, err := b.sf.Parts(context.Background(), ref.TicketID, ref.GroupID(), time.Time{}); err != nil {
+	if _, _, err := b.sf.Parts(context.Background(), ref.Ticket, ref.GroupID(), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	b.end(ref)
@@ -130,11 +130,11 @@ func TestTranscriptRaced(t *testing.T) {
 	b.say("carol", ref, "it burns")
 	b.end(ref)
 	ctx := context.Background()
-	_, stamp, err := b.zd.Parts(ctx, ref.TicketID, ref.GroupID(), time.Time{})
+	_, stamp, err := b.zd.Parts(ctx, ref.Ticket, ref.GroupID(), time.Time{})
 	b.ok(err)
 	b.converge(ref)
 	part := relay.Part{Name: "x", Body: "Chat transcript x"}
-	if _, err := b.zd.File(ctx, ref.TicketID, part, stamp); err != relay.ErrMoved {
+	if _, err := b.zd.File(ctx, ref.Ticket, part, stamp); err != relay.ErrMoved {
 		t.Errorf("a note on a stale read: %v", err)
 	}
 	b.filedOnce(ref)
@@ -150,13 +150,13 @@ func TestDeleteFilesAndDissolves(t *testing.T) {
 			}
 			return &relay.Dissolve{Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: &tr}
 		}
-		gone := func(ref relay.RoomRef) bool {
+		gone := func(ref relay.Ref) bool {
 			_, there := b.box.Group(ref.GroupID())
 			return !there
 		}
 		ctx := context.Background()
 		open, deleted := b.open(desk, "carol", "One"), b.open(desk, "carol", "Two")
-		for _, ref := range []relay.RoomRef{open, deleted} {
+		for _, ref := range []relay.Ref{open, deleted} {
 			b.converge(ref)
 			b.say("carol", ref, "it burns")
 		}
@@ -204,24 +204,24 @@ func TestDeleteBesideSync(t *testing.T) {
 	ctx := context.Background()
 	for name, c := range map[string]struct {
 		at     string
-		do     func(b *bed, ref relay.RoomRef)
+		do     func(b *bed, ref relay.Ref)
 		stays  bool
 		wanted string // of the room that stays
 	}{
-		"the ticket is open, and its people write again": {at: "group_msg_get_simple", do: func(b *bed, ref relay.RoomRef) {
+		"the ticket is open, and its people write again": {at: "group_msg_get_simple", do: func(b *bed, ref relay.Ref) {
 			b.converge(ref)
 			b.say("carol", ref, "wait")
 		}, stays: true, wanted: "wait"},
-		"the room is made anew": {at: "group_msg_get_simple", do: func(b *bed, ref relay.RoomRef) {
+		"the room is made anew": {at: "group_msg_get_simple", do: func(b *bed, ref relay.Ref) {
 			b.ok(b.rooms.Destroy(ctx, ref.GroupID()))
 			b.clock.add(2 * time.Second)
 			b.converge(ref)
 			b.say("carol", ref, "hello again")
 		}, stays: true, wanted: "hello again"},
-		"the room has gone": {at: "group_msg_get_simple", do: func(b *bed, ref relay.RoomRef) {
+		"the room has gone": {at: "group_msg_get_simple", do: func(b *bed, ref relay.Ref) {
 			b.ok(b.rooms.Destroy(ctx, ref.GroupID()))
 		}},
-		"an agent joins": {at: "modify_group_base_info", do: func(b *bed, ref relay.RoomRef) {
+		"an agent joins": {at: "modify_group_base_info", do: func(b *bed, ref relay.Ref) {
 			b.assign(ref, 0)
 			b.converge(ref)
 		}},
@@ -334,10 +334,10 @@ func TestTranscriptRefusedForGood(t *testing.T) {
 	_, agent := b.agent(relay.Zendesk, 0)
 	b.say(agent, ref, "since when?")
 	b.remove(ref)
-	key := fmt.Sprintf("transcripts/zendesk/%s/%d/%012d.txt", ref.TicketID, b.group(ref).Created.Unix(), 1)
+	key := fmt.Sprintf("transcripts/zendesk/%s/%d/%012d.txt", ref.Ticket, b.group(ref).Created.Unix(), 1)
 	_, err := b.sync.Transcripts.Archive.Put(context.Background(), key, relay.Part{Name: "another's", Body: "x"})
 	b.ok(err)
-	if err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.TicketID, Hints: []string{"deleted"}})[0]; !relay.Permanent(err) {
+	if err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket, Hints: []string{"deleted"}})[0]; !relay.Permanent(err) {
 		t.Errorf("%v", err)
 	}
 	b.wantMuted(ref, true)
@@ -381,7 +381,7 @@ func TestTicketsOfLongDescriptions(t *testing.T) {
 			Customer: relay.Account{UserID: customer}, Subject: "long", Desc: strings.Repeat("d", 60000), Email: customer + "@example.com", Key: customer,
 		})
 		b.ok(err)
-		ids = append(ids, ref.TicketID)
+		ids = append(ids, ref.Ticket)
 	}
 	tickets, err := b.zd.Tickets(context.Background(), ids...)
 	if err != nil || len(tickets) != len(ids) {

@@ -83,9 +83,8 @@ const ensureTries = 4
 // call, and a second call would make createticket three deep. Setting it with
 // [Client.ModifyGroup] is Sync's, which the ticket's hint starts at once.
 func (r Rooms) Ensure(ctx context.Context, room relay.NewRoom) (squatted bool, err error) {
-	mark, err := relay.ParseMark(room.Mark)
-	if err != nil {
-		return false, err
+	if room.Mark.Desk == "" {
+		return false, errors.New("tencentim: a room without a mark would be a squat")
 	}
 	imported := false
 	for range ensureTries {
@@ -100,7 +99,7 @@ func (r Rooms) Ensure(ctx context.Context, room relay.NewRoom) (squatted bool, e
 		if !groupExists(err) {
 			return squatted, err
 		}
-		done, squat, err := r.adopt(ctx, room, mark.Desk)
+		done, squat, err := r.adopt(ctx, room, room.Mark.Desk)
 		squatted = squatted || squat
 		if done || err != nil {
 			return squatted, err
@@ -117,7 +116,7 @@ func (r Rooms) Ensure(ctx context.Context, room relay.NewRoom) (squatted bool, e
 func (r Rooms) create(ctx context.Context, room relay.NewRoom) error {
 	neutral := cut(room.Neutral, maxName)
 	g := NewGroup{
-		GroupID: room.GroupID, Type: TypePublic, Name: cut(room.Name, maxName), Introduction: room.Mark,
+		GroupID: room.GroupID, Type: TypePublic, Name: cut(room.Name, maxName), Introduction: room.Mark.String(),
 		ApplyJoinOption: DisableApply, InviteJoinOption: DisableInvite,
 		MemberList: []Member{{room.Customer}},
 	}

@@ -27,7 +27,7 @@ var (
 )
 
 func newRoom() relay.NewRoom {
-	return relay.NewRoom{GroupID: roomID, Name: "My printer is on fire", Neutral: "Ticket 124", Mark: ourMark.String(), Customer: "alice"}
+	return relay.NewRoom{GroupID: roomID, Name: "My printer is on fire", Neutral: "Ticket 124", Mark: ourMark, Customer: "alice"}
 }
 
 func (s *im) rooms(set ...func(*tencentim.Options)) tencentim.Rooms {
@@ -456,7 +456,7 @@ func TestEnsureFailures(t *testing.T) {
 	}
 	s := newIM(t, "alice")
 	room := newRoom()
-	room.Mark = "our room"
+	room.Mark = relay.Mark{}
 	if _, err := s.rooms().Ensure(t.Context(), room); err == nil {
 		t.Error("a room without a mark")
 	}

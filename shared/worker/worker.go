@@ -139,14 +139,14 @@ type brokenMessage struct {
 // group puts the messages of one ticket together, tickets in the order of their
 // first message.
 func group(records []events.SQSMessage) (jobs []*job, broken []brokenMessage) {
-	byTicket := map[relay.RoomRef]*job{}
+	byTicket := map[relay.Ref]*job{}
 	for _, m := range records {
 		hint, err := sqsqueue.Decode(m.Body)
 		if err != nil {
 			broken = append(broken, brokenMessage{m, err})
 			continue
 		}
-		ref := relay.RoomRef{Desk: hint.Desk, TicketID: hint.Ticket}
+		ref := relay.Ref{Desk: hint.Desk, Ticket: hint.Ticket}
 		j := byTicket[ref]
 		if j == nil {
 			j = &job{item: relay.SyncItem{Desk: hint.Desk, Ticket: hint.Ticket}, spare: map[string]bool{}}

@@ -156,7 +156,7 @@ func (s *storm) wrong(t *ticket, found []string, rooms map[string]sandbox.Tencen
 		bad("the desk has %v of it", found)
 		return problems
 	}
-	g, there := rooms[relay.RoomRef{Desk: t.desk, TicketID: t.id}.GroupID()]
+	g, there := rooms[relay.Ref{Desk: t.desk, Ticket: t.id}.GroupID()]
 	if !there {
 		bad("there is no room")
 		return problems

@@ -222,7 +222,7 @@ func (v *vendors) say(ctx context.Context, t *ticket, text string) (bool, error)
 		MsgSeq    uint64
 	}
 	status, body, err := v.call(ctx, http.MethodPost, v.Sandbox+"/tencent/v4/group_open_http_svc/send_group_msg?"+q.Encode(), nil, map[string]any{
-		"GroupId": relay.RoomRef{Desk: t.desk, TicketID: t.id}.GroupID(), "From_Account": t.customer, "Random": mathrand.Uint32(),
+		"GroupId": relay.Ref{Desk: t.desk, Ticket: t.id}.GroupID(), "From_Account": t.customer, "Random": mathrand.Uint32(),
 		"MsgBody": []any{map[string]any{"MsgType": "TIMTextElem", "MsgContent": map[string]string{"Text": text}}},
 	}, &answer)
 	switch {

@@ -570,7 +570,7 @@ func TestForeignRoom(t *testing.T) {
 	s.must(rooms.Import(context.Background(), relay.Account{UserID: "carol"}))
 	_, err = rooms.Ensure(context.Background(), relay.NewRoom{
 		GroupID: foreign, Name: "theirs", Neutral: "theirs", Customer: "carol",
-		Mark: relay.Mark{Desk: relay.DeskHash("other.zendesk.com")}.String(),
+		Mark: relay.Mark{Desk: relay.DeskHash("other.zendesk.com")},
 	})
 	s.must(err)
 	a := s.do(request{path: "/zendesk/createticket", as: login, body: ticketBody("Lamp")}).problem(t, "conflict")

@@ -392,7 +392,7 @@ func rows() []row {
 		s.must(rooms.Import(ctx, relay.Account{UserID: "ada"}))
 		_, err := rooms.Ensure(ctx, relay.NewRoom{
 			GroupID: group, Name: "Lamp", Neutral: "Lamp", Customer: "ada",
-			Mark: relay.Mark{Desk: relay.DeskHash(strings.TrimPrefix(s.boxURL, "http://"))}.String(),
+			Mark: relay.Mark{Desk: relay.DeskHash(strings.TrimPrefix(s.boxURL, "http://"))},
 		})
 		s.must(err)
 		for _, m := range members {

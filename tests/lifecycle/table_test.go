@@ -87,7 +87,7 @@ const (
 // GoString is how rapid prints a ticket that it has picked.
 func (l *life) GoString() string { return string(l.desk) + " " + l.id }
 
-func (l *life) group() string { return relay.RoomRef{Desk: l.desk, TicketID: l.id}.GroupID() }
+func (l *life) group() string { return relay.Ref{Desk: l.desk, Ticket: l.id}.GroupID() }
 
 func (h *history) solvedIsOpen(l *life) bool { return l.status == "solved" && h.w.SolvedOpen }
 

@@ -28,7 +28,7 @@ type Erasure struct {
 	Rooms relay.SyncRooms
 	Desks map[relay.DeskName]relay.TicketDesk
 	// Dissolve files a room's transcript and dissolves the room.
-	Dissolve func(ctx context.Context, ref relay.RoomRef) error
+	Dissolve func(ctx context.Context, ref relay.Ref) error
 	// AgentID is the IM user id of a desk's user, "" for an id that is none.
 	AgentID func(desk relay.DeskName, id string) string
 }
@@ -109,7 +109,7 @@ func (e *Erasure) lookAt(ctx context.Context, r *Report, desk relay.TicketDesk, 
 	var tickets []string
 	for _, id := range groups {
 		ref, _ := relay.ParseGroupID(id)
-		tickets = append(tickets, ref.TicketID)
+		tickets = append(tickets, ref.Ticket)
 	}
 	shown, err := desk.Tickets(ctx, tickets...)
 	if err != nil {
@@ -208,7 +208,7 @@ func (e *Erasure) Carry(ctx context.Context, r *Report, account bool, progress f
 func (e *Erasure) carry(ctx context.Context, userID string, room *Room) error {
 	switch room.Plan {
 	case Dissolve:
-		if err := e.Dissolve(ctx, relay.RoomRef{Desk: room.Desk, TicketID: room.Ticket}); err != nil {
+		if err := e.Dissolve(ctx, relay.Ref{Desk: room.Desk, Ticket: room.Ticket}); err != nil {
 			return err
 		}
 		room.Done = true

@@ -138,11 +138,7 @@ func (Rooms) Import(context.Context, ...relay.Account) error { return nil }
 
 // Ensure notes the making of a room, after a look at whose the id is.
 func (r Rooms) Ensure(ctx context.Context, n relay.NewRoom) (squatted bool, err error) {
-	mark, err := relay.ParseMark(n.Mark)
-	if err != nil {
-		return false, err
-	}
-	rooms, err := r.Read(ctx, mark.Desk, n.GroupID)
+	rooms, err := r.Read(ctx, n.Mark.Desk, n.GroupID)
 	if err != nil {
 		return false, err
 	}
@@ -157,7 +153,7 @@ func (r Rooms) Ensure(ctx context.Context, n relay.NewRoom) (squatted bool, err 
 	}
 	r.Script.note(n.GroupID, Step{Action: "make", Detail: r.FitName(n.Name, n.Neutral)}, Step{Action: "join", User: n.Customer})
 	r.Script.make(n.GroupID, relay.Room{
-		Whose: relay.OurRoom, Mark: mark, Name: r.FitName(n.Name, n.Neutral), InvitesOff: true,
+		Whose: relay.OurRoom, Mark: n.Mark, Name: r.FitName(n.Name, n.Neutral), InvitesOff: true,
 		Created: r.Script.Now().Unix(), Members: []string{n.Customer},
 	})
 	return squatted, nil
@@ -230,14 +226,14 @@ func (d Desk) Unique(ctx context.Context, t relay.Ticket) (newer bool, err error
 	if err != nil || oldest == "" || oldest == t.ID {
 		return false, err
 	}
-	d.Script.note(relay.RoomRef{Desk: d.Name(), TicketID: t.ID}.GroupID(),
+	d.Script.note(relay.Ref{Desk: d.Name(), Ticket: t.ID}.GroupID(),
 		Step{Action: "retire", Detail: "solve the ticket: it repeats the request of " + oldest})
 	return true, nil
 }
 
 // File notes which messages would be filed.
 func (d Desk) File(_ context.Context, ticketID string, part relay.Part, stamp time.Time) (time.Time, error) {
-	d.Script.note(relay.RoomRef{Desk: d.Name(), TicketID: ticketID}.GroupID(), Step{Action: "file", Detail: messages(part)})
+	d.Script.note(relay.Ref{Desk: d.Name(), Ticket: ticketID}.GroupID(), Step{Action: "file", Detail: messages(part)})
 	return stamp, nil
 }
 

@@ -1,0 +1,91 @@
+package relay
+
+import (
+	"errors"
+
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// ErrSuspended means that the desk's agents have suspended the customer.
+var ErrSuspended = errors.New("relay: the desk has suspended the customer")
+
+// Errors that a Rooms returns for states of the world, not failures.
+var (
+	ErrNoRoom      = errors.New("relay: no such room")
+	ErrForeignRoom = errors.New("relay: the room belongs to another stack")
+	// ErrNotJoined means that the vendor accepted the call and refused the member.
+	ErrNotJoined = errors.New("relay: the member was not added")
+)
+
+// Errors of Sync and of what it asks.
+var (
+	// ErrUnreadable means that a ticket cannot be seen and nothing else says that
+	// it is gone: a permission or an address may be wrong. It is retried.
+	ErrUnreadable = errors.New("relay: the desk does not show the ticket")
+	// ErrRefusedText means that moderation refused a notice.
+	ErrRefusedText = errors.New("relay: moderation refused the text")
+	// ErrMoved means that a ticket changed since it was read.
+	ErrMoved = errors.New("relay: the ticket changed meanwhile")
+	// ErrCursor means that a list can no longer be gone on with where it was left.
+	ErrCursor = errors.New("relay: the cursor is no longer known")
+	// ErrCannotTake means that a ticket takes no part of a transcript any more.
+	ErrCannotTake = errors.New("relay: the ticket takes no transcript")
+)
+
+// errPermanent marks errors that no retry mends.
+var errPermanent = errors.New("permanent")
+
+// batchError failed a read of several tickets, so it says nothing about one.
+type batchError struct{ err error }
+
+func (e *batchError) Error() string { return e.err.Error() }
+func (e *batchError) Unwrap() error { return e.err }
+
+// Permanent reports whether trying a ticket again would meet err again. Refused
+// credentials, missing permissions, exhausted plans and everything unknown may
+// pass; a vendor's refusal of what was asked for, and another stack's room, do
+// not.
+func Permanent(err error) bool {
+	var batch *batchError
+	var up *upstream.Error
+	switch {
+	case err == nil || errors.As(err, &batch):
+		return false
+	case errors.Is(err, errPermanent) || errors.Is(err, ErrForeignRoom):
+		return true
+	case errors.Is(err, ErrUnreadable) || errors.Is(err, ErrNoRoom) || errors.Is(err, ErrNotJoined) || errors.Is(err, ErrMoved):
+		return false
+	case !errors.As(err, &up):
+		return false
+	}
+	return up.Class == upstream.Refused && !up.Credentials && !up.Quota && up.Status != 401 && up.Status != 403
+}
+
+// mendable returns of several errors the first that another try may mend, else
+// the first: what is left to do decides whether there is another try.
+func mendable(errs ...error) error {
+	var first error
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case !Permanent(err):
+			return err
+		case first == nil:
+			first = err
+		}
+	}
+	return first
+}
+
+func unknown(err error) bool {
+	var up *upstream.Error
+	return errors.As(err, &up) && up.OutcomeUnknown()
+}
+
+// unlessGone forgives a room for being gone already.
+func unlessGone(err error) error {
+	if errors.Is(err, ErrNoRoom) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,57 @@
+package relay
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/caseroom/caseroom/shared/upstream"
+)
+
+// limited reports whether a vendor refused a call for being too fast: not for
+// what its plan allows in a day, which no wait inside an invocation lifts.
+func limited(err error) bool {
+	var up *upstream.Error
+	return errors.As(err, &up) && up.Class == upstream.RateLimited && !up.Quota
+}
+
+// tooFast is how long to wait after a vendor's limit. Some do not say.
+func tooFast(err error) time.Duration {
+	var up *upstream.Error
+	if errors.As(err, &up) && up.RetryAfter > 0 {
+		return up.RetryAfter
+	}
+	return time.Second
+}
+
+// gate keeps the rest of a batch from a vendor that said "too fast".
+type gate struct {
+	mu    sync.Mutex
+	until time.Time
+	err   error
+}
+
+func (g *gate) note(err error) {
+	if !limited(err) {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if until := time.Now().Add(tooFast(err)); until.After(g.until) {
+		g.until, g.err = until, err
+	}
+}
+
+// closed returns what the vendor said, nil if it takes all.
+func (g *gate) closed() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}
+
+// left is for how long the vendor takes nothing.
+func (g *gate) left() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Until(g.until)
+}
