@@ -1,4 +1,5 @@
 import { ChatError, type Credentials } from "../chat/chat";
+import { timeout } from "../chat/deadline";
 
 /** How the caller proves who they are. */
 export type Proof =
@@ -14,6 +15,8 @@ export interface CaseInfo {
   desc: string;
   name?: string;
   email?: string;
+  /** The language of what they wrote; a BCP 47 tag. */
+  locale?: string;
 }
 
 /** What createticket answers. */
@@ -111,7 +114,7 @@ export class Api {
         },
         credentials: "cookie" in proof ? "include" : "omit",
         ...(body ? { body: JSON.stringify(body) } : {}),
-        signal: AbortSignal.timeout(deadline),
+        signal: timeout(deadline),
       });
       answer = await res.json().catch(() => ({}));
     } catch {

@@ -21,7 +21,9 @@ export type Connection =
   /** The UserSig is no longer taken. {@link Chat.login} with a new one goes on. */
   | "expired"
   /** The same person logged in elsewhere and this login was ended. */
-  | "kicked";
+  | "kicked"
+  /** The operator ended this login; logging in again is not for the client to decide. */
+  | "ended";
 
 /**
  * What caseroom itself tells a room: the CloudCustomData of its notices. Others may send
@@ -31,6 +33,8 @@ export interface Notice {
   kind: "waiting" | "joined" | "ended" | "merged";
   /** The surviving request of a merge that the customer may open. */
   ticket?: string;
+  /** The agents who joined. */
+  names?: string[];
 }
 
 export interface Message {
@@ -43,8 +47,11 @@ export interface Message {
   from: string;
   nick: string;
   mine: boolean;
-  kind: "text" | "image" | "file" | "notice" | "tip" | "unsupported";
+  /** "request" is what the customer asked for, as the room's first message says it. */
+  kind: "text" | "image" | "file" | "notice" | "tip" | "request" | "unsupported";
   text?: string;
+  /** Of a request. */
+  subject?: string;
   /** Of an image or file. */
   url?: string;
   name?: string;
@@ -54,7 +61,11 @@ export interface Message {
   /** Of a file that is being sent: the part that has gone up, from 0 to 1. */
   progress?: number;
   recalled?: boolean;
+  /** Somebody changed it after it was sent; any member of a room can. */
+  edited?: boolean;
   state: "sent" | "sending" | "failed";
+  /** Why it failed. */
+  error?: ChatErrorCode;
 }
 
 export interface Room {
@@ -63,6 +74,9 @@ export interface Room {
   /** The ticket has ended: only the stack itself may write. */
   muted: boolean;
   memberCount: number;
+  /** The seq and time (milliseconds since 1970) of its last message, where they are known. */
+  lastSeq?: number;
+  lastTime?: number;
 }
 
 export interface Member {
@@ -77,8 +91,16 @@ export interface Page {
   complete: boolean;
 }
 
+/** What a vendor takes, in bytes. */
+export interface Limits {
+  /** Of a text in UTF-8. */
+  text: number;
+  file: number;
+}
+
 export interface ChatEvents {
   connection: Connection;
+  /** A new message, or a known one that was changed. */
   message: { groupId: string; message: Message };
   recalled: { groupId: string; seq: number };
   typing: { groupId: string; userId: string };
@@ -116,6 +138,7 @@ export interface Chat {
   read(groupId: string, seq: number): void;
   on<E extends keyof ChatEvents>(event: E, listener: (detail: ChatEvents[E]) => void): () => void;
   readonly connection: Connection;
+  readonly limits: Limits;
   /** Logs out and lets go of the connection. */
   close(): Promise<void>;
 }
@@ -136,10 +159,17 @@ export type ChatErrorCode =
   | "not_member"
   /** The room is gone. */
   | "gone"
+  /** A text or file is larger than {@link Limits}. */
   | "too_large"
+  /** A file of a type that is not taken. */
+  | "bad_type"
+  /** A file without content. */
+  | "empty"
   /** Moderation refused the message. */
   | "moderated"
   | "busy"
+  /** The operator's plan allows no more people today, or no more at all. */
+  | "plan"
   | "unknown";
 
 export class ChatError extends Error {

@@ -1,4 +1,4 @@
-import type { Notice } from "./chat";
+import type { Message, Notice } from "./chat";
 
 const kinds = ["waiting", "joined", "ended", "merged"];
 
@@ -8,7 +8,22 @@ export function parseNotice(cloudCustomData: unknown): Notice | undefined {
   if (typeof caseroom?.kind !== "string" || !kinds.includes(caseroom.kind)) return undefined;
   const notice: Notice = { kind: caseroom.kind as Notice["kind"] };
   if (typeof caseroom.ticket === "string" && caseroom.ticket) notice.ticket = caseroom.ticket;
+  if (Array.isArray(caseroom.names)) {
+    const names = caseroom.names.filter((n) => typeof n === "string" && n !== "");
+    if (names.length > 0) notice.names = names;
+  }
   return notice;
+}
+
+/** Reads the customer's request from a custom element's data; undefined if it is none. */
+export function parseRequest(data: unknown): Pick<Message, "subject" | "text"> | undefined {
+  const caseroom = parse(data);
+  if (caseroom?.kind !== "request") return undefined;
+  const { subject, text } = caseroom;
+  return {
+    ...(typeof subject === "string" ? { subject } : {}),
+    ...(typeof text === "string" ? { text } : {}),
+  };
 }
 
 /** Reads the id that the client which sent a message gave it. */

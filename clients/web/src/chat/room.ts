@@ -1,4 +1,12 @@
-import { type Chat, ChatError, type Member, type Message, type Room } from "./chat";
+import {
+  type Chat,
+  ChatError,
+  type ChatErrorCode,
+  type Member,
+  type Message,
+  type Room,
+} from "./chat";
+import { uuidv7 } from "./ids";
 
 /** Where a ticket's conversation stands, as its room shows it. */
 export type Standing =
@@ -29,6 +37,39 @@ export interface RoomState {
   standing: Standing;
 }
 
+/** A text that was written and is not known to be sent. */
+export interface Unsent {
+  clientId: string;
+  text: string;
+  /** Milliseconds since 1970. */
+  time: number;
+}
+
+/** Where one room's unsent texts outlive the page. */
+export interface Outbox {
+  list(): Unsent[];
+  put(m: Unsent): void;
+  drop(clientId: string): void;
+  /** Runs work while no other page of this browser sends to the room. */
+  alone<T>(work: () => Promise<T>): Promise<T>;
+}
+
+export interface RoomOptions {
+  newId?: () => string;
+  outbox?: Outbox;
+  /** Up to which message all has been seen before; "all" counts from now on. Default none. */
+  seen?: number | "all";
+  onSeen?: (seq: number) => void;
+}
+
+/** What may succeed later without another word from the person who wrote it. */
+const passing: ReadonlySet<ChatErrorCode> = new Set(["offline", "blocked", "expired", "busy"]);
+
+/** Whether trying to send it again can help. */
+export function retryable(code: ChatErrorCode | undefined): boolean {
+  return code === undefined || code === "unknown" || passing.has(code);
+}
+
 /** Ids of agents: caseroom's prefixes, or the desks' bare ids. */
 const agentId = /^(zd_|sf_|\d+$|005[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?$)/;
 
@@ -40,6 +81,8 @@ export function isAgent(userId: string): boolean {
 const typingHolds = 5_000;
 /** Pages read after a lost connection before the gap is given up. */
 const gapPages = 10;
+/** By how much this device's clock and the vendor's may differ, in milliseconds. */
+const clockSkew = 10 * 60_000;
 /** How long until missed messages that could not be read are asked for again, in milliseconds. */
 const readAgain = 5_000;
 
@@ -62,7 +105,13 @@ export class RoomStore {
   readonly #typing = new Map<string, ReturnType<typeof setTimeout>>();
   #agents: Member[] = [];
   #before: Member[] = [];
-  #seen = 0;
+  readonly #newId: () => string;
+  readonly #outbox: Outbox | undefined;
+  readonly #onSeen: (seq: number) => void;
+  /** Texts of an earlier page: whether they arrived stands in the history alone. */
+  readonly #inherited = new Set<string>();
+  #flushing = false;
+  #seen: number;
   /** Up to here nothing is missing; 0 until the first read. */
   #upTo = 0;
   /** Since the last read the connection has held: nothing is missing at all. */
@@ -80,8 +129,13 @@ export class RoomStore {
     readonly chat: Chat,
     readonly groupId: string,
     readonly me: string,
-    private readonly newId: () => string = () => crypto.randomUUID(),
+    o: RoomOptions = {},
   ) {
+    this.#newId = o.newId ?? (() => uuidv7());
+    this.#outbox = o.outbox;
+    this.#seen = o.seen === "all" ? Number.POSITIVE_INFINITY : (o.seen ?? 0);
+    this.#onSeen = o.onSeen ?? (() => {});
+    for (const m of o.outbox?.list() ?? []) this.#inherit(m);
     this.#off = [
       chat.on("message", ({ groupId, message }) => {
         if (groupId !== this.groupId) return;
@@ -130,6 +184,7 @@ export class RoomStore {
     } finally {
       this.#opening = false;
     }
+    void this.#flush();
   }
 
   #notRead(err: unknown): void {
@@ -163,7 +218,8 @@ export class RoomStore {
     const latest = first.messages.at(-1)?.seq ?? 0;
     // A room that was made again counts from the beginning: it is another one.
     if (latest < this.#upTo) this.#forget();
-    if (latest < this.#seen) this.#seen = 0;
+    if (this.#seen === Number.POSITIVE_INFINITY) this.#saw(latest);
+    else if (latest < this.#seen) this.#saw(0);
     const newest = this.#whole ? this.#newest() : this.#upTo;
     let page = first;
     const read = [...page.messages];
@@ -261,25 +317,35 @@ export class RoomStore {
   }
 
   async send(text: string): Promise<void> {
-    await this.#send({ ...this.#draft(), kind: "text", text });
+    const m = { ...this.#draft(), kind: "text" as const, text };
+    this.#outbox?.put({ clientId: m.clientId, text, time: m.time });
+    await this.#send(m);
   }
 
   async sendFile(file: File): Promise<void> {
     const draft = this.#draft();
+    const m = { ...draft, kind: "file" as const, name: file.name, size: file.size };
+    const wrong: ChatErrorCode | undefined =
+      file.size === 0 ? "empty" : file.size > this.chat.limits.file ? "too_large" : undefined;
+    if (wrong) {
+      this.#put({ ...m, state: "failed", error: wrong });
+      throw new ChatError(wrong);
+    }
     this.#files.set(draft.clientId, file);
-    await this.#send({ ...draft, kind: "file", name: file.name, size: file.size });
+    await this.#send(m);
   }
 
   /** Sends again what failed, under the same client id. */
   async resend(clientId: string): Promise<void> {
     const m = this.state.messages.find((x) => x.clientId === clientId && x.state === "failed");
     if (!m) return;
-    const { progress: _, ...again } = m;
+    const { progress: _, error: __, ...again } = m;
     await this.#send({ ...again, clientId, state: "sending" });
   }
 
   discard(clientId: string): void {
     this.#files.delete(clientId);
+    this.#outbox?.drop(clientId);
     this.#set({
       messages: this.state.messages.filter((m) => m.clientId !== clientId || m.seq > 0),
     });
@@ -297,7 +363,7 @@ export class RoomStore {
   seen(): void {
     const newest = this.#newest();
     if (newest <= this.#seen) return;
-    this.#seen = newest;
+    this.#saw(newest);
     this.chat.read(this.groupId, newest);
     this.#set({ unread: 0 });
   }
@@ -313,7 +379,7 @@ export class RoomStore {
   #draft() {
     return {
       seq: 0,
-      clientId: this.newId(),
+      clientId: this.#newId(),
       time: Date.now(),
       from: this.me,
       nick: "",
@@ -322,26 +388,113 @@ export class RoomStore {
     };
   }
 
+  #saw(seq: number): void {
+    this.#seen = seq;
+    this.#onSeen(seq);
+  }
+
+  #inherit(m: Unsent): void {
+    this.#inherited.add(m.clientId);
+    const draft = { ...this.#draft(), ...m, kind: "text" as const };
+    this.#put({ ...draft, state: "failed", error: "offline" });
+  }
+
   async #send(m: Message & { clientId: string }): Promise<void> {
     this.#put(m);
     this.#lastTyping = 0; // what is written next is news again
     try {
-      const file = this.#files.get(m.clientId);
-      const sent = file
-        ? await this.chat.sendFile(this.groupId, file, m.clientId, (part) =>
-            this.#progress(m.clientId, part),
-          )
-        : await this.chat.sendText(this.groupId, m.text ?? "", m.clientId);
-      this.#files.delete(m.clientId);
-      this.#merge([sent]);
+      await this.#deliver(m);
     } catch (err) {
       const error = err instanceof ChatError ? err : new ChatError("unknown");
       // It may have arrived although its answer did not.
-      const there = this.state.messages.some((x) => x.clientId === m.clientId && x.seq > 0);
-      if (!there) this.#put({ ...m, state: "failed" });
+      if (!this.#arrived(m.clientId)) this.#put({ ...m, state: "failed", error: error.code });
+      if (!retryable(error.code) && error.code !== "muted") this.#outbox?.drop(m.clientId);
       if (error.code === "muted" || error.code === "not_member") void this.#look();
       throw error;
     }
+  }
+
+  async #deliver(m: Message & { clientId: string }): Promise<void> {
+    const file = this.#files.get(m.clientId);
+    if (file) {
+      const sent = await this.chat.sendFile(this.groupId, file, m.clientId, (part) =>
+        this.#progress(m.clientId, part),
+      );
+      this.#files.delete(m.clientId);
+      this.#merge([sent]);
+      return;
+    }
+    const text = m.text ?? "";
+    if (new TextEncoder().encode(text).length > this.chat.limits.text) {
+      throw new ChatError("too_large");
+    }
+    const outbox = this.#outbox;
+    const send = () => this.chat.sendText(this.groupId, text, m.clientId);
+    if (!outbox) {
+      this.#merge([await send()]);
+      return;
+    }
+    await outbox.alone(async () => {
+      const waits = outbox.list().some((x) => x.clientId === m.clientId);
+      // Another page has sent it, or it arrived when its answer did not.
+      if (waits && !this.#arrived(m.clientId)) this.#merge([await send()]);
+      else if (!waits) this.#drop(m.clientId);
+      outbox.drop(m.clientId);
+    });
+  }
+
+  #arrived(clientId: string): boolean {
+    return this.state.messages.some((m) => m.clientId === clientId && m.seq > 0);
+  }
+
+  #drop(clientId: string): void {
+    this.#set({
+      messages: this.state.messages.filter((m) => m.clientId !== clientId || m.seq > 0),
+    });
+  }
+
+  /** Sends what waits for a connection, oldest first. */
+  async #flush(): Promise<void> {
+    const ready = () =>
+      !this.#closed &&
+      this.state.phase === "ready" &&
+      !this.state.room?.muted &&
+      this.chat.connection === "online";
+    if (this.#flushing || !ready()) return;
+    this.#flushing = true;
+    try {
+      for (const m of this.#outbox?.list() ?? []) {
+        if (!this.state.messages.some((x) => x.clientId === m.clientId)) this.#inherit(m);
+      }
+      await this.#lookFor(this.#inherited);
+      for (const m of this.state.messages) {
+        if (!ready()) return;
+        if (m.state !== "failed" || !m.clientId || !m.error || !passing.has(m.error)) continue;
+        await this.resend(m.clientId);
+      }
+    } catch {
+      // The next connection tries again; what is "busy" has no other sign.
+      clearTimeout(this.#later);
+      this.#later = setTimeout(() => void this.#flush(), readAgain);
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  /** Reads back to where texts of an earlier page would stand if they had arrived. */
+  async #lookFor(clientIds: Set<string>): Promise<void> {
+    for (let i = 0; i < gapPages; i++) {
+      const times = this.state.messages.flatMap((m) =>
+        m.seq === 0 && clientIds.has(m.clientId ?? "") ? [m.time] : [],
+      );
+      const oldest = this.state.messages.find((m) => m.seq > 0);
+      if (times.length === 0 || this.state.complete || !oldest) break;
+      if (oldest.time < Math.min(...times) - clockSkew) break;
+      const page = await this.chat.history(this.groupId, oldest.seq);
+      this.#merge(page.messages);
+      this.#set({ complete: page.complete });
+    }
+    clientIds.clear();
   }
 
   #progress(clientId: string, part: number): void {
@@ -365,17 +518,24 @@ export class RoomStore {
       if (m.seq === 0) unsent.push(m);
       else {
         const had = bySeq.get(m.seq);
-        bySeq.set(m.seq, { ...had, ...m, nick: m.nick || had?.nick || "" });
+        bySeq.set(m.seq, had ? merged(had, m) : m);
         if (m.clientId) done.add(m.clientId);
       }
     }
     const left = unsent.filter((m) => !m.clientId || !done.has(m.clientId));
+    for (const m of incoming) if (m.mine && m.clientId) this.#outbox?.drop(m.clientId);
     const all = [...bySeq.values(), ...left];
     const messages = sorted(genuine(all, this.state.members, this.me));
     this.#set({
       messages,
-      unread: messages.filter((m) => m.seq > this.#seen && !m.mine && m.kind !== "notice").length,
+      unread: messages.filter((m) => m.seq > this.#seen && this.#news(m)).length,
     });
+  }
+
+  /** Whether a message is something new to this person; to a customer, an agent who comes is. */
+  #news(m: Message): boolean {
+    if (m.mine || m.kind === "request") return false;
+    return m.kind !== "notice" || (m.notice?.kind === "joined" && !isAgent(this.me));
   }
 
   #recall(seq: number): void {
@@ -430,7 +590,7 @@ export class RoomStore {
 }
 
 function standing(s: RoomState, before: Member[]): Standing {
-  const notices = s.messages.flatMap((m) => (m.notice ? [m.notice] : []));
+  const notices = s.messages.flatMap((m) => (m.notice && !m.edited ? [m.notice] : []));
   const last = notices.at(-1);
   if (s.room?.muted || last?.kind === "ended" || last?.kind === "merged") {
     if (last?.kind === "merged") return { kind: "merged", ...pick(last.ticket) };
@@ -442,6 +602,15 @@ function standing(s: RoomState, before: Member[]): Standing {
   return { kind: "waiting", reopened };
 }
 
+/** A message that came again. What it was at first stays the same object while nothing differs. */
+function merged(had: Message, m: Message): Message {
+  // Whoever changes a notice or the request changes what caseroom said, also its kind.
+  if (m.edited && !had.edited && (had.kind === "notice" || had.kind === "request")) return had;
+  const both: Message = { ...had, ...m, nick: m.nick || had.nick };
+  const keys = Object.keys(both) as (keyof Message)[];
+  return keys.every((k) => JSON.stringify(both[k]) === JSON.stringify(had[k])) ? had : both;
+}
+
 /**
  * Any member can send what looks like a notice. caseroom speaks as the app's admin,
  * who is in no room, so that what a customer or an agent says is only a text.
@@ -449,7 +618,7 @@ function standing(s: RoomState, before: Member[]): Standing {
 function genuine(messages: Message[], members: Member[], me: string): Message[] {
   return messages.map((m) => {
     const known = m.from === me || isAgent(m.from) || members.some((x) => x.userId === m.from);
-    if (m.kind !== "notice" || !known) return m;
+    if ((m.kind !== "notice" && m.kind !== "request") || !known) return m;
     const { notice: _, ...said } = m;
     return { ...said, kind: "text" };
   });

@@ -2,14 +2,16 @@ import {
   type Chat,
   ChatError,
   type Credentials,
+  type Limits,
   type Member,
   type Message,
   type Page,
   type Room,
 } from "./chat";
+import { timeout } from "./deadline";
 import { Emitter } from "./emitter";
 import { vendorError } from "./errors";
-import { parseNotice } from "./notice";
+import { parseNotice, parseRequest } from "./notice";
 
 interface WireMessage {
   seq: number;
@@ -22,6 +24,7 @@ interface WireMessage {
   name?: string;
   size?: number;
   recalled?: boolean;
+  edited?: boolean;
   clientId?: string;
   cloudCustomData?: string;
 }
@@ -32,6 +35,7 @@ interface WireEvent {
   message?: WireMessage;
   seq?: number;
   from?: string;
+  reason?: string;
 }
 
 /** How long one call may take, in milliseconds. */
@@ -41,6 +45,7 @@ const pageSize = 20;
 /** The chat of the local run: HTTP and server-sent events, with Tencent's numbers for errors. */
 export class SandboxChat extends Emitter implements Chat {
   readonly #base: string;
+  readonly limits: Limits = { text: 11_000, file: 10 << 20 };
   #session = "";
   #userId = "";
   #credentials: Credentials | undefined;
@@ -145,7 +150,8 @@ export class SandboxChat extends Emitter implements Chat {
 
   #message(m: WireMessage): Message {
     const notice = m.type === "text" ? parseNotice(m.cloudCustomData) : undefined;
-    const kind = notice ? "notice" : m.type;
+    const request = m.type === "custom" ? parseRequest(m.text) : undefined;
+    const kind = notice ? "notice" : request ? "request" : m.type;
     return {
       seq: m.seq,
       time: Date.parse(m.time),
@@ -160,7 +166,9 @@ export class SandboxChat extends Emitter implements Chat {
       ...(m.name === undefined ? {} : { name: m.name }),
       ...(m.size === undefined ? {} : { size: m.size }),
       ...(notice ? { notice } : {}),
+      ...request,
       ...(m.recalled ? { recalled: true } : {}),
+      ...(m.edited ? { edited: true } : {}),
     };
   }
 
@@ -174,7 +182,7 @@ export class SandboxChat extends Emitter implements Chat {
       this.became("online");
     };
     events.onerror = () => {
-      if (this.connection === "expired" || this.connection === "kicked") return;
+      if (["expired", "kicked", "ended"].includes(this.connection)) return;
       this.became(navigator.onLine ? "connecting" : "offline");
       // An EventSource comes back by itself from a lost connection, with
       // Last-Event-ID, but not from a refusal: then only a new login helps.
@@ -187,6 +195,7 @@ export class SandboxChat extends Emitter implements Chat {
     const groupId = e.groupId ?? "";
     switch (e.type) {
       case "message":
+      case "modified":
         if (e.message) this.emit("message", { groupId, message: this.#message(e.message) });
         break;
       case "recalled":
@@ -207,7 +216,7 @@ export class SandboxChat extends Emitter implements Chat {
         this.became("online");
         break;
       case "kicked":
-        this.#end("kicked");
+        this.#end(e.reason === "restApi" || e.reason === "accountDeleted" ? "ended" : "kicked");
         break;
       case "sigExpired":
         this.#end("expired");
@@ -215,7 +224,7 @@ export class SandboxChat extends Emitter implements Chat {
     }
   }
 
-  #end(why: "kicked" | "expired"): void {
+  #end(why: "kicked" | "expired" | "ended"): void {
     this.#events?.close();
     this.#session = "";
     this.became(why);
@@ -254,7 +263,7 @@ export class SandboxChat extends Emitter implements Chat {
     const all = { session: this.#session, ...args };
     if (method === "POST") return this.#fetch<T>(path, post(all));
     const query = new URLSearchParams(Object.entries(all).map(([k, v]) => [k, String(v)]));
-    return this.#fetch<T>(`${path}?${query}`, { signal: AbortSignal.timeout(deadline) });
+    return this.#fetch<T>(`${path}?${query}`, { signal: timeout(deadline) });
   }
 
   async #fetch<T>(path: string, init: RequestInit): Promise<T> {
@@ -276,7 +285,7 @@ function post(body: object): RequestInit {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(deadline),
+    signal: timeout(deadline),
   };
 }
 
@@ -304,5 +313,5 @@ function upload<T>(url: string, file: File, onProgress: (part: number) => void):
 }
 
 function isKind(kind: string): kind is Message["kind"] {
-  return ["text", "image", "file", "notice", "tip"].includes(kind);
+  return ["text", "image", "file", "notice", "tip", "request"].includes(kind);
 }

@@ -5,6 +5,11 @@ export interface SessionOptions {
   load(sdkAppId: number): Promise<Chat>;
   /** Asks for a new credential of the same person. It may reject with {@link ChatError}. */
   renew(): Promise<Credentials>;
+  /**
+   * Whether a page that people look at again takes the login back from another one of
+   * the same person; without it only {@link Session.retry} does.
+   */
+  takeBack?: boolean;
   /** Milliseconds since 1970. */
   now?(): number;
 }
@@ -12,10 +17,10 @@ export interface SessionOptions {
 export type SessionState =
   | { phase: "starting" }
   /**
-   * It will try again by itself at `retryAt`, and on {@link Session.retry}. `chat` is
-   * the one that was open before: what it showed need not go.
+   * It will try again by itself at `retryAt`, if there is one, and on {@link Session.retry}.
+   * `chat` is the one that was open before: what it showed need not go.
    */
-  | { phase: "failed"; error: ChatError; retryAt: number; chat?: Chat }
+  | { phase: "failed"; error: ChatError; retryAt?: number; chat?: Chat }
   | { phase: "open"; chat: Chat; connection: Connection };
 
 /** Credentials are renewed this long before they end, or at half of a shorter life. */
@@ -47,6 +52,9 @@ export class Session {
     this.#now = o.now ?? Date.now;
     this.#credentials = credentials;
     globalThis.addEventListener?.("online", this.#nudge);
+    if (!o.takeBack) return;
+    globalThis.addEventListener?.("focus", this.#looked);
+    globalThis.document?.addEventListener("visibilitychange", this.#looked);
   }
 
   subscribe(listener: () => void): () => void {
@@ -102,6 +110,8 @@ export class Session {
     clearTimeout(this.#timer);
     clearTimeout(this.#renewal);
     globalThis.removeEventListener?.("online", this.#nudge);
+    globalThis.removeEventListener?.("focus", this.#looked);
+    globalThis.document?.removeEventListener("visibilitychange", this.#looked);
     await this.#chat?.close();
   }
 
@@ -157,8 +167,12 @@ export class Session {
   /** Goes on with a new credential; only a person takes the login back from another tab. */
   async #use(credentials: Credentials): Promise<void> {
     this.#credentials = credentials;
-    if (this.#closed || this.#chat?.connection === "kicked") return;
+    if (this.#closed || this.#gone()) return;
     await this.#chat?.login(credentials);
+  }
+
+  #gone(): boolean {
+    return this.#chat?.connection === "kicked" || this.#chat?.connection === "ended";
   }
 
   #ended(c: Credentials): boolean {
@@ -167,19 +181,24 @@ export class Session {
 
   #failed(error: ChatError): void {
     if (this.#closed) return;
-    const wait = waits[Math.min(this.#failures++, waits.length - 1)] as number;
     const chat = this.#opened ? this.#chat : undefined;
-    this.#set({
-      phase: "failed",
-      error,
-      retryAt: this.#now() + wait,
-      ...(chat ? { chat } : {}),
-    });
+    const failed = { phase: "failed" as const, error, ...(chat ? { chat } : {}) };
+    if (error.code === "plan") {
+      this.#set(failed); // every further try would be refused, and counted
+      return;
+    }
+    const wait = waits[Math.min(this.#failures++, waits.length - 1)] as number;
+    this.#set({ ...failed, retryAt: this.#now() + wait });
     this.#timer = setTimeout(() => void this.retry(), wait);
   }
 
   #nudge = (): void => {
-    if (this.state.phase === "failed") void this.retry();
+    if (this.state.phase === "failed" && this.state.error.code !== "plan") void this.retry();
+  };
+
+  #looked = (): void => {
+    if (document.visibilityState !== "visible" || !document.hasFocus()) return;
+    if (this.state.phase === "open" && this.state.connection === "kicked") void this.retry();
   };
 
   #set(state: SessionState): void {

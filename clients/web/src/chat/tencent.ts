@@ -2,6 +2,7 @@ import {
   type Chat,
   ChatError,
   type Credentials,
+  type Limits,
   type Member,
   type Message,
   type Page,
@@ -9,7 +10,7 @@ import {
 } from "./chat";
 import { Emitter } from "./emitter";
 import { vendorError } from "./errors";
-import { parseClientId, parseNotice } from "./notice";
+import { parseClientId, parseNotice, parseRequest } from "./notice";
 
 /** The parts of the SDK that are used: https://web.sdk.qcloud.com/im/doc/v3/en/SDK.html. */
 export interface Sdk {
@@ -26,7 +27,7 @@ export interface Sdk {
   getGroupMemberList(o: {
     groupID: string;
     count: number;
-  }): Promise<{ data: { memberList: { userID: string; nick: string; nameCard: string }[] } }>;
+  }): Promise<{ data: { memberList: { userID: string; nick: string }[] } }>;
   getMessageList(o: { conversationID: string; nextReqMessageID?: string }): Promise<{
     data: { messageList: SdkMessage[]; nextReqMessageID: string; isCompleted: boolean };
   }>;
@@ -44,6 +45,8 @@ export interface SdkGroup {
   name: string;
   muteAllMembers: boolean;
   memberCount: number;
+  nextMessageSeq?: number;
+  lastMessage?: { lastTime?: number };
 }
 
 export interface SdkMessage {
@@ -63,11 +66,11 @@ export interface SdkMessage {
   to: string;
   from: string;
   nick: string;
-  nameCard: string;
   time: number;
   sequence: number;
   isRevoked: boolean;
   isDeleted: boolean;
+  isModified: boolean;
   cloudCustomData: string;
 }
 
@@ -76,6 +79,9 @@ const loginDeadline = 15_000;
 
 /** What says "writing" to those who are online; it is never stored. */
 const typingData = JSON.stringify({ caseroom: { typing: 1 } });
+/** What the SDK takes for an image: by the end of its name, and below this size in bytes. */
+const imageName = /\.(jpe?g|gif|png|bmp|webp)$/i;
+const imageLimit = 20 << 20;
 /** Pages without anything to show that are skipped in one go. */
 const emptyPages = 10;
 
@@ -92,7 +98,9 @@ export class TencentChat extends Emitter implements Chat {
   #next = new Map<string, string>();
   /** By client id: what failed, which the SDK sends again as the same message. */
   #unsent = new Map<string, SdkMessage>();
-  #rooms = new Set<string>();
+  #rooms = new Map<string, string>();
+  /** A message may have 12 KB with all that is around its text. */
+  readonly limits: Limits = { text: 11_000, file: 100 << 20 };
   #off: (() => void)[] = [];
 
   /** Loads the SDK. It rejects with "blocked" if that fails. */
@@ -119,25 +127,31 @@ export class TencentChat extends Emitter implements Chat {
     this.#hear("onMessageReceived", (list: SdkMessage[]) => {
       for (const m of list) this.#received(m);
     });
+    this.#hear("onMessageModified", (list: SdkMessage[]) => {
+      for (const m of list) {
+        if (m.conversationType === "GROUP") this.#received({ ...m, isModified: true });
+      }
+    });
     this.#hear("onMessageRevoked", (list: SdkMessage[]) => {
       for (const m of list) this.emit("recalled", { groupId: m.to, seq: m.sequence });
     });
     this.#hear("onGroupListUpdated", (list: SdkGroup[]) => {
-      // Who was taken out of a room hears it by its absence.
-      const now = new Set(list.map((g) => g.groupID));
-      const all = new Set([...this.#rooms, ...now]);
-      this.#rooms = now;
-      for (const groupId of all) this.emit("room", { groupId });
+      // It comes with every message. Who was taken out of a room hears it by its absence.
+      const before = this.#rooms;
+      this.#rooms = known(list);
+      for (const groupId of new Set([...before.keys(), ...this.#rooms.keys()])) {
+        if (before.get(groupId) !== this.#rooms.get(groupId)) this.emit("room", { groupId });
+      }
     });
     this.#hear("netStateChange", ({ state }: { state: string }) => {
-      if (this.connection === "expired" || this.connection === "kicked") return;
+      if (["expired", "kicked", "ended"].includes(this.connection)) return;
       if (state === "connected") this.became(this.#loggedIn ? "online" : "connecting");
       else this.became(state === "connecting" ? "connecting" : "offline");
     });
     this.#hear("kickedOut", ({ type }: { type: string }) => {
       this.#loggedIn = false;
       if (type === "userSigExpired") this.#lapsed();
-      else this.became("kicked");
+      else this.became(type === "REST_API_Kick" ? "ended" : "kicked");
     });
   }
 
@@ -170,7 +184,7 @@ export class TencentChat extends Emitter implements Chat {
 
   async rooms(): Promise<Room[]> {
     const { data } = await this.#try(() => this.#sdk.getGroupList());
-    this.#rooms = new Set(data.groupList.map((g) => g.groupID));
+    this.#rooms = known(data.groupList);
     return data.groupList.map(room);
   }
 
@@ -192,7 +206,7 @@ export class TencentChat extends Emitter implements Chat {
     const { data } = await this.#try(() =>
       this.#sdk.getGroupMemberList({ groupID: groupId, count: 30 }),
     );
-    return data.memberList.map((m) => ({ userId: m.userID, nick: m.nameCard || m.nick }));
+    return data.memberList.map((m) => ({ userId: m.userID, nick: m.nick }));
   }
 
   async history(groupId: string, before?: number): Promise<Page> {
@@ -230,8 +244,9 @@ export class TencentChat extends Emitter implements Chat {
     onProgress: (part: number) => void = () => {},
   ): Promise<Message> {
     return this.#send(clientId, () => {
-      const options = { ...this.#to(groupId, { file }, clientId), onProgress };
-      return /^image\/(png|jpeg|gif|bmp|webp)$/.test(file.type)
+      const named = withExtension(file);
+      const options = { ...this.#to(groupId, { file: named }, clientId), onProgress };
+      return imageName.test(named.name) && file.size < imageLimit
         ? this.#sdk.createImageMessage(options)
         : this.#sdk.createFileMessage(options);
     });
@@ -310,6 +325,7 @@ export class TencentChat extends Emitter implements Chat {
 
   #message(m: SdkMessage): Message {
     const notice = m.type === "TIMTextElem" ? parseNotice(m.cloudCustomData) : undefined;
+    const request = m.type === "TIMCustomElem" ? parseRequest(m.payload.data) : undefined;
     const image = m.payload.imageInfoArray?.find((i) => i.url || i.imageUrl);
     const url = m.payload.fileUrl ?? image?.url ?? image?.imageUrl;
     const size = m.payload.fileSize ?? image?.size;
@@ -324,9 +340,9 @@ export class TencentChat extends Emitter implements Chat {
       seq: m.sequence,
       time: m.time * 1000,
       from: m.from,
-      nick: m.nameCard || m.nick,
+      nick: m.nick,
       mine,
-      kind: notice ? "notice" : (kinds[m.type] ?? "unsupported"),
+      kind: notice ? "notice" : request ? "request" : (kinds[m.type] ?? "unsupported"),
       state: "sent",
       ...(clientId ? { clientId } : {}),
       ...(m.payload.text === undefined ? {} : { text: m.payload.text }),
@@ -334,7 +350,9 @@ export class TencentChat extends Emitter implements Chat {
       ...(m.payload.fileName ? { name: m.payload.fileName } : {}),
       ...(size === undefined ? {} : { size }),
       ...(notice ? { notice } : {}),
+      ...request,
       ...(m.isRevoked ? { recalled: true } : {}),
+      ...(m.isModified ? { edited: true } : {}),
     };
   }
 
@@ -370,7 +388,23 @@ function room(g: SdkGroup): Room {
     name: g.name,
     muted: g.muteAllMembers,
     memberCount: g.memberCount,
+    ...(g.nextMessageSeq ? { lastSeq: g.nextMessageSeq - 1 } : {}),
+    ...(g.lastMessage?.lastTime ? { lastTime: g.lastMessage.lastTime * 1000 } : {}),
   };
+}
+
+/** What of each room is told about, as one string. */
+function known(list: SdkGroup[]): Map<string, string> {
+  return new Map(
+    list.map((g) => [g.groupID, JSON.stringify([g.name, g.muteAllMembers, g.memberCount])]),
+  );
+}
+
+/** A picture from the clipboard may have a name without the end by which the SDK knows it. */
+function withExtension(file: File): File {
+  const type = /^image\/(png|jpeg|gif|bmp|webp)$/.exec(file.type)?.[1];
+  if (!type || imageName.test(file.name)) return file;
+  return new File([file], `${file.name || "image"}.${type}`, { type: file.type });
 }
 
 async function withDeadline<T>(work: Promise<T>): Promise<T> {

@@ -1,3 +1,5 @@
+import { timeout } from "../chat/deadline";
+
 /**
  * Zendesk's own chats for who is signed in at the site: their JWT comes from
  * GET /generate/token, by the login's cookie or by its token in a header.
@@ -66,7 +68,7 @@ async function ask(o: HandOver, url: string): Promise<Response | undefined> {
       ...(token
         ? { headers: { Authorization: `Bearer ${token}` }, credentials: "omit" as const }
         : { credentials: "include" as const }),
-      signal: AbortSignal.timeout(15_000),
+      signal: timeout(15_000),
     });
   } catch {
     return undefined;

@@ -34,6 +34,8 @@ export const en = {
   refused: "The chat refused the sign-in. Reload the page; if that does not help, tell support.",
   busy: "The chat is busy. It will be tried again.",
   unknown: "Something went wrong. It will be tried again.",
+  planLimit: "The chat is not available at the moment. Please try again later.",
+  endedByOperator: "This chat was ended by the support team.",
   kicked: "This chat was opened in another window.",
   useHere: "Use it here",
   left: "This conversation is no longer available.",

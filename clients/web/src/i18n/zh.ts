@@ -31,6 +31,8 @@ export const texts: Texts = {
   refused: "聊天拒绝了登录。请刷新页面；如仍无法解决，请联系客服。",
   busy: "聊天服务繁忙，将自动重试。",
   unknown: "出了点问题，将自动重试。",
+  planLimit: "聊天目前无法使用，请稍后再试。",
+  endedByOperator: "客服已结束此聊天。",
   kicked: "此聊天已在另一个窗口中打开。",
   useHere: "在此使用",
   left: "此会话已不可用。",

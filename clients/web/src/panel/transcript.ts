@@ -3,7 +3,7 @@ import type { Message } from "../chat/chat";
 /** A room's messages as text, in the form in which they are filed on the ticket. */
 export function transcript(messages: Message[], customer: string): string {
   return messages
-    .filter((m) => m.seq > 0)
+    .filter((m) => m.seq > 0 && m.kind !== "request")
     .map((m) => {
       const at = new Date(m.time).toISOString().slice(0, 19).replace("T", " ");
       return `${at}  ${who(m, customer)}: ${body(m).replaceAll("\n", "\n    ")}\n`;

@@ -39,6 +39,7 @@ const errorTexts: Partial<Record<ChatErrorCode, keyof Texts>> = {
   refused: "refused",
   expired: "refused",
   busy: "busy",
+  plan: "planLimit",
 };
 
 /** A conversation with everything that can be between a person and their room. */
@@ -67,7 +68,9 @@ export function Conversation(props: ConversationProps) {
   const here = store && store.groupId === groupId && store.chat === chat ? store : undefined;
   if (state.phase === "failed") {
     const why = <p>{t(errorTexts[state.error.code] ?? "unknown")}</p>;
-    const again = <Again at={state.retryAt} locale={locale} retry={() => void session.retry()} />;
+    const again = (
+      <Again at={state.retryAt ?? 0} locale={locale} retry={() => void session.retry()} />
+    );
     // Once there was a conversation, it stays, with what is not sent yet.
     return here ? (
       <div class="cr-chat">
@@ -81,6 +84,13 @@ export function Conversation(props: ConversationProps) {
       <Center alert>
         {why}
         {again}
+      </Center>
+    );
+  }
+  if (state.connection === "ended") {
+    return (
+      <Center alert>
+        <p>{t("endedByOperator")}</p>
       </Center>
     );
   }

@@ -128,7 +128,7 @@ function TicketForm({
   useEffect(look, [model]);
   const [errors, setErrors] = useState<Record<string, string>>({});
   const draft = state.draft;
-  const field = (name: keyof CaseInfo, area = false) => {
+  const field = (name: Exclude<keyof CaseInfo, "locale">, area = false) => {
     const id = `cw-${name}`;
     const common = {
       id,

@@ -43,6 +43,7 @@ export class MemoryChat extends Emitter implements Chat {
   list: Message[] = [];
   sent: string[] = [];
   closed = false;
+  readonly limits = { text: 1000, file: 1000 };
   pageSize = 3;
 
   async login(c: Credentials): Promise<void> {

@@ -1,13 +1,13 @@
 import { expect, test, vi } from "vitest";
 import { ChatError } from "../../src/chat/chat";
-import { isAgent, RoomStore } from "../../src/chat/room";
+import { isAgent, type Outbox, RoomStore, retryable, type Unsent } from "../../src/chat/room";
 import { MemoryChat, message } from "./fakes";
 
 const groupId = "ZENDESK#1";
 
 async function opened(chat = new MemoryChat()) {
   let n = 0;
-  const store = new RoomStore(chat, groupId, "dana", () => `c${++n}`);
+  const store = new RoomStore(chat, groupId, "dana", { newId: () => `c${++n}` });
   await store.open();
   return { chat, store };
 }
@@ -124,7 +124,7 @@ test("who is taken out of the room sees it, and whoever comes back gets everythi
   expect(store.state).toMatchObject({ phase: "ready", messages: [{ seq: 1 }] });
 });
 
-test("unread are others' messages since they were last seen; notices are none", async () => {
+test("unread are others' messages since they were last seen; of notices an agent's coming", async () => {
   const { chat, store } = await opened();
   chat.say("message", { groupId, message: message(1) });
   chat.say("message", { groupId, message: message(2, { mine: true }) });
@@ -351,4 +351,134 @@ test("what was read of a room before it was made again is not read of the new on
   await settled();
   expect(texts(store)).toEqual(["new 1"]);
   expect(store.state.readByOthers).toBe(0);
+});
+
+/** What a browser keeps between two pages. */
+class KeptOutbox implements Outbox {
+  kept = new Map<string, Unsent>();
+  list() {
+    return [...this.kept.values()];
+  }
+  put(m: Unsent) {
+    this.kept.set(m.clientId, m);
+  }
+  drop(clientId: string) {
+    this.kept.delete(clientId);
+  }
+  alone<T>(work: () => Promise<T>) {
+    return work();
+  }
+}
+
+const unsent = { clientId: "kept", text: "typed before", time: 5_000_000 };
+
+test("what was not sent goes out on the next page, once", async () => {
+  const chat = new MemoryChat();
+  const outbox = new KeptOutbox();
+  const first = new RoomStore(chat, groupId, "dana", { outbox, newId: () => "kept" });
+  await first.open();
+  chat.refuse = [new ChatError("offline")];
+  await expect(first.send("typed before")).rejects.toThrow("offline");
+  first.close();
+  expect(outbox.list()).toMatchObject([{ clientId: "kept", text: "typed before" }]);
+  const second = new RoomStore(chat, groupId, "dana", { outbox });
+  expect(texts(second)).toEqual(["typed before"]);
+  chat.say("connection", "online");
+  await second.open();
+  await vi.waitFor(() => expect(chat.sent).toEqual(["kept"]));
+  await settled();
+  expect(outbox.list()).toEqual([]);
+  await second.open();
+  await settled();
+  expect(chat.sent).toEqual(["kept"]);
+});
+
+test("what did arrive before the page went is found in the history, however far back", async () => {
+  const chat = new MemoryChat();
+  const arrived = { from: "dana", mine: true, clientId: "kept", time: unsent.time };
+  chat.list = Array.from({ length: 12 }, (_, i) =>
+    message(i + 1, i === 1 ? arrived : { time: unsent.time + i }),
+  );
+  const outbox = new KeptOutbox();
+  outbox.put(unsent);
+  chat.say("connection", "online");
+  const store = new RoomStore(chat, groupId, "dana", { outbox });
+  await store.open();
+  await vi.waitFor(() => expect(outbox.list()).toEqual([]));
+  await settled();
+  expect(chat.sent).toEqual([]);
+  expect(store.state.messages.filter((m) => m.clientId === "kept")).toMatchObject([{ seq: 2 }]);
+});
+
+test("what another page has sent is not sent again", async () => {
+  const chat = new MemoryChat();
+  const outbox = new KeptOutbox();
+  const store = new RoomStore(chat, groupId, "dana", { outbox, newId: () => "c1" });
+  await store.open();
+  chat.refuse = [new ChatError("offline")];
+  await expect(store.send("hello")).rejects.toThrow("offline");
+  outbox.drop("c1");
+  await store.resend("c1");
+  expect(chat.sent).toEqual([]);
+  expect(store.state.messages).toEqual([]);
+});
+
+test("what can never be sent is kept to be read, and not tried again", async () => {
+  const { chat, store } = await opened();
+  chat.say("connection", "online");
+  chat.refuse = [new ChatError("moderated")];
+  await expect(store.send("hello")).rejects.toThrow("moderated");
+  await expect(store.send("x".repeat(1001))).rejects.toThrow("too_large");
+  await expect(store.sendFile(new File(["x".repeat(1001)], "big"))).rejects.toThrow("too_large");
+  await expect(store.sendFile(new File([], "none"))).rejects.toThrow("empty");
+  expect(store.state.messages.map((m) => m.error)).toEqual([
+    "moderated",
+    "too_large",
+    "too_large",
+    "empty",
+  ]);
+  expect(store.state.messages.some((m) => retryable(m.error))).toBe(false);
+  chat.say("connection", "offline");
+  chat.say("connection", "online");
+  await settled();
+  expect(chat.sent).toEqual([]);
+});
+
+test("a notice or request that somebody changed later is what it was, or nobody's word", async () => {
+  const { chat, store } = await opened();
+  const admin = { from: "administrator", kind: "notice" as const };
+  const joined = message(1, { ...admin, text: "Alex joined", notice: { kind: "joined" } });
+  chat.say("message", { groupId, message: joined });
+  const forged = message(1, { ...admin, edited: true, text: "Pay", notice: { kind: "ended" } });
+  chat.say("message", { groupId, message: forged });
+  expect(store.state.messages).toMatchObject([{ text: "Alex joined" }]);
+  chat.say("message", { groupId, message: message(2, { ...forged, seq: 2 }) });
+  expect(store.state.standing.kind).toBe("waiting");
+});
+
+test("what is known already stays the same object", async () => {
+  const chat = new MemoryChat();
+  chat.list = [1, 2].map((n) => message(n));
+  const { store } = await opened(chat);
+  const [one] = store.state.messages;
+  chat.list = [1, 2, 3].map((n) => message(n));
+  await store.open();
+  expect(store.state.messages[0]).toBe(one);
+});
+
+test("what was seen on an earlier page is not unread; an agent who came is", async () => {
+  const chat = new MemoryChat();
+  chat.list = [message(1), message(2)];
+  const seen: number[] = [];
+  const store = new RoomStore(chat, groupId, "dana", { seen: 1, onSeen: (n) => seen.push(n) });
+  await store.open();
+  expect(store.state.unread).toBe(1);
+  const from = { from: "administrator", kind: "notice" as const };
+  chat.say("message", { groupId, message: message(3, { ...from, notice: { kind: "joined" } }) });
+  expect(store.state.unread).toBe(2);
+  store.seen();
+  expect(seen).toEqual([3]);
+  const other = new RoomStore(chat, groupId, "dana", { seen: "all" });
+  await other.open();
+  expect(other.state.unread).toBe(0);
 });

@@ -154,3 +154,15 @@ test("whoever was replaced by another tab stays so until they say otherwise", as
   expect(chat.logins).toHaveLength(2);
   expect(s.state).toMatchObject({ phase: "open", connection: "online" });
 });
+
+test("a plan that allows no more is not asked again by itself", async () => {
+  const chat = new MemoryChat();
+  chat.refuse = [new ChatError("plan", 72000)];
+  const { s } = session(chat);
+  await s.retry();
+  expect(s.state).toMatchObject({ phase: "failed", error: { code: "plan" } });
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(chat.logins).toHaveLength(1);
+  await s.retry();
+  expect(s.state.phase).toBe("open");
+});

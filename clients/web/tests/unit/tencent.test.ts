@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
+import { sdkCodes } from "../../src/chat/errors";
 import { type Sdk, type SdkMessage, TencentChat } from "../../src/chat/tencent";
 import { credentials } from "./fakes";
 
@@ -74,6 +77,12 @@ class FakeSdk {
     this.created.push(o);
     return sdkMessage(0, { payload: o.payload, from: "dana" });
   }
+  createImageMessage(o: { payload: { file: File } }) {
+    return sdkMessage(0, { type: "TIMImageElem", payload: { fileName: o.payload.file.name } });
+  }
+  createFileMessage(o: { payload: { file: File } }) {
+    return sdkMessage(0, { type: "TIMFileElem", payload: { fileName: o.payload.file.name } });
+  }
   createCustomMessage(o: { payload: { data: string } }) {
     return sdkMessage(0, { type: "TIMCustomElem", payload: o.payload });
   }
@@ -98,11 +107,11 @@ function sdkMessage(sequence: number, more: Partial<SdkMessage> = {}): SdkMessag
     to: "ZENDESK#1",
     from: "zd_1",
     nick: "Alex",
-    nameCard: "",
     time: 100,
     sequence,
     isRevoked: false,
     isDeleted: false,
+    isModified: false,
     cloudCustomData: "",
     ...more,
   };
@@ -126,6 +135,8 @@ test.each([
   [70003, "refused"],
   [2801, "offline"],
   [60007, "busy"],
+  [72000, "plan"],
+  [70398, "plan"],
 ])("a login that fails with %i is %s, and says no UserSig", async (code, want) => {
   sdk.loginError = { code };
   const err = await chat.login(credentials({ userSig: "secret" })).catch((e) => e);
@@ -337,4 +348,81 @@ test("what failed is sent again as the same message, and known again in the hist
   await chat.sendText("ZENDESK#1", "hi", "c1");
   expect(sdk.created).toHaveLength(1);
   expect(sdk.resent).toHaveLength(1);
+});
+
+test("a login that the operator ended is told from one that another window took", async () => {
+  await chat.login(credentials());
+  sdk.kickOut("REST_API_Kick");
+  expect(chat.connection).toBe("ended");
+  sdk.fire("netStateChange", { state: "connected" });
+  expect(chat.connection).toBe("ended");
+});
+
+test("a list of rooms that says nothing new tells nobody", async () => {
+  await chat.login(credentials());
+  await chat.rooms();
+  const heard: string[] = [];
+  chat.on("room", (e) => heard.push(e.groupId));
+  const group = { groupID: "ZENDESK#1", name: "n", muteAllMembers: false, memberCount: 2 };
+  sdk.fire("onGroupListUpdated", [{ ...group, lastMessage: { lastTime: 7 } }]);
+  expect(heard).toEqual([]);
+  sdk.fire("onGroupListUpdated", [{ ...group, memberCount: 3 }]);
+  expect(heard).toEqual(["ZENDESK#1"]);
+});
+
+test("an image is what the SDK takes for one: by the end of its name, and below 20 MB", async () => {
+  await chat.login(credentials());
+  const sent = async (name: string, type: string, size = 3) => {
+    const file = new File([new Uint8Array(size)], name, { type });
+    const m = await chat.sendFile("ZENDESK#1", file, `${name}-${size}`);
+    return [m.kind, m.name];
+  };
+  expect(await sent("a.PNG", "image/png")).toEqual(["image", "a.PNG"]);
+  expect(await sent("photo", "image/jpeg")).toEqual(["image", "photo.jpeg"]);
+  expect(await sent("scan.tiff", "image/tiff")).toEqual(["file", "scan.tiff"]);
+  expect(await sent("a.png", "image/png", 20 << 20)).toEqual(["file", "a.png"]);
+});
+
+test("who changed a message later is heard, and the history says it too", async () => {
+  await chat.login(credentials());
+  const heard: unknown[] = [];
+  chat.on("message", (e) => heard.push([e.message.seq, e.message.edited]));
+  sdk.fire("onMessageModified", [sdkMessage(4)]);
+  expect(heard).toEqual([[4, true]]);
+});
+
+test("the request is the room's first message; names of cards are nobody's", async () => {
+  await chat.login(credentials());
+  const data = '{"caseroom":{"kind":"request","subject":"Lamp","text":"It is dark."}}';
+  sdk.pages = [
+    {
+      messageList: [
+        sdkMessage(1, { type: "TIMCustomElem", from: "administrator", payload: { data } }),
+        sdkMessage(2, { nameCard: "Alex (Support)", nick: "" } as never),
+      ],
+      nextReqMessageID: "",
+      isCompleted: true,
+    },
+  ];
+  const { messages } = await chat.history("ZENDESK#1");
+  expect(messages[0]).toMatchObject({ kind: "request", subject: "Lamp", text: "It is dark." });
+  expect(messages[1]?.nick).toBe("");
+});
+
+test("every number of the SDK's own stands in its package", () => {
+  const read = (file: string) =>
+    readFileSync(
+      resolve(import.meta.dirname, "../../node_modules/@tencentcloud/chat", file),
+      "utf8",
+    );
+  const code = read("index.es.js");
+  const table = /\{NO_SDKAPPID:[^{}]*\}/.exec(code)?.[0] ?? "";
+  const made = new Set([...table.matchAll(/:([\de]+)/g)].map((m) => Number(m[1])));
+  expect(made.size).toBeGreaterThan(80);
+  expect(Object.keys(sdkCodes).filter((n) => !made.has(Number(n)))).toEqual([]);
+  // What an image is, and the names of what is heard.
+  expect(code).toContain('"jpg","jpeg","gif","png","bmp","image","webp"');
+  expect(code).toContain("I:20971520");
+  expect(code).toContain('"REST_API_Kick"');
+  expect(code).toContain('"onMessageModified"');
 });
