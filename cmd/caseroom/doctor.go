@@ -166,10 +166,10 @@ func (p *parts) doctor(ctx context.Context, o doctorOptions, out *printer) error
 			return err
 		}
 	}
-	bar := out.progress(int64(len(d.looks())), "looking")
-	d.told = func() { _ = bar.Add(1) }
+	bar := out.progress(len(d.looks()), "looking")
+	d.told = bar.add
 	d.look(ctx)
-	_ = bar.Finish()
+	bar.clear()
 	switch {
 	case !o.deep:
 	case len(d.findings()) > 0:

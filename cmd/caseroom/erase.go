@@ -115,9 +115,9 @@ func (p *parts) erase(ctx context.Context, o eraseOptions, out *printer) error {
 			return err
 		}
 	}
-	bar := out.progress(int64(len(found.Rooms)), "rooms")
-	err = e.Carry(ctx, found, o.account, func() { _ = bar.Add(1) })
-	_ = bar.Finish()
+	bar := out.progress(len(found.Rooms), "rooms")
+	err = e.Carry(ctx, found, o.account, bar.add)
+	bar.clear()
 	if err != nil {
 		r.error = err.Error()
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -55,16 +54,19 @@ func (p *printer) note(format string, args ...any) {
 	}
 }
 
-// progress is a bar on a terminal and nothing elsewhere. A total of -1 is
-// unknown. Its Finish must be called.
-func (p *printer) progress(total int64, what string) *progressbar.ProgressBar {
+// progress is a bar on a terminal and nothing elsewhere. A total of 0 is
+// unknown. Its clear must be called.
+func (p *printer) progress(total int, what string) *bar {
 	f, ok := p.cmd.ErrOrStderr().(*os.File)
 	if p.json || !ok || !term.IsTerminal(int(f.Fd())) {
-		return progressbar.DefaultSilent(total, what)
+		return nil
 	}
-	return progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth(),
-	)
+	width := func() int {
+		columns, _, err := term.GetSize(int(f.Fd()))
+		if err != nil {
+			return 80
+		}
+		return columns
+	}
+	return &bar{w: f, width: width, now: time.Now, what: what, total: total}
 }

@@ -132,11 +132,11 @@ func (p *parts) redrive(ctx context.Context, o redriveOptions, out *printer) (*r
 		if err != nil {
 			return r, err
 		}
-		bar := out.progress(int64(state.Dead), q.Name)
+		bar := out.progress(state.Dead, q.Name)
 		seen := 0
 		moved, err := q.Walk(ctx, p.sqs, func(l deadletters.Letter) bool {
 			seen++
-			_ = bar.Add(1)
+			bar.add()
 			if (group != "" && l.Group != group) || !strings.Contains(l.Reason, o.reason) {
 				r.Kept++
 				return false
@@ -144,7 +144,7 @@ func (p *parts) redrive(ctx context.Context, o redriveOptions, out *printer) (*r
 			r.add(l)
 			return !o.dryRun
 		})
-		_ = bar.Finish()
+		bar.clear()
 		r.Moved += moved
 		r.Hidden += max(0, state.Dead-seen)
 		if err != nil {

@@ -122,7 +122,7 @@ func (p *parts) sweep(ctx context.Context, dryRun bool, out *printer) error {
 			s.Desks[name] = swept
 		}
 	}
-	bar := out.progress(-1, "rooms and open tickets")
+	bar := out.progress(0, "rooms and open tickets")
 	var failure error
 	for _, page := range s.Start(dryRun) {
 		for next := &page; next != nil && failure == nil; {
@@ -134,14 +134,14 @@ func (p *parts) sweep(ctx context.Context, dryRun bool, out *printer) error {
 			r.Filed += done.Filed
 			r.Dissolved += done.Dissolved
 			r.Failed += done.Failed
-			_ = bar.Set(r.Rooms + r.Tickets)
+			bar.set(r.Rooms + r.Tickets)
 			if err != nil {
 				failure = fmt.Errorf("the list of %s: %w", next.List, err)
 			}
 			next = done.Next
 		}
 	}
-	_ = bar.Finish()
+	bar.clear()
 	if err := out.result(r, r.print); err != nil {
 		return err
 	}

@@ -210,14 +210,14 @@ func (p *parts) syncSince(ctx context.Context, o syncOptions, out *printer) erro
 // what was done before it.
 func (p *parts) window(ctx context.Context, w relay.Window, hints relay.HintQueue, out *printer) windowReport {
 	report := windowReport{Desk: w.Desk, From: w.From, Until: w.Until, Tickets: []differing{}}
-	bar := out.progress(-1, string(w.Desk))
-	defer func() { _ = bar.Finish() }()
+	bar := out.progress(0, string(w.Desk))
+	defer bar.clear()
 	r := &relay.Reconcile{
 		Desks: map[relay.DeskName]relay.ChangeDesk{}, Rooms: p.rooms, Queue: hints, Table: p.table(), Meter: rehearsal.Meter{}, Now: time.Now,
 		Each: func(f relay.Found) {
 			report.Tickets = append(report.Tickets, differing{f.Ref.Ticket, f.Why, f.Changed.UTC()})
 		},
-		Progress: func(r relay.ReconcileReport) { _ = bar.Set(r.Listed) },
+		Progress: func(r relay.ReconcileReport) { bar.set(r.Listed) },
 	}
 	for name, d := range p.desks {
 		if c, ok := d.(relay.ChangeDesk); ok {

@@ -134,13 +134,13 @@ func (p *printer) wait(ctx context.Context, d time.Duration, what string) error 
 		return ctx.Err()
 	}
 	p.note("waiting %s: %s", d.Round(time.Second), what)
-	bar := p.progress(int64((d+time.Second-1)/time.Second), what)
-	defer func() { _ = bar.Finish() }()
+	bar := p.progress(int((d+time.Second-1)/time.Second), what)
+	defer bar.clear()
 	for ; d > 0; d -= time.Second {
 		if err := sleep(ctx, min(d, time.Second)); err != nil {
 			return err
 		}
-		_ = bar.Add(1)
+		bar.add()
 	}
 	return nil
 }
