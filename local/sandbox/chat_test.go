@@ -30,7 +30,7 @@ func newChatDesk(t *testing.T, o sandbox.Options) *desk {
 	srv := httptest.NewServer(s.Handler())
 	t.Cleanup(srv.Close)
 	t.Cleanup(s.Close) // ends the streams that srv.Close would wait for
-	d := &desk{s, t, srv.URL, clock}
+	d := &desk{s, t, srv.URL, clock, http.DefaultTransport}
 	d.rest("im_open_login_svc/account_import", `{"UserID":"dana","Nick":"Dana"}`)
 	d.rest("im_open_login_svc/account_import", `{"UserID":"zd_1","Nick":"Alex"}`)
 	d.rest("group_open_http_svc/create_group", `{"GroupId":"ZENDESK#1","Type":"Public","Name":"Lamp","ApplyJoinOption":"DisableApply","MemberList":[{"Member_Account":"dana"},{"Member_Account":"zd_1"}]}`)

@@ -39,6 +39,7 @@ type desk struct {
 	t     *testing.T
 	url   string
 	clock *deskClock
+	wire  http.RoundTripper
 }
 
 func newDesk(t *testing.T) *desk {
@@ -47,7 +48,41 @@ func newDesk(t *testing.T) *desk {
 	s := sandbox.New(sandbox.Options{Seed: 7, Now: clock.Now})
 	srv := httptest.NewServer(s.Handler())
 	t.Cleanup(srv.Close)
-	return &desk{s, t, srv.URL, clock}
+	t.Cleanup(s.Close)
+	return &desk{s, t, srv.URL, clock, http.DefaultTransport}
+}
+
+// newDirectDesk is a desk that calls and is called without a network, for tests
+// in which time is simulated. What it notifies is at listenerHost.
+func newDirectDesk(t *testing.T, l *listener) *desk {
+	t.Helper()
+	const host = "sandbox.example"
+	wire := direct{listenerHost: l}
+	clock := &deskClock{now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
+	s := sandbox.New(sandbox.Options{Seed: 7, Now: clock.Now, Notify: wire})
+	wire[host] = s.Handler()
+	t.Cleanup(s.Close)
+	return &desk{s, t, "http://" + host, clock, wire}
+}
+
+// direct hands requests to the handlers of their hosts.
+type direct map[string]http.Handler
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	in := r.Clone(r.Context())
+	in.RequestURI, in.RemoteAddr = r.URL.RequestURI(), "192.0.2.1:1"
+	if in.Host == "" {
+		in.Host = r.URL.Host
+	}
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	d[r.URL.Host].ServeHTTP(w, in)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return w.Result(), nil
 }
 
 type deskAnswer struct {
@@ -104,7 +139,7 @@ func (d *desk) send(method, path, body string, headers ...string) deskAnswer {
 			req.Header.Set(k, v)
 		}
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := (&http.Client{Transport: d.wire}).Do(req)
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package sandbox_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -240,9 +239,7 @@ func TestDelayedEvent(t *testing.T) {
 		t.Fatal("a delayed event came at once")
 	case <-time.After(20 * time.Millisecond):
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	if err := d.Flush(ctx); err != nil {
+	if err := d.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	select {

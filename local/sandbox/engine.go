@@ -56,9 +56,8 @@ type Options struct {
 	AnyAWSKey bool
 	// Tencent sets the plan's limits.
 	Tencent TencentPlan
-	// NotifyTimeout is how long a webhook or callout waits for its answer;
-	// the vendors' own 12 and 20 s if zero.
-	NotifyTimeout time.Duration
+	// Notify carries webhooks and callouts; the network if nil.
+	Notify http.RoundTripper
 	// Senders is how many notifications are sent at a time. With one, which is
 	// also what zero means, they arrive in the order of the changes.
 	Senders int

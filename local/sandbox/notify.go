@@ -69,10 +69,14 @@ const lateBy = 5 * time.Second
 
 func newNotifier(s *Sandbox) *notifier {
 	ctx, cancel := context.WithCancel(context.Background())
+	transport := s.opts.Notify
+	if transport == nil {
+		transport = &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 30 * time.Second}
+	}
 	return &notifier{
 		s: s, ctx: ctx, cancel: cancel, held: map[string]*notice{}, done: make(chan struct{}),
 		client: &http.Client{
-			Transport:     &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 30 * time.Second},
+			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}

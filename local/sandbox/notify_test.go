@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caseroom/caseroom/local/sandbox"
@@ -34,34 +35,39 @@ type notified struct {
 	body         []byte
 }
 
+// listenerHost is the host of a listener without a network.
+const listenerHost = "listener.example"
+
 func newListener(t *testing.T) *listener {
 	t.Helper()
 	l := &listener{}
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		l.mu.Lock()
-		l.requests = append(l.requests, notified{r.Method, r.URL.Path, r.Header, body})
-		n, answer := len(l.requests), l.answer
-		l.mu.Unlock()
-		status, retryAfter := 200, ""
-		if answer != nil {
-			status, retryAfter = answer(n)
-		}
-		if status == 0 {
-			<-r.Context().Done()
-			return
-		}
-		if retryAfter != "" {
-			w.Header().Set("Retry-After", retryAfter)
-		}
-		w.WriteHeader(status)
-	}))
+	srv := httptest.NewServer(l)
 	t.Cleanup(srv.Close)
 	l.url = srv.URL
 	return l
+}
+
+func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	l.mu.Lock()
+	l.requests = append(l.requests, notified{r.Method, r.URL.Path, r.Header, body})
+	n, answer := len(l.requests), l.answer
+	l.mu.Unlock()
+	status, retryAfter := 200, ""
+	if answer != nil {
+		status, retryAfter = answer(n)
+	}
+	if status == 0 {
+		<-r.Context().Done()
+		return
+	}
+	if retryAfter != "" {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	w.WriteHeader(status)
 }
 
 func (l *listener) got() []notified {
@@ -76,31 +82,9 @@ func (l *listener) reset(answer func(int) (int, string)) {
 	l.requests, l.answer = nil, answer
 }
 
-// newNotifyingDesk is newDesk whose notifications wait only 40 ms.
-func newNotifyingDesk(t *testing.T) *desk {
-	t.Helper()
-	clock := &deskClock{now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
-	s := sandbox.New(sandbox.Options{Seed: 7, Now: clock.Now, NotifyTimeout: 40 * time.Millisecond})
-	srv := httptest.NewServer(s.Handler())
-	t.Cleanup(srv.Close)
-	t.Cleanup(s.Close)
-	return &desk{s, t, srv.URL, clock}
-}
-
-// newPatientDesk is for tests in which nothing times out: a busy machine may take
-// longer than 40 ms over a request, which would then be sent twice.
-func newPatientDesk(t *testing.T) *desk {
-	t.Helper()
-	d := newDesk(t)
-	t.Cleanup(d.Close)
-	return d
-}
-
 func (d *desk) flush() {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.t.Context(), 20*time.Second)
-	defer cancel()
-	if err := d.Flush(ctx); err != nil {
+	if err := d.Flush(d.t.Context()); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -123,7 +107,7 @@ func told(t *testing.T, requests []notified) []string {
 }
 
 func TestZendeskEvents(t *testing.T) {
-	d := newNotifyingDesk(t)
+	d := newDesk(t)
 	auth := d.zendeskToken(fullScope)
 	l := newListener(t)
 	hook, err := d.Zendesk().Subscribe(l.url + "/zendesk/events")
@@ -222,7 +206,7 @@ func TestZendeskEvents(t *testing.T) {
 }
 
 func TestZendeskWebhookCredentials(t *testing.T) {
-	d := newNotifyingDesk(t)
+	d := newDesk(t)
 	auth := d.zendeskToken(fullScope)
 	l := newListener(t)
 	for name, c := range map[string]struct{ authentication, header, want string }{
@@ -257,13 +241,12 @@ func always(status int, retryAfter string) func(int) (int, string) {
 	return func(int) (int, string) { return status, retryAfter }
 }
 
+// simulated runs a subtest in simulated time.
+func simulated(t *testing.T, name string, test func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+}
+
 func TestZendeskRetries(t *testing.T) {
-	d := newNotifyingDesk(t)
-	auth := d.zendeskToken(fullScope)
-	l := newListener(t)
-	if _, err := d.Zendesk().Subscribe(l.url, "created"); err != nil {
-		t.Fatal(err)
-	}
 	for name, c := range map[string]struct {
 		answer func(int) (int, string)
 		sent   int
@@ -285,9 +268,13 @@ func TestZendeskRetries(t *testing.T) {
 		"409, then 500":            {func(n int) (int, string) { return []int{409, 500}[min(n, 2)-1], "5" }, 2},
 		"time-out, time-out, then": {func(n int) (int, string) { return []int{0, 0, 200}[min(n, 3)-1], "" }, 3},
 	} {
-		t.Run(name, func(t *testing.T) {
-			l.reset(c.answer)
-			d.ticket(auth)
+		simulated(t, name, func(t *testing.T) {
+			l := &listener{answer: c.answer}
+			d := newDirectDesk(t, l)
+			if _, err := d.Zendesk().Subscribe("http://"+listenerHost, "created"); err != nil {
+				t.Fatal(err)
+			}
+			d.ticket(d.zendeskToken(fullScope))
 			d.flush()
 			got := l.got()
 			if len(got) != c.sent {
@@ -304,7 +291,7 @@ func TestZendeskRetries(t *testing.T) {
 
 // TestZendeskRetryIsLate holds that without Flush a repetition waits.
 func TestZendeskRetryIsLate(t *testing.T) {
-	d := newNotifyingDesk(t)
+	d := newDesk(t)
 	auth := d.zendeskToken(fullScope)
 	l := newListener(t)
 	arrived := make(chan struct{}, 10)
@@ -329,7 +316,7 @@ func TestZendeskRetryIsLate(t *testing.T) {
 }
 
 func TestZendeskBreaker(t *testing.T) {
-	d := newNotifyingDesk(t)
+	d := newDesk(t)
 	l := newListener(t)
 	l.reset(always(500, ""))
 	z := d.Zendesk()
@@ -356,7 +343,7 @@ func TestZendeskBreaker(t *testing.T) {
 }
 
 func TestEventFaults(t *testing.T) {
-	d := newNotifyingDesk(t)
+	d := newDesk(t)
 	z, agent := d.Zendesk(), d.Fixtures().Zendesk.AgentIDs[0]
 	l := newListener(t)
 	if _, err := z.Subscribe(l.url, "status_changed"); err != nil {
@@ -425,7 +412,7 @@ func TestEventFaults(t *testing.T) {
 }
 
 func TestZendeskTriggers(t *testing.T) {
-	d := newPatientDesk(t)
+	d := newDesk(t)
 	auth := d.zendeskToken(fullScope)
 	l := newListener(t)
 	hook := d.want(d.send("POST", "/zendesk/api/v2/webhooks", `{"webhook":{"name":"t","endpoint":"`+l.url+`","http_method":"POST",`+
@@ -526,10 +513,12 @@ func TestZendeskTriggers(t *testing.T) {
 	}
 }
 
-func TestSalesforceTrigger(t *testing.T) {
-	d := newNotifyingDesk(t)
+func TestSalesforceTrigger(t *testing.T) { synctest.Test(t, salesforceTrigger) }
+
+func salesforceTrigger(t *testing.T) {
+	l := &listener{url: "http://" + listenerHost}
+	d := newDirectDesk(t, l)
 	auth := d.salesforceToken()
-	l := newListener(t)
 	org, f := d.Salesforce(), d.Fixtures()
 	org.SetTrigger(sandbox.SalesforceTrigger{URL: l.url + "/salesforce/events", Key: f.DeskKeySalesforce})
 	posted := func() string {
@@ -624,7 +613,6 @@ func TestSalesforceTrigger(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.flush()
-		// One that was given up may not have reached the listener.
 		if n := d.callouts() - before; n < c.sent || n > 2*c.sent {
 			t.Errorf("%s: sent %d times, want %d for each callout", name, n, c.sent)
 		}
@@ -651,7 +639,7 @@ func (d *desk) callouts() (n int) {
 }
 
 func TestFlushRoute(t *testing.T) {
-	d := newPatientDesk(t)
+	d := newDesk(t)
 	auth := d.zendeskToken(fullScope)
 	l := newListener(t)
 	if _, err := d.Zendesk().Subscribe(l.url, "created"); err != nil {

@@ -81,11 +81,7 @@ func (f *salesforce) callout(caseID string) {
 			}
 		}
 	}
-	timeout := f.s.opts.NotifyTimeout
-	if timeout == 0 {
-		timeout = sfCalloutTimeout
-	}
-	x := &notice{vendor: "salesforce", op: "callout", timeout: timeout, detail: map[string]string{}, cases: []string{caseID}}
+	x := &notice{vendor: "salesforce", op: "callout", timeout: sfCalloutTimeout, detail: map[string]string{}, cases: []string{caseID}}
 	x.build = func(ctx context.Context) *http.Request { return f.calloutRequest(ctx, x) }
 	x.again = func(sent int, o outcome) (time.Duration, bool) {
 		// As CaseroomException.isRetryable: a rotated key takes minutes to be known.

@@ -210,13 +210,9 @@ func (z *zendesk) invoke(h *zendeskWebhook, ticket int64, event string, body []b
 		z.s.logCall("zendesk", "webhook", map[string]string{"webhook": h.id, "event": event, "lost": "circuit breaker"})
 		return
 	}
-	timeout := z.s.opts.NotifyTimeout
-	if timeout == 0 {
-		timeout = zendeskHookTimeout
-	}
 	invocation := &zendeskInvocation{id: z.ulid()}
 	z.s.notifier.notify(&notice{
-		vendor: "zendesk", op: "webhook", timeout: timeout,
+		vendor: "zendesk", op: "webhook", timeout: zendeskHookTimeout,
 		detail: map[string]string{
 			"webhook": h.id, "invocation": invocation.id, "event": event, "ticket": strconv.FormatInt(ticket, 10),
 		},

@@ -114,7 +114,7 @@ func zisActs(action, next string, more zisStates) zisStates {
 func TestZISFlowStates(t *testing.T) {
 	t.Parallel()
 	peer := newZISPeer(t, map[string]string{"/ask": `{"list":[{"n":"one \"1\""},{"n":"two"}],"pause":0.001}`, "/tell": `{"ok":true}`, "/whole": ""})
-	d := newPatientDesk(t)
+	d := newDesk(t)
 	d.zisInstalls(peer, zisStates{
 		"Start": zisActs("ask", "Pause", zisStates{"ResultPath": "$.answer"}),
 		"Pause": zisStates{"Type": "Wait", "SecondsPath": "$.answer.pause", "Next": "Each"},
@@ -155,7 +155,7 @@ func TestZISMapFails(t *testing.T) {
 		"nowhere": {"Type": "Action", "ActionName": "zis:i:action:tell", "Parameters": zisStates{"what.$": "$.input"}, "End": true},
 	} {
 		peer := newZISPeer(t, map[string]string{"/ask": `{"list":[{"n":1},{"n":2}]}`, "/tell": "{}"})
-		d := newPatientDesk(t)
+		d := newDesk(t)
 		d.zisInstalls(peer, zisStates{
 			"Start": zisActs("ask", "Each", zisStates{"ResultPath": "$.answer"}),
 			"Each": zisStates{
@@ -238,7 +238,7 @@ func TestZISChoices(t *testing.T) {
 		}
 	}
 	peer := newZISPeer(t, map[string]string{"/tell": "{}"})
-	d := newPatientDesk(t)
+	d := newDesk(t)
 	d.zisInstalls(peer, states)
 	d.zisTicket()
 	if diff := cmp.Diff([]string{`/tell {"text":"it is right"}`}, peer.took()); diff != "" {
