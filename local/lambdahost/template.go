@@ -32,13 +32,52 @@ type Template struct {
 	resources  *yaml.Node
 }
 
-// LoadTemplate reads and parses the SAM template at path.
+// LoadTemplate reads and parses the SAM template at path. Its nested stacks may
+// hold alarms, dashboards and the like, nothing that would have to run.
 func LoadTemplate(path string) (*Template, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}
-	return ParseTemplate(filepath.Base(path), text)
+	t, err := ParseTemplate(filepath.Base(path), text)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.checkNested(filepath.Dir(path))
+}
+
+// runs are the services whose resources this package runs, or lets functions call.
+var runs = regexp.MustCompile(`^AWS::(?:Serverless|Lambda|SQS|S3|Scheduler|Events|ApiGateway|ApiGatewayV2)::`)
+
+// checkNested refuses nested stacks with resources that would be missing here.
+func (t *Template) checkNested(dir string) error {
+	for key, res := range pairs(t.resources) {
+		kind := child(res, "Type")
+		if kind == nil || kind.Value != "AWS::CloudFormation::Stack" && kind.Value != "AWS::Serverless::Application" {
+			continue
+		}
+		location := child(res, "Properties", "TemplateURL")
+		if location == nil {
+			location = child(res, "Properties", "Location")
+		}
+		if location == nil || location.Kind != yaml.ScalarNode {
+			return t.errorf(res, "%s is not a template beside this one: such nested stacks are not supported locally", key.Value)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, location.Value))
+		if err != nil {
+			return t.errorf(location, "%s: %v", key.Value, err)
+		}
+		nested, err := ParseTemplate(filepath.Base(location.Value), text)
+		if err != nil {
+			return err
+		}
+		for name, n := range pairs(nested.resources) {
+			if kind := child(n, "Type"); kind != nil && (runs.MatchString(kind.Value) || kind.Value == "AWS::CloudFormation::Stack") {
+				return nested.errorf(n, "%s: a nested stack's %s does not run locally", name.Value, kind.Value)
+			}
+		}
+	}
+	return nil
 }
 
 // ParseTemplate parses a SAM template; name stands in error messages. It

@@ -1,8 +1,10 @@
 package lambdahost_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -303,4 +305,39 @@ func FuzzParseTemplate(f *testing.F) {
 			t.Errorf("stack %v, error %v", stack, err)
 		}
 	})
+}
+
+// TestNestedStacks: alarms and dashboards may stand in a template of their own,
+// what runs may not.
+func TestNestedStacks(t *testing.T) {
+	t.Parallel()
+	for resource, want := range map[string]string{
+		"{Type: AWS::CloudWatch::Alarm}":      "",
+		"{Type: AWS::Serverless::Function}":   "nested.yaml:2: R: a nested stack's AWS::Serverless::Function does not run locally",
+		"{Type: AWS::SQS::Queue}":             "nested.yaml:2: R: a nested stack's AWS::SQS::Queue does not run locally",
+		"{Type: AWS::CloudFormation::Stack}":  "nested.yaml:2: R: a nested stack's AWS::CloudFormation::Stack does not run locally",
+		"{Type: AWS::CloudWatch::Alarm, A: 1": "nested.yaml: yaml: ",
+	} {
+		dir := t.TempDir()
+		for name, text := range map[string]string{
+			"template.yaml": function1("") + "  Nested: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: nested.yaml}}\n",
+			"nested.yaml":   "Resources:\n  R: " + resource + "\n",
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := lambdahost.LoadTemplate(filepath.Join(dir, "template.yaml"))
+		if got := fmt.Sprint(err); want == "" && err != nil || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, not %q", resource, got, want)
+		}
+		if want == "" {
+			if err := os.Remove(filepath.Join(dir, "nested.yaml")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := lambdahost.LoadTemplate(filepath.Join(dir, "template.yaml")); err == nil || !strings.Contains(err.Error(), "Nested: open ") {
+				t.Errorf("a template that is not there: %v", err)
+			}
+		}
+	}
 }
