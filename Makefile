@@ -75,6 +75,10 @@ sam-build: export CGO_ENABLED := 0
 sam-build: sam ## what sam deploy uploads: .aws-sam/build (ARCH=x86_64)
 	$(SAM) build $(if $(filter-out arm64,$(ARCH)),--parameter-overrides Architecture=$(ARCH))
 
+.PHONY: monitoring
+monitoring: ## write monitoring.yaml, the alarms and dashboards of template.yaml's functions and queues
+	go run ./tools/monitoring template.yaml monitoring.yaml
+
 .PHONY: validate
 validate: sam ## check template.yaml with SAM and cfn-lint
 	$(SAM) validate --lint --region $(REGION)

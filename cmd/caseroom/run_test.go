@@ -299,15 +299,16 @@ func TestRunRefuses(t *testing.T) {
 func TestNoBuildWithoutBinaries(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	text, err := os.ReadFile(templateFile)
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"template.yaml", "monitoring.yaml"} {
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(templateFile), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	path := filepath.Join(dir, "template.yaml")
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	o := runOptions{template: path, gatewayAddr: "127.0.0.1:0", sandboxAddr: "127.0.0.1:0", noBuild: true}
+	o := runOptions{template: filepath.Join(dir, "template.yaml"), gatewayAddr: "127.0.0.1:0", sandboxAddr: "127.0.0.1:0", noBuild: true}
 	if err := run(context.Background(), o, io.Discard); err == nil || !strings.Contains(err.Error(), "without --no-build") {
 		t.Errorf("got %v", err)
 	}

@@ -130,13 +130,11 @@ func TestTimeouts(t *testing.T) {
 // TestEveryQueueHasAnAlarm: of its oldest message, or of what died.
 func TestEveryQueueHasAnAlarm(t *testing.T) {
 	tmpl := loadTemplate(t)
-	watched := map[string]string{} // metric, by queue
-	for _, r := range tmpl.Resources {
-		if r.Type != "AWS::CloudWatch::Alarm" || at(&r.Properties, "Namespace") == nil || at(&r.Properties, "Namespace").Value != "AWS/SQS" {
-			continue
+	watched := map[string]string{} // metric, by the queue's name
+	for _, a := range alarms(t) {
+		if a.Namespace == "AWS/SQS" {
+			watched[a.of()] = a.MetricName
 		}
-		queue, _, _ := strings.Cut(at(&r.Properties, "Dimensions").Content[0].Content[3].Value, ".")
-		watched[queue] = at(&r.Properties, "MetricName").Value
 	}
 	queues := 0
 	for name, r := range tmpl.Resources {
@@ -150,8 +148,8 @@ func TestEveryQueueHasAnAlarm(t *testing.T) {
 		} else if at(&r.Properties, "RedrivePolicy") == nil {
 			t.Errorf("%s has no dead-letter queue", name)
 		}
-		if watched[name] != want {
-			t.Errorf("%s: an alarm watches %q, not %s", name, watched[name], want)
+		if got := watched[queueName(r)]; got != want {
+			t.Errorf("%s: an alarm watches %q, not %s", name, got, want)
 		}
 		if e := at(&r.Properties, "SqsManagedSseEnabled"); e == nil || e.Value != "true" {
 			t.Errorf("%s is not encrypted", name)
@@ -220,17 +218,17 @@ func counted(t *testing.T) map[string]bool {
 	return found
 }
 
-// TestMetrics holds the metrics that the code counts, the template watches and
-// shows, and the runbook explains together.
+// TestMetrics holds the metrics that the code counts, monitoring.yaml watches
+// and shows, and the runbook explains together.
 func TestMetrics(t *testing.T) {
-	known, tmpl := counted(t), read(t, root+"/template.yaml")
-	for _, m := range regexp.MustCompile(`SELECT SUM\((\w+)\)`).FindAllStringSubmatch(tmpl, -1) {
+	known, monitoring := counted(t), read(t, root+"/monitoring.yaml")
+	for _, m := range regexp.MustCompile(`SELECT SUM\((\w+)\)`).FindAllStringSubmatch(monitoring, -1) {
 		if !known[m[1]] {
-			t.Errorf("template.yaml watches %s, which nothing counts", m[1])
+			t.Errorf("monitoring.yaml watches %s, which nothing counts", m[1])
 		}
 	}
-	all := strings.Count(tmpl, "SELECT ")
-	own := strings.Count(strings.ReplaceAll(tmpl, `\"`, `"`), ` WHERE "stack" = '${AWS::StackName}'`)
+	all := strings.Count(monitoring, "SELECT ")
+	own := strings.Count(strings.ReplaceAll(monitoring, `\"`, `"`), ` WHERE "stack" = '${StackName}'`)
 	if own != all || all < 10 {
 		t.Errorf("%d of %d expressions are of this stack alone", own, all)
 	}

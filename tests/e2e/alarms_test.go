@@ -21,21 +21,21 @@ import (
 	"github.com/caseroom/caseroom/shared/tencentim"
 )
 
-// alarm is an alarm of the template on one metric.
+// alarm is an alarm of monitoring.yaml.
 type alarm struct {
 	name       string
 	namespace  string
 	metric     string
-	dimensions map[string]string // of the template's own words, such as "SyncQueue.QueueName"
+	dimensions map[string]string // as monitoring.yaml writes them, such as "${StackName}-sync.fifo"
 	threshold  float64
 }
 
-var selects = regexp.MustCompile(`^SELECT SUM\((\w+)\) FROM "(\w+)" WHERE "(\w+)" = '\$\{([\w:]+)\}'$`)
+var selects = regexp.MustCompile(`^SELECT SUM\((\w+)\) FROM "(\w+)" WHERE "(\w+)" = '(\$\{\w+\})'$`)
 
-// alarms are those of the template that watch one metric.
+// alarms are those of monitoring.yaml.
 func alarms(t *testing.T) map[string]alarm {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "template.yaml"))
+	text, err := os.ReadFile(filepath.Join(root, "monitoring.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,25 +56,21 @@ func alarms(t *testing.T) map[string]alarm {
 		var p struct {
 			Namespace  string `yaml:"Namespace"`
 			MetricName string `yaml:"MetricName"`
-			Dimensions []struct{ Name, Value string }
-			Metrics    []struct {
+			Dimensions []struct {
+				Name  string `yaml:"Name"`
+				Value string `yaml:"Value"`
+			} `yaml:"Dimensions"`
+			Metrics []struct {
 				Expression string `yaml:"Expression"`
 			} `yaml:"Metrics"`
 			Threshold float64 `yaml:"Threshold"`
 		}
-		var dimensions struct {
-			Dimensions []struct {
-				Name  string    `yaml:"Name"`
-				Value yaml.Node `yaml:"Value"`
-			} `yaml:"Dimensions"`
-		}
-		_ = r.Properties.Decode(&p) // of others, what is an intrinsic does not fit
-		if err := r.Properties.Decode(&dimensions); err != nil {
+		if err := r.Properties.Decode(&p); err != nil {
 			t.Fatal(err)
 		}
 		a := alarm{name: name, namespace: p.Namespace, metric: p.MetricName, threshold: p.Threshold, dimensions: map[string]string{}}
-		for _, d := range dimensions.Dimensions {
-			a.dimensions[d.Name] = d.Value.Value
+		for _, d := range p.Dimensions {
+			a.dimensions[d.Name] = d.Value
 		}
 		if len(p.Metrics) == 1 {
 			if m := selects.FindStringSubmatch(p.Metrics[0].Expression); m != nil {
@@ -92,7 +88,6 @@ func alarms(t *testing.T) map[string]alarm {
 // the stack that the alarm is of.
 func (s *stack) counted(t *testing.T, log string, a alarm) (sum float64) {
 	t.Helper()
-	words := map[string]string{"AWS::StackName": s.host.Stack().Name}
 	for _, line := range strings.Split(log, "\n") {
 		_, text, ok := strings.Cut(line, " | ")
 		if !ok || !strings.Contains(text, `"_aws"`) {
@@ -123,7 +118,7 @@ func (s *stack) counted(t *testing.T, log string, a alarm) (sum float64) {
 			}
 			selected := true
 			for name, word := range a.dimensions {
-				selected = selected && members[name] == words[word] && len(d.Dimensions) == 1 && slices.Contains(d.Dimensions[0], name)
+				selected = selected && members[name] == s.named(word) && len(d.Dimensions) == 1 && slices.Contains(d.Dimensions[0], name)
 			}
 			for _, m := range d.Metrics {
 				if !selected {
@@ -138,19 +133,21 @@ func (s *stack) counted(t *testing.T, log string, a alarm) (sum float64) {
 	return sum
 }
 
+// named is a text of monitoring.yaml with the stack's name in it.
+func (s *stack) named(text string) string {
+	return strings.ReplaceAll(text, "${StackName}", s.host.Stack().Name)
+}
+
 // waiting is the alarm's metric of a queue, as SQS would report it.
 func (s *stack) waiting(a alarm) float64 {
 	s.tb.Helper()
-	logical, _, _ := strings.Cut(a.dimensions["QueueName"], ".")
-	for _, q := range s.host.Stack().Queues {
-		if q.LogicalID != logical {
-			continue
-		}
-		i := slices.IndexFunc(s.box.State().AWS.Queues, func(x sandbox.QueueState) bool { return x.Name == q.Name })
-		return float64(s.box.State().AWS.Queues[i].Visible)
+	name := s.named(a.dimensions["QueueName"])
+	queues := s.box.State().AWS.Queues
+	i := slices.IndexFunc(queues, func(q sandbox.QueueState) bool { return q.Name == name })
+	if i < 0 {
+		s.tb.Fatalf("%s watches the queue %q, which there is not", a.name, name)
 	}
-	s.tb.Fatalf("%s watches the queue %q, which the template lacks", a.name, logical)
-	return 0
+	return float64(queues[i].Visible)
 }
 
 // command builds caseroom and returns what runs it on the stack.

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"strings"
+	"time"
+)
+
+// alarm is an alarm on one metric, or on the sum that an expression selects.
+type alarm struct {
+	name      string // without "Alarm"
+	says      string // what happened, and what it means
+	section   string // of docs/runbook.md; "" for the one with the alarm's name
+	condition string
+	metric    metric
+	threshold int // rings at this value or above
+	period    time.Duration
+	within    [2]int // so many periods of so many; zero for one of one
+}
+
+// metric is one that AWS keeps, or the functions' own if it has no namespace.
+type metric struct {
+	namespace, name  string
+	dimension, value string
+	statistic        string
+}
+
+// functionAlarms are made for each function: FUNCTION stands for its name.
+var functionAlarms = []alarm{
+	{
+		name:    "Errors",
+		says:    "FUNCTION crashed, timed out or did not start. Failures of vendors are answers, not errors; see ApiServerErrorsAlarm.",
+		section: "Function errors",
+		// One of two: what Lambda reports late still counts.
+		within: [2]int{1, 2},
+	},
+	{
+		name:    "Throttles",
+		says:    "Lambda refused invocations of FUNCTION. The account's concurrency is used up.",
+		section: "Function throttles",
+		within:  [2]int{1, 2},
+	},
+}
+
+// queueAlarms watch what died, and what has waited too long.
+var queueAlarms = []struct {
+	queue string
+	age   time.Duration // of the oldest message; 0 for an alarm that rings at the first message
+	alarm
+}{
+	{
+		queue: "SyncDeadLetterQueue",
+		alarm: alarm{name: "SyncDeadLetters", says: "A ticket's room could not be set right. Read the dead letter, mend the cause, redrive."},
+	},
+	{
+		queue: "SyncQueue",
+		age:   15 * time.Minute,
+		alarm: alarm{name: "SyncAge", says: "A ticket has waited fifteen minutes for its room. A desk or the chat is down, or refuses our credentials."},
+	},
+	{
+		queue: "ReconcileDeadLetterQueue",
+		alarm: alarm{name: "ReconcileDeadLetters", says: "A window of a desk could not be looked at. Read the dead letter, mend the cause, redrive."},
+	},
+	{
+		queue: "ReconcileQueue",
+		age:   30 * time.Minute,
+		alarm: alarm{name: "ReconcileAge", says: "A window of a desk has waited half an hour. The desk is down, refuses our credentials, or its user may not export tickets."},
+	},
+	{
+		queue: "SweepDeadLetterQueue",
+		alarm: alarm{name: "SweepDeadLetters", says: "A page of the sweep could not be looked at. Read the dead letter, mend the cause, redrive."},
+	},
+	{
+		queue: "SweepQueue",
+		age:   6 * time.Hour,
+		alarm: alarm{name: "SweepAge", says: "A page of the sweep has waited six hours. A desk or the chat is down, or refuses our credentials.", period: 5 * time.Minute},
+	},
+	{
+		queue: "ScheduleDeadLetterQueue",
+		alarm: alarm{name: "ScheduleDeadLetters", says: "The scheduler could not reach a queue for an hour, or for a day with a window of a desk. Look at its roles; the dead letter says which time was missed."},
+	},
+	{
+		queue: "CalendarDeadLetterQueue",
+		alarm: alarm{name: "CalendarDeadLetters", says: "A task's calendars could not be set right. Read the dead letter, mend the cause, redrive."},
+	},
+	{
+		queue: "CalendarQueue",
+		age:   time.Hour,
+		alarm: alarm{name: "CalendarAge", says: "A task has waited an hour for its calendars. Zendesk or Cronofy is down, limits our rate or refuses us, or an agent's account is locked."},
+	},
+}
+
+// otherAlarms watch the API and the functions' own metrics.
+var otherAlarms = []alarm{
+	{
+		name:      "ApiServerErrors",
+		says:      "Callers got ten 5xx answers in five minutes. The functions' logs name the vendor.",
+		metric:    metric{namespace: "AWS/ApiGateway", name: "5xx", dimension: "ApiId", value: "${HttpApi}", statistic: "Sum"},
+		threshold: 10,
+	},
+	{
+		name:   "RoomSquatted",
+		says:   "Somebody had made a group under a ticket's id. It was destroyed and made again; look who it was.",
+		metric: metric{name: "RoomSquatted"},
+	},
+	{
+		name:   "QueueSendFailed",
+		says:   "A ticket could not be queued. Its room waits for the next look at the desk.",
+		metric: metric{name: "QueueSendFailed"},
+	},
+	{
+		name:   "TicketUnreadable",
+		says:   "A desk has not shown a ticket for a day, and nothing says that it is gone. A permission or an address may be wrong.",
+		metric: metric{name: "TicketUnreadable"},
+	},
+	{
+		name:      "TicketsHidden",
+		says:      "A desk hides many tickets at once. A permission was taken from our user, or the address leads to another account.",
+		metric:    metric{name: "TicketHidden"},
+		threshold: 20,
+		within:    [2]int{2, 2},
+	},
+	{
+		name:   "TranscriptUnfiled",
+		says:   "A transcript has no place. Its ticket takes no notes any more and there is no archive, so it goes with the chat's history.",
+		metric: metric{name: "TranscriptUnfiled"},
+	},
+	{
+		name:   "QuotaExceeded",
+		says:   "A vendor's quota is used up. New rooms or tickets fail until it is raised or renews.",
+		metric: metric{name: "QuotaExceeded"},
+	},
+	{
+		name:   "Repaired",
+		says:   "Changes keep reaching their rooms by the look at the desk only, minutes late. A webhook, trigger or callout is missing, switched off or refused.",
+		metric: metric{name: "Repaired"},
+		within: [2]int{3, 6},
+	},
+	{
+		name:   "RoomsNotSwept",
+		says:   "The sweep could not look at a room or destroy it. The log of sweep says which and why; it is tried again the next day.",
+		metric: metric{name: "SweepFailed"},
+	},
+	{
+		name:   "CredentialsRefused",
+		says:   "A vendor refused our credentials, after one new token and one new look at the secret. Check the secret that the log names the vendor of.",
+		metric: metric{name: "CredentialsRefused"},
+	},
+}
+
+// alarms are all of them, with what the template says of what they watch.
+func (s *stack) alarms() (list []alarm, err error) {
+	for _, f := range s.functions {
+		for _, a := range functionAlarms {
+			a.metric = metric{namespace: "AWS/Lambda", name: a.name, dimension: "FunctionName", value: "${" + f.id + "}", statistic: "Sum"}
+			a.name = strings.TrimSuffix(f.id, "Function") + a.name
+			a.says = strings.ReplaceAll(a.says, "FUNCTION", f.name)
+			a.condition = f.condition
+			list = append(list, a)
+		}
+	}
+	for _, of := range queueAlarms {
+		a := of.alarm
+		q, err := s.queue(of.queue)
+		if err != nil {
+			return nil, err
+		}
+		a.condition = q.condition
+		a.metric = metric{namespace: "AWS/SQS", name: "ApproximateNumberOfMessagesVisible", dimension: "QueueName", value: q.name, statistic: "Maximum"}
+		if of.age != 0 {
+			a.metric.name = "ApproximateAgeOfOldestMessage"
+			a.threshold = int(of.age.Seconds())
+			a.within = [2]int{3, 3}
+		}
+		if a.period == 0 {
+			a.period = time.Minute
+		}
+		list = append(list, a)
+	}
+	list = append(list, otherAlarms...)
+	for i := range list {
+		list[i].fill()
+	}
+	return list, nil
+}
+
+// fill gives an alarm what most have.
+func (a *alarm) fill() {
+	if a.section == "" {
+		a.section = a.id()
+	}
+	if a.threshold == 0 {
+		a.threshold = 1
+	}
+	if a.period == 0 {
+		a.period = 5 * time.Minute
+	}
+	if a.within == [2]int{} {
+		a.within = [2]int{1, 1}
+	}
+}
+
+func (a *alarm) id() string { return a.name + "Alarm" }
+
+// own selects one of the functions' own metrics of this stack, whatever its
+// other dimensions: the namespace belongs to every caseroom stack of the account
+// and region.
+func own(metric string) string {
+	return "SELECT SUM(" + metric + `) FROM "caseroom" WHERE "stack" = '${StackName}'`
+}
+
+func (a *alarm) resource() resource {
+	p := alarmProperties{
+		AlarmName:          sub("${StackName}-" + a.id()),
+		AlarmDescription:   a.says + " See docs/runbook.md, " + a.section + ".",
+		Threshold:          a.threshold,
+		ComparisonOperator: "GreaterThanOrEqualToThreshold",
+		EvaluationPeriods:  a.within[1],
+		DatapointsToAlarm:  a.within[0],
+		TreatMissingData:   "notBreaching",
+		AlarmActions:       topic,
+		OKActions:          topic,
+	}
+	seconds := int(a.period.Seconds())
+	if m := a.metric; m.namespace == "" {
+		p.Metrics = []query{{ID: "sum", Label: m.name, Expression: sub(own(m.name)), Period: seconds}}
+	} else {
+		p.Namespace, p.MetricName, p.Statistic, p.Period = m.namespace, m.name, m.statistic, seconds
+		p.Dimensions = []dimension{{m.dimension, sub(m.value)}}
+	}
+	return resource{Type: "AWS::CloudWatch::Alarm", Condition: a.condition, Properties: p}
+}
