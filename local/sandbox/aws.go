@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox/engine"
+
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
@@ -23,8 +26,11 @@ import (
 // with an X-Amz-Target goes to Secrets Manager or SQS, anything else is S3 in
 // path style, /aws/<bucket>/<key>.
 type aws struct {
-	s        *Sandbox
-	secrets  map[string]*secret // nil until the first use; see loadSecrets
+	*engine.Engine
+	fix      AWSFixture
+	anyKey   bool
+	initial  func() map[string]json.RawMessage // the secrets at the start
+	secrets  map[string]*secret                // nil until the first use; see loadSecrets
 	queues   map[string]*queue
 	buckets  map[string]map[string]*object
 	arrivals chan struct{} // closed and replaced when a message may have become receivable
@@ -42,18 +48,30 @@ func awsRefuse(code, format string, args ...any) *awsError {
 	return &awsError{http.StatusBadRequest, code, fmt.Sprintf(format, args...)}
 }
 
-// awsOp is one operation of a JSON service. It locks s.mu itself.
+// awsOp is one operation of a JSON service. It locks the engine itself.
 type awsOp func(a *aws, r *http.Request, body []byte) (any, *awsError)
 
-func newAWS(s *Sandbox) *aws {
+// AWSOptions say what the account has from the start.
+type AWSOptions struct {
+	Queues  []QueueConfig
+	Buckets []string
+	// Secrets returns what Secrets Manager holds at the start. It is called on
+	// first use, under the engine's lock.
+	Secrets func() map[string]json.RawMessage
+	// AnyKey accepts a well-formed signature by any access key. A signature by
+	// the fixture's key is verified in any case.
+	AnyKey bool
+}
+
+func newAWS(e *engine.Engine, fix AWSFixture, o AWSOptions) *aws {
 	a := &aws{
-		s: s, queues: map[string]*queue{}, buckets: map[string]map[string]*object{},
+		Engine: e, fix: fix, anyKey: o.AnyKey, initial: o.Secrets, queues: map[string]*queue{}, buckets: map[string]map[string]*object{},
 		arrivals: make(chan struct{}),
 	}
-	for _, c := range s.opts.Queues {
+	for _, c := range o.Queues {
 		a.ensureQueue(c)
 	}
-	for _, b := range s.opts.Buckets {
+	for _, b := range o.Buckets {
 		a.buckets[b] = map[string]*object{}
 	}
 
@@ -64,7 +82,7 @@ func newAWS(s *Sandbox) *aws {
 	for name, op := range sqsOps {
 		targets["AmazonSQS."+name] = a.json(name, "sqs", sqsError, op)
 	}
-	unknown := s.handle("aws", "unknown", func(w http.ResponseWriter, _ *http.Request) {
+	unknown := e.Operation("aws", "unknown", func(w http.ResponseWriter, _ *http.Request) {
 		secretsError(w, awsRefuse("UnknownOperationException", ""))
 	})
 	objects := a.objectHandlers()
@@ -79,20 +97,20 @@ func newAWS(s *Sandbox) *aws {
 			objects[r.Method].ServeHTTP(w, r)
 		}
 	}
-	s.mux.HandleFunc("/aws", dispatch)
-	s.mux.HandleFunc("/aws/", dispatch)
-	s.codeErrors["aws"] = func(w http.ResponseWriter, code string) {
+	e.Mount("/aws", http.HandlerFunc(dispatch))
+	e.Mount("/aws/", http.HandlerFunc(dispatch))
+	e.CodeErrors("aws", func(w http.ResponseWriter, code string) {
 		secretsError(w, &awsError{codeStatus(code), code, "forced by a fault"})
-	}
+	})
 	for name := range sqsOps {
-		s.codeErrors["aws/"+name] = func(w http.ResponseWriter, code string) {
+		e.CodeErrors("aws/"+name, func(w http.ResponseWriter, code string) {
 			sqsError(w, &awsError{codeStatus(code), code, "forced by a fault"})
-		}
+		})
 	}
 	for _, name := range []string{"PutObject", "GetObject", "HeadObject"} {
-		s.codeErrors["aws/"+name] = func(w http.ResponseWriter, code string) {
+		e.CodeErrors("aws/"+name, func(w http.ResponseWriter, code string) {
 			s3Error(w, &awsError{s3Status(code), code, "forced by a fault"})
-		}
+		})
 	}
 	return a
 }
@@ -110,7 +128,7 @@ func codeStatus(code string) int {
 
 // json makes the handler of one operation of a JSON service.
 func (a *aws) json(name, service string, fail func(http.ResponseWriter, *awsError), op awsOp) http.Handler {
-	return a.s.handle("aws", name, func(w http.ResponseWriter, r *http.Request) {
+	return a.Operation("aws", name, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			fail(w, awsRefuse("SerializationException", "the body does not read"))
@@ -133,7 +151,7 @@ func (a *aws) json(name, service string, fail func(http.ResponseWriter, *awsErro
 		if out == nil {
 			out = struct{}{}
 		}
-		writeJSON(w, http.StatusOK, out)
+		engine.WriteJSON(w, http.StatusOK, out)
 	})
 }
 
@@ -168,14 +186,14 @@ func (a *aws) verify(r *http.Request, service, payloadHash string, length int64)
 	if scope != service {
 		return &awsError{http.StatusForbidden, "SignatureDoesNotMatch", "the credential should be scoped to service " + service}
 	}
-	if skew := a.s.now().Sub(at); skew > maxSkew || skew < -maxSkew {
+	if skew := a.Now().Sub(at); skew > maxSkew || skew < -maxSkew {
 		return &awsError{http.StatusForbidden, "RequestTimeTooSkewed", "the signature's time is too far from the server's"}
 	}
-	a.s.mu.Lock()
-	key := a.s.fix.AWS
-	a.s.mu.Unlock()
+	a.Lock()
+	key := a.fix
+	a.Unlock()
 	if keyID != key.AccessKeyID {
-		if a.s.opts.AnyAWSKey {
+		if a.anyKey {
 			return nil
 		}
 		return &awsError{http.StatusForbidden, "UnrecognizedClientException", "the security token included in the request is invalid"}
@@ -213,7 +231,7 @@ func (a *aws) verify(r *http.Request, service, payloadHash string, length int64)
 // secretsError renders an error as Secrets Manager does, with a capital M.
 func secretsError(w http.ResponseWriter, e *awsError) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	writeJSON(w, e.status, map[string]string{"__type": e.code, "Message": e.message})
+	engine.WriteJSON(w, e.status, map[string]string{"__type": e.code, "Message": e.message})
 }
 
 // legacyCodes are the error codes of the SQS query protocol, where they differ.
@@ -243,7 +261,7 @@ func sqsError(w http.ResponseWriter, e *awsError) {
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.Header().Set("X-Amzn-Query-Error", legacy+";"+fault)
-	writeJSON(w, e.status, map[string]string{"__type": "com.amazonaws.sqs#" + e.code, "message": e.message})
+	engine.WriteJSON(w, e.status, map[string]string{"__type": "com.amazonaws.sqs#" + e.code, "message": e.message})
 }
 
 // s3Error renders an error as S3 does.

@@ -9,37 +9,39 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // getQueueURL follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueUrl.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueUrl.html.
 func (a *aws) getQueueURL(r *http.Request, body []byte) (any, *awsError) {
 	var in struct{ QueueName string }
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	q := a.queues[in.QueueName]
 	if q == nil {
 		return nil, awsRefuse("QueueDoesNotExist", "The specified queue does not exist.")
 	}
-	return map[string]string{"QueueUrl": q.url(a.s.baseURL(r))}, nil
+	return map[string]string{"QueueUrl": q.url(a.BaseURL(r))}, nil
 }
 
 // listQueues follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html.
 func (a *aws) listQueues(r *http.Request, body []byte) (any, *awsError) {
 	var in struct{ QueueNamePrefix string }
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	urls := []string{}
 	for _, name := range slices.Sorted(maps.Keys(a.queues)) {
 		if strings.HasPrefix(name, in.QueueNamePrefix) {
-			urls = append(urls, a.queues[name].url(a.s.baseURL(r)))
+			urls = append(urls, a.queues[name].url(a.BaseURL(r)))
 		}
 	}
 	return map[string]any{"QueueUrls": urls}, nil
@@ -50,7 +52,7 @@ func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Sec
 // counts returns how many messages are receivable, in flight, and delayed.
 func (a *aws) counts(q *queue) (visible, inFlight, delayed int) {
 	a.expire(q)
-	now := a.s.now()
+	now := a.Now()
 	for _, m := range q.messages {
 		switch {
 		case !m.visible.After(now):
@@ -65,17 +67,17 @@ func (a *aws) counts(q *queue) (visible, inFlight, delayed int) {
 }
 
 // getQueueAttributes follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html.
 func (a *aws) getQueueAttributes(r *http.Request, body []byte) (any, *awsError) {
 	var in struct {
 		QueueUrl       string
 		AttributeNames []string
 	}
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	q, e := a.queueAt(r, in.QueueUrl)
 	if e != nil {
 		return nil, e
@@ -122,19 +124,19 @@ func (a *aws) getQueueAttributes(r *http.Request, body []byte) (any, *awsError) 
 }
 
 // purgeQueue follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html.
 func (a *aws) purgeQueue(r *http.Request, body []byte) (any, *awsError) {
 	var in struct{ QueueUrl string }
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	q, e := a.queueAt(r, in.QueueUrl)
 	if e != nil {
 		return nil, e
 	}
-	now := a.s.now()
+	now := a.Now()
 	if !q.purged.IsZero() && now.Sub(q.purged) < purgeEvery {
 		return nil, &awsError{http.StatusForbidden, "PurgeQueueInProgress", "Only one PurgeQueue operation on " + q.Name + " is allowed every 60 seconds."}
 	}
@@ -143,18 +145,18 @@ func (a *aws) purgeQueue(r *http.Request, body []byte) (any, *awsError) {
 }
 
 // startMoveTask follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html.
 // The task is over when the call returns. Each moved message is a new one.
 func (a *aws) startMoveTask(_ *http.Request, body []byte) (any, *awsError) {
 	var in struct {
 		SourceArn, DestinationArn    string
 		MaxNumberOfMessagesPerSecond int
 	}
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	source := a.queueByARN(in.SourceArn)
 	if source == nil {
 		return nil, &awsError{http.StatusNotFound, "ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist."}
@@ -178,9 +180,9 @@ func (a *aws) startMoveTask(_ *http.Request, body []byte) (any, *awsError) {
 			return nil, badValue("Source and destination must be queues of the same type.")
 		}
 	}
-	task := &moveTask{handle: a.s.uuid(), source: source.arn, destination: in.DestinationArn, started: a.s.now()}
+	task := &moveTask{handle: a.UUID(), source: source.arn, destination: in.DestinationArn, started: a.Now()}
 	a.expire(source)
-	now := a.s.now()
+	now := a.Now()
 	for _, m := range slices.Clone(source.messages) {
 		to := fixed
 		if to == nil {
@@ -202,17 +204,17 @@ func (a *aws) startMoveTask(_ *http.Request, body []byte) (any, *awsError) {
 }
 
 // listMoveTasks follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListMessageMoveTasks.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListMessageMoveTasks.html.
 func (a *aws) listMoveTasks(_ *http.Request, body []byte) (any, *awsError) {
 	in := struct {
 		SourceArn  string
 		MaxResults int
 	}{MaxResults: 1}
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	if a.queueByARN(in.SourceArn) == nil {
 		return nil, &awsError{http.StatusNotFound, "ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist."}
 	}
@@ -258,10 +260,11 @@ type MessageState struct {
 }
 
 // Queues returns the queues and what is in them.
-func (s *Sandbox) Queues() []QueueState {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.aws.queueStates()
+func (x AWSAccount) Queues() []QueueState {
+	a := x.a
+	a.Lock()
+	defer a.Unlock()
+	return a.queueStates()
 }
 
 func (a *aws) state() AWSState {
@@ -283,7 +286,7 @@ func (a *aws) queueStates() []QueueState {
 	for _, name := range slices.Sorted(maps.Keys(a.queues)) {
 		q := a.queues[name]
 		visible, inFlight, _ := a.counts(q)
-		v := QueueState{Name: name, URL: q.url(a.s.opts.URL), ARN: q.arn, Visible: visible, InFlight: inFlight, Messages: []MessageState{}}
+		v := QueueState{Name: name, URL: q.url(a.URL()), ARN: q.arn, Visible: visible, InFlight: inFlight, Messages: []MessageState{}}
 		for _, m := range q.messages {
 			v.Messages = append(v.Messages, MessageState{m.id, m.body, m.group, m.dedup, m.count, m.sent.UTC(), m.visible.UTC()})
 		}

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 type object struct {
@@ -33,20 +35,12 @@ type ObjectState struct {
 	Modified    time.Time `json:"modified"`
 }
 
-// EnsureBucket makes a bucket unless there is one of that name.
-func (s *Sandbox) EnsureBucket(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.aws.buckets[name] == nil {
-		s.aws.buckets[name] = map[string]*object{}
-	}
-}
-
 // Object returns the content of an object.
-func (s *Sandbox) Object(bucket, key string) ([]byte, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o := s.aws.buckets[bucket][key]
+func (x AWSAccount) Object(bucket, key string) ([]byte, bool) {
+	a := x.a
+	a.Lock()
+	defer a.Unlock()
+	o := a.buckets[bucket][key]
 	if o == nil {
 		return nil, false
 	}
@@ -79,18 +73,18 @@ func s3Refuse(code, message string) *awsError { return &awsError{s3Status(code),
 // objectHandlers are the S3 operations by method.
 func (a *aws) objectHandlers() map[string]http.Handler {
 	op := func(name string, run func(w http.ResponseWriter, r *http.Request, body []byte, bucket, key string) *awsError) http.Handler {
-		return a.s.handle("aws", name, func(w http.ResponseWriter, r *http.Request) {
+		return a.Operation("aws", name, func(w http.ResponseWriter, r *http.Request) {
 			body, bucket, key, e := a.s3Request(r)
 			if e == nil {
-				a.s.mu.Lock()
-				note(r, "bucket", bucket)
-				note(r, "key", key)
+				a.Lock()
+				engine.Note(r, "bucket", bucket)
+				engine.Note(r, "key", key)
 				if a.buckets[bucket] == nil {
 					e = s3Refuse("NoSuchBucket", "The specified bucket does not exist")
 				} else {
 					e = run(w, r, body, bucket, key)
 				}
-				a.s.mu.Unlock()
+				a.Unlock()
 			}
 			if e != nil {
 				s3Error(w, e)
@@ -180,8 +174,8 @@ func s3Auth(e *awsError) *awsError {
 }
 
 // putObject follows
-// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html and
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html;
+// https://doca.amazon.com/AmazonS3/latest/API/API_PutObject.html and
+// https://doca.amazon.com/AmazonS3/latest/userguide/conditional-writes.html;
 // s.mu is held.
 func (a *aws) putObject(w http.ResponseWriter, r *http.Request, body []byte, bucket, key string) *awsError {
 	if r.Header.Get("If-Match") != "" {
@@ -196,7 +190,7 @@ func (a *aws) putObject(w http.ResponseWriter, r *http.Request, body []byte, buc
 	sum := md5.Sum(body)
 	o := &object{
 		body: body, contentType: r.Header.Get("Content-Type"), etag: `"` + hex.EncodeToString(sum[:]) + `"`,
-		meta: http.Header{}, modified: a.s.now(),
+		meta: http.Header{}, modified: a.Now(),
 	}
 	for k, v := range r.Header {
 		if strings.HasPrefix(k, "X-Amz-Meta-") {
@@ -210,7 +204,7 @@ func (a *aws) putObject(w http.ResponseWriter, r *http.Request, body []byte, buc
 }
 
 // getObject follows
-// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html; s.mu is
+// https://doca.amazon.com/AmazonS3/latest/API/API_GetObject.html; s.mu is
 // held.
 func (a *aws) getObject(w http.ResponseWriter, bucket, key string) *awsError {
 	o := a.buckets[bucket][key]

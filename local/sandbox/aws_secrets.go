@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // maxSecret is the size limit of a secret's value.
@@ -36,13 +38,16 @@ var secretsOps = map[string]awsOp{
 	"ListSecrets":    (*aws).listSecrets,
 }
 
+// AWSAccount is the account from the inside.
+type AWSAccount struct{ a *aws }
+
 // SetSecret gives a secret a new current value, as a rotation does; the value
 // before it becomes AWSPREVIOUS. An unknown id makes a secret. It changes what
 // the stack reads, not what the vendors accept.
-func (s *Sandbox) SetSecret(id string, value json.RawMessage) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := s.aws
+func (x AWSAccount) SetSecret(id string, value json.RawMessage) {
+	a := x.a
+	a.Lock()
+	defer a.Unlock()
 	a.loadSecrets()
 	sec := a.secrets[id]
 	if sec == nil {
@@ -53,21 +58,22 @@ func (s *Sandbox) SetSecret(id string, value json.RawMessage) {
 }
 
 // DeleteSecret makes a secret unknown.
-func (s *Sandbox) DeleteSecret(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.aws.loadSecrets()
-	delete(s.aws.secrets, id)
+func (x AWSAccount) DeleteSecret(id string) {
+	a := x.a
+	a.Lock()
+	defer a.Unlock()
+	a.loadSecrets()
+	delete(a.secrets, id)
 }
 
-// loadSecrets renders the fixtures on first use: one of them holds an RSA key,
+// loadSecrets asks for the secrets on first use: one of them holds an RSA key,
 // which not every user of a sandbox should wait for.
 func (a *aws) loadSecrets() {
 	if a.secrets != nil {
 		return
 	}
 	a.secrets = map[string]*secret{}
-	values := a.s.fix.secrets()
+	values := a.initial()
 	for _, id := range slices.Sorted(maps.Keys(values)) {
 		text := string(values[id])
 		a.newSecret(id).put(a.version(&text, nil, ""))
@@ -75,11 +81,11 @@ func (a *aws) loadSecrets() {
 }
 
 func (a *aws) newSecret(name string) *secret {
-	f := a.s.fix.AWS
+	f := a.fix
 	sec := &secret{
-		arn:     "arn:aws:secretsmanager:" + f.Region + ":" + f.AccountID + ":secret:" + name + "-" + a.s.id(3),
+		arn:     "arn:aws:secretsmanager:" + f.Region + ":" + f.AccountID + ":secret:" + name + "-" + a.ID(3),
 		name:    name,
-		created: a.s.now(),
+		created: a.Now(),
 	}
 	a.secrets[name] = sec
 	return sec
@@ -87,9 +93,9 @@ func (a *aws) newSecret(name string) *secret {
 
 func (a *aws) version(text *string, binary []byte, token string) *secretVersion {
 	if token == "" {
-		token = a.s.uuid()
+		token = a.UUID()
 	}
-	return &secretVersion{id: token, text: text, binary: binary, created: a.s.now()}
+	return &secretVersion{id: token, text: text, binary: binary, created: a.Now()}
 }
 
 // put makes v current and what was current previous.
@@ -125,15 +131,15 @@ func (a *aws) findSecret(id string) (*secret, *awsError) {
 func epoch(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 // getSecretValue follows
-// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html.
+// https://doca.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html.
 func (a *aws) getSecretValue(r *http.Request, body []byte) (any, *awsError) {
 	var in struct{ SecretId, VersionId, VersionStage string }
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
-	note(r, "secret", in.SecretId)
+	a.Lock()
+	defer a.Unlock()
+	engine.Note(r, "secret", in.SecretId)
 	sec, e := a.liveSecret(in.SecretId)
 	if e != nil {
 		return nil, e
@@ -161,15 +167,15 @@ func (a *aws) getSecretValue(r *http.Request, body []byte) (any, *awsError) {
 }
 
 // describeSecret follows
-// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html.
+// https://doca.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html.
 func (a *aws) describeSecret(r *http.Request, body []byte) (any, *awsError) {
 	var in struct{ SecretId string }
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
-	note(r, "secret", in.SecretId)
+	a.Lock()
+	defer a.Unlock()
+	engine.Note(r, "secret", in.SecretId)
 	sec, e := a.findSecret(in.SecretId)
 	if e != nil {
 		return nil, e
@@ -213,10 +219,10 @@ func (in secretInput) validate(needsValue bool) *awsError {
 const secretNames = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_+=.@-"
 
 // createSecret follows
-// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html.
+// https://doca.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html.
 func (a *aws) createSecret(r *http.Request, body []byte) (any, *awsError) {
 	var in secretInput
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
 	if e := in.validate(false); e != nil {
@@ -225,9 +231,9 @@ func (a *aws) createSecret(r *http.Request, body []byte) (any, *awsError) {
 	if in.Name == "" || len(in.Name) > 512 || strings.Trim(in.Name, secretNames) != "" {
 		return nil, awsRefuse("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
-	note(r, "secret", in.Name)
+	a.Lock()
+	defer a.Unlock()
+	engine.Note(r, "secret", in.Name)
 	a.loadSecrets()
 	if old := a.secrets[in.Name]; old != nil && !old.deleted.IsZero() {
 		return nil, awsRefuse("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
@@ -252,18 +258,18 @@ func (a *aws) createSecret(r *http.Request, body []byte) (any, *awsError) {
 }
 
 // putSecretValue follows
-// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html.
+// https://doca.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html.
 func (a *aws) putSecretValue(r *http.Request, body []byte) (any, *awsError) {
 	var in secretInput
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
 	if e := in.validate(true); e != nil {
 		return nil, e
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
-	note(r, "secret", in.SecretId)
+	a.Lock()
+	defer a.Unlock()
+	engine.Note(r, "secret", in.SecretId)
 	sec, e := a.liveSecret(in.SecretId)
 	if e != nil {
 		return nil, e
@@ -297,14 +303,14 @@ func (a *aws) liveSecret(id string) (*secret, *awsError) {
 // deleteSecret marks a secret for deletion, or deletes it at once when told to.
 // To force the deletion of a secret that is not there succeeds.
 //
-// See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html.
+// See https://doca.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html.
 func (a *aws) deleteSecret(r *http.Request, body []byte) (any, *awsError) {
 	var in struct {
 		SecretId                   string
 		ForceDeleteWithoutRecovery bool
 		RecoveryWindowInDays       *int
 	}
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
 	days := 30
@@ -313,17 +319,17 @@ func (a *aws) deleteSecret(r *http.Request, body []byte) (any, *awsError) {
 			return nil, awsRefuse("InvalidParameterException", "RecoveryWindowInDays is from 7 to 30 days, and not with ForceDeleteWithoutRecovery")
 		}
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
-	note(r, "secret", in.SecretId)
+	a.Lock()
+	defer a.Unlock()
+	engine.Note(r, "secret", in.SecretId)
 	sec, e := a.findSecret(in.SecretId)
 	switch {
 	case e != nil && in.ForceDeleteWithoutRecovery && e.code == "ResourceNotFoundException":
-		return map[string]any{"Name": in.SecretId, "DeletionDate": epoch(a.s.now())}, nil
+		return map[string]any{"Name": in.SecretId, "DeletionDate": epoch(a.Now())}, nil
 	case e != nil:
 		return nil, e
 	}
-	at := a.s.now()
+	at := a.Now()
 	if in.ForceDeleteWithoutRecovery {
 		delete(a.secrets, sec.name)
 	} else {
@@ -336,7 +342,7 @@ func (a *aws) deleteSecret(r *http.Request, body []byte) (any, *awsError) {
 // listSecrets lists secrets by name, those marked for deletion left out. Of the
 // filters it knows name, which matches prefixes.
 //
-// See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html.
+// See https://doca.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html.
 func (a *aws) listSecrets(_ *http.Request, body []byte) (any, *awsError) {
 	var in struct {
 		MaxResults int
@@ -346,14 +352,14 @@ func (a *aws) listSecrets(_ *http.Request, body []byte) (any, *awsError) {
 			Values []string
 		}
 	}
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
 	if in.MaxResults < 0 || in.MaxResults > 100 {
 		return nil, awsRefuse("InvalidParameterException", "MaxResults is from 1 to 100")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	a.loadSecrets()
 	names := slices.Sorted(maps.Keys(a.secrets))
 	for _, f := range in.Filters {

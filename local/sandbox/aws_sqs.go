@@ -16,10 +16,12 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // Limits of SQS; see
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html.
 const (
 	maxSQSMessage    = 1 << 20
 	dedupWindow      = 5 * time.Minute
@@ -92,10 +94,11 @@ var sqsOps = map[string]awsOp{
 
 // EnsureQueue makes a queue, and its dead-letter queue, unless there is one of
 // that name, and returns its URL.
-func (s *Sandbox) EnsureQueue(c QueueConfig) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.aws.ensureQueue(c).url(s.opts.URL)
+func (x AWSAccount) EnsureQueue(c QueueConfig) string {
+	a := x.a
+	a.Lock()
+	defer a.Unlock()
+	return a.ensureQueue(c).url(a.URL())
 }
 
 func (a *aws) ensureQueue(c QueueConfig) *queue {
@@ -104,9 +107,9 @@ func (a *aws) ensureQueue(c QueueConfig) *queue {
 	}
 	c.Visibility = cmp.Or(c.Visibility, 30*time.Second)
 	c.Retention = cmp.Or(c.Retention, defaultRetention)
-	f := a.s.fix.AWS
+	f := a.fix
 	q := &queue{
-		QueueConfig: c, created: a.s.now(), dedup: map[string]*sqsMessage{},
+		QueueConfig: c, created: a.Now(), dedup: map[string]*sqsMessage{},
 		arn: "arn:aws:sqs:" + f.Region + ":" + f.AccountID + ":" + c.Name,
 	}
 	a.queues[c.Name] = q
@@ -130,10 +133,10 @@ func (a *aws) queueAt(r *http.Request, queueURL string) (*queue, *awsError) {
 		return nil, awsRefuse("MissingRequiredParameterException", "The request must contain the parameter QueueUrl.")
 	}
 	q := a.queues[path.Base(queueURL)]
-	if q == nil || path.Base(path.Dir(queueURL)) != a.s.fix.AWS.AccountID {
+	if q == nil || path.Base(path.Dir(queueURL)) != a.fix.AccountID {
 		return nil, awsRefuse("QueueDoesNotExist", "The specified queue does not exist.")
 	}
-	note(r, "queue", q.Name)
+	engine.Note(r, "queue", q.Name)
 	return q, nil
 }
 
@@ -246,7 +249,7 @@ func (in sendInput) validate(q *queue) *awsError {
 
 // enqueue adds a checked message, or returns the one it repeats.
 func (a *aws) enqueue(q *queue, in sendInput) *sqsMessage {
-	now := a.s.now()
+	now := a.Now()
 	m := &sqsMessage{
 		body: in.MessageBody, group: in.MessageGroupId, dedup: in.MessageDeduplicationId,
 		attributes: in.MessageAttributes, trace: in.MessageSystemAttributes["AWSTraceHeader"].StringValue,
@@ -271,7 +274,7 @@ func (a *aws) enqueue(q *queue, in sendInput) *sqsMessage {
 }
 
 func (a *aws) append(q *queue, m *sqsMessage) {
-	m.id = a.s.uuid()
+	m.id = a.UUID()
 	if q.FIFO {
 		q.seq++
 		m.seq = fmt.Sprintf("18849%015d", q.seq*256) // beyond 64 bits, as the vendor's
@@ -292,15 +295,15 @@ func sendOutput(q *queue, m *sqsMessage, body string) map[string]any {
 }
 
 // sendSQS follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html.
 // A duplicate is answered with the first message's ids.
 func (a *aws) sendSQS(r *http.Request, body []byte) (any, *awsError) {
 	var in sendInput
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	q, e := a.queueAt(r, in.QueueUrl)
 	if e != nil {
 		return nil, e
@@ -308,7 +311,7 @@ func (a *aws) sendSQS(r *http.Request, body []byte) (any, *awsError) {
 	if e := in.validate(q); e != nil {
 		return nil, e
 	}
-	note(r, "group", in.MessageGroupId)
+	engine.Note(r, "group", in.MessageGroupId)
 	return sendOutput(q, a.enqueue(q, in), in.MessageBody), nil
 }
 
@@ -324,11 +327,11 @@ func (a *aws) batch(r *http.Request, body []byte, run func(q *queue, entry []byt
 		QueueUrl string
 		Entries  []json.RawMessage
 	}
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	q, e := a.queueAt(r, in.QueueUrl)
 	if e != nil {
 		return nil, e
@@ -342,7 +345,7 @@ func (a *aws) batch(r *http.Request, body []byte, run func(q *queue, entry []byt
 	ids := make([]string, len(in.Entries))
 	for i, raw := range in.Entries {
 		var entry batchEntry
-		if err := decodeOne(raw, &entry); err != nil {
+		if err := engine.Decode(raw, &entry); err != nil {
 			return nil, awsRefuse("SerializationException", "an entry is not the operation's input")
 		}
 		if !batchID.MatchString(entry.Id) {
@@ -367,12 +370,12 @@ func (a *aws) batch(r *http.Request, body []byte, run func(q *queue, entry []byt
 }
 
 // sendSQSBatch follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html.
 func (a *aws) sendSQSBatch(r *http.Request, body []byte) (any, *awsError) {
 	var sizes struct {
 		Entries []struct{ MessageBody string }
 	}
-	if err := decodeOne(body, &sizes); err == nil {
+	if err := engine.Decode(body, &sizes); err == nil {
 		total := 0
 		for _, e := range sizes.Entries {
 			total += len(e.MessageBody)
@@ -383,7 +386,7 @@ func (a *aws) sendSQSBatch(r *http.Request, body []byte) (any, *awsError) {
 	}
 	return a.batch(r, body, func(q *queue, raw []byte) (map[string]any, *awsError) {
 		var in sendInput
-		if err := decodeOne(raw, &in); err != nil {
+		if err := engine.Decode(raw, &in); err != nil {
 			return nil, badValue("the entry is malformed")
 		}
 		if e := in.validate(q); e != nil {
@@ -399,7 +402,7 @@ func (m *sqsMessage) handle() string { return "AQEB" + m.id + "." + strconv.Itoa
 var receiptHandle = regexp.MustCompile(`^AQEB([0-9a-f-]{36})\.([1-9][0-9]{0,9})$`)
 
 // receiveSQS follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html.
 func (a *aws) receiveSQS(r *http.Request, body []byte) (any, *awsError) {
 	in := struct {
 		QueueUrl                    string
@@ -410,7 +413,7 @@ func (a *aws) receiveSQS(r *http.Request, body []byte) (any, *awsError) {
 		MessageSystemAttributeNames []string
 		MessageAttributeNames       []string
 	}{MaxNumberOfMessages: 1}
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
 	switch {
@@ -424,10 +427,10 @@ func (a *aws) receiveSQS(r *http.Request, body []byte) (any, *awsError) {
 	ctx, cancel := context.WithTimeout(r.Context(), time.Duration(in.WaitTimeSeconds)*time.Second)
 	defer cancel()
 	for {
-		a.s.mu.Lock()
+		a.Lock()
 		q, e := a.queueAt(r, in.QueueUrl)
 		if e != nil {
-			a.s.mu.Unlock()
+			a.Unlock()
 			return nil, e
 		}
 		visibility := q.Visibility
@@ -438,16 +441,16 @@ func (a *aws) receiveSQS(r *http.Request, body []byte) (any, *awsError) {
 		if len(got) > 0 || ctx.Err() != nil {
 			out := make([]map[string]any, 0, len(got))
 			for _, m := range got {
-				out = append(out, m.view(append(in.AttributeNames, in.MessageSystemAttributeNames...), in.MessageAttributeNames, a.s.fix.AWS))
+				out = append(out, m.view(append(in.AttributeNames, in.MessageSystemAttributeNames...), in.MessageAttributeNames, a.fix))
 			}
-			a.s.mu.Unlock()
+			a.Unlock()
 			if len(out) == 0 {
 				return nil, nil
 			}
 			return map[string]any{"Messages": out}, nil
 		}
 		arrived := a.arrivals
-		a.s.mu.Unlock()
+		a.Unlock()
 		// Visibility and delay end by the sandbox's clock, which tells nobody.
 		tick := time.NewTimer(50 * time.Millisecond)
 		select {
@@ -462,7 +465,7 @@ func (a *aws) receiveSQS(r *http.Request, body []byte) (any, *awsError) {
 // take receives up to n messages. A FIFO group that has a message in flight
 // gives nothing.
 func (a *aws) take(q *queue, n int, visibility time.Duration) []*sqsMessage {
-	now := a.s.now()
+	now := a.Now()
 	a.expire(q)
 	blocked := map[string]bool{}
 	var got, dead []*sqsMessage
@@ -497,7 +500,7 @@ func (a *aws) take(q *queue, n int, visibility time.Duration) []*sqsMessage {
 
 // expire drops what the queue has kept for too long.
 func (a *aws) expire(q *queue) {
-	limit := a.s.now().Add(-q.Retention)
+	limit := a.Now().Add(-q.Retention)
 	q.messages = slices.DeleteFunc(q.messages, func(m *sqsMessage) bool { return m.sent.Before(limit) })
 }
 
@@ -513,10 +516,10 @@ func (a *aws) bury(q *queue, m *sqsMessage) {
 	dlq := a.queues[q.DLQ]
 	d := &sqsMessage{
 		body: m.body, group: m.group, attributes: m.attributes, trace: m.trace,
-		source: q.arn, sent: m.sent, visible: a.s.now(),
+		source: q.arn, sent: m.sent, visible: a.Now(),
 	}
 	if q.FIFO {
-		d.sent = a.s.now()
+		d.sent = a.Now()
 	}
 	a.append(dlq, d)
 	d.id = m.id
@@ -593,7 +596,7 @@ func (a *aws) delete(q *queue, handle string) *awsError {
 		return e
 	}
 	current := count == m.count
-	if q.FIFO && (!current || !m.visible.After(a.s.now())) {
+	if q.FIFO && (!current || !m.visible.After(a.Now())) {
 		return badValue("Value %s for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.", handle)
 	}
 	if current {
@@ -604,14 +607,14 @@ func (a *aws) delete(q *queue, handle string) *awsError {
 }
 
 // deleteSQS follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html.
 func (a *aws) deleteSQS(r *http.Request, body []byte) (any, *awsError) {
 	var in struct{ QueueUrl, ReceiptHandle string }
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	q, e := a.queueAt(r, in.QueueUrl)
 	if e != nil {
 		return nil, e
@@ -620,11 +623,11 @@ func (a *aws) deleteSQS(r *http.Request, body []byte) (any, *awsError) {
 }
 
 // deleteSQSBatch follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html.
 func (a *aws) deleteSQSBatch(r *http.Request, body []byte) (any, *awsError) {
 	return a.batch(r, body, func(q *queue, raw []byte) (map[string]any, *awsError) {
 		var in struct{ ReceiptHandle string }
-		if err := decodeOne(raw, &in); err != nil {
+		if err := engine.Decode(raw, &in); err != nil {
 			return nil, badValue("the entry is malformed")
 		}
 		return map[string]any{}, a.delete(q, in.ReceiptHandle)
@@ -644,7 +647,7 @@ func (a *aws) setVisibility(q *queue, handle string, seconds *int) *awsError {
 	if e != nil {
 		return e
 	}
-	now := a.s.now()
+	now := a.Now()
 	if m == nil || count != m.count || !m.visible.After(now) {
 		return awsRefuse("MessageNotInflight", "The specified message isn't in flight.")
 	}
@@ -658,17 +661,17 @@ func (a *aws) setVisibility(q *queue, handle string, seconds *int) *awsError {
 }
 
 // changeVisibility follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html.
 func (a *aws) changeVisibility(r *http.Request, body []byte) (any, *awsError) {
 	var in struct {
 		QueueUrl, ReceiptHandle string
 		VisibilityTimeout       *int
 	}
-	if err := decodeOne(body, &in); err != nil {
+	if err := engine.Decode(body, &in); err != nil {
 		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
 	}
-	a.s.mu.Lock()
-	defer a.s.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	q, e := a.queueAt(r, in.QueueUrl)
 	if e != nil {
 		return nil, e
@@ -677,14 +680,14 @@ func (a *aws) changeVisibility(r *http.Request, body []byte) (any, *awsError) {
 }
 
 // changeVisibilityBatch follows
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html.
+// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html.
 func (a *aws) changeVisibilityBatch(r *http.Request, body []byte) (any, *awsError) {
 	return a.batch(r, body, func(q *queue, raw []byte) (map[string]any, *awsError) {
 		var in struct {
 			ReceiptHandle     string
 			VisibilityTimeout *int
 		}
-		if err := decodeOne(raw, &in); err != nil {
+		if err := engine.Decode(raw, &in); err != nil {
 			return nil, badValue("the entry is malformed")
 		}
 		return map[string]any{}, a.setVisibility(q, in.ReceiptHandle, in.VisibilityTimeout)

@@ -20,6 +20,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // Limits of what chat clients do.
@@ -84,16 +86,16 @@ type chatPerson struct {
 func (t *tencent) chatRoutes() {
 	mux := http.NewServeMux()
 	do := func(pattern, op string, h func(w http.ResponseWriter, r *http.Request) (any, *imError)) {
-		mux.Handle(pattern, t.s.handle("chat", op, func(w http.ResponseWriter, r *http.Request) {
-			t.s.mu.Lock()
-			defer t.s.mu.Unlock()
+		mux.Handle(pattern, t.Operation("chat", op, func(w http.ResponseWriter, r *http.Request) {
+			t.Lock()
+			defer t.Unlock()
 			out, e := h(w, r)
 			if e != nil {
-				note(r, "code", strconv.Itoa(e.code))
+				engine.Note(r, "code", strconv.Itoa(e.code))
 				chatRefuse(w, e)
 				return
 			}
-			writeJSON(w, http.StatusOK, out)
+			engine.WriteJSON(w, http.StatusOK, out)
 		}))
 	}
 	do("POST /chat/login", "login", t.chatLogin)
@@ -106,16 +108,24 @@ func (t *tencent) chatRoutes() {
 	do("POST /chat/files", "upload", t.chatUpload)
 	do("POST /chat/typing", "typing", t.chatTyping)
 	do("POST /chat/read", "read", t.chatRead)
-	mux.HandleFunc("GET /chat/events", t.chatEvents)
+	mux.Handle("GET /chat/events", t.Stream("chat", "events", t.chatEvents))
 	mux.HandleFunc("GET /chat/files/{id}/{name}", t.chatDownload)
-	t.s.mux.Handle("/chat/", fromLoopback(mux))
-	t.s.codeErrors["chat"] = func(w http.ResponseWriter, code string) {
+	t.Mount("/chat/", engine.FromLoopback(mux))
+	t.CodeErrors("chat", func(w http.ResponseWriter, code string) {
 		n, err := strconv.Atoi(code)
 		if err != nil {
 			n = 10002
 		}
 		chatRefuse(w, refuse(n, "forced by a fault"))
-	}
+	})
+	t.TooLarge("chat", func(w http.ResponseWriter, _ *http.Request) {
+		chatRefuse(w, refuse(80002, "the file is larger than 10 MiB"))
+	})
+	t.OnFault(func(f engine.Fault) {
+		if f.Matches("chat", "events") {
+			t.chat.cut() // streams that are open break too
+		}
+	})
 }
 
 // chatRefuse answers {code, message}, the vendor's number in both.
@@ -135,14 +145,14 @@ func chatRefuse(w http.ResponseWriter, e *imError) {
 	case 10002:
 		status = http.StatusInternalServerError
 	}
-	writeJSON(w, status, map[string]any{"code": e.code, "message": e.info})
+	engine.WriteJSON(w, status, map[string]any{"code": e.code, "message": e.info})
 }
 
 // chatBody decodes a request's JSON object into v.
 func chatBody(r *http.Request, v any) *imError {
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
-		err = decodeOne(body, v)
+		err = engine.Decode(body, v)
 	}
 	if err != nil {
 		return refuse(60003, "the body is not the JSON object that is wanted")
@@ -163,8 +173,8 @@ func (t *tencent) chatLogin(_ http.ResponseWriter, r *http.Request) (any, *imErr
 	if e := chatBody(r, &in); e != nil {
 		return nil, e
 	}
-	note(r, "user", in.UserID)
-	if in.SDKAppID != t.s.fix.Tencent.SDKAppID {
+	engine.Note(r, "user", in.UserID)
+	if in.SDKAppID != t.fix.SDKAppID {
 		return nil, refuse(70020, "there is no such app")
 	}
 	if !imUserID.MatchString(in.UserID) {
@@ -180,12 +190,12 @@ func (t *tencent) chatLogin(_ http.ResponseWriter, r *http.Request) (any, *imErr
 	if e := t.login(in.UserID); e != nil {
 		return nil, e
 	}
-	t.chat.prune(t.s.now())
+	t.chat.prune(t.Now())
 	if old := t.chat.sessions[in.Session]; old != nil && old.user == in.UserID {
 		old.end(chatEvent{Type: "loggedOut"})
 	}
 	t.chat.limit(in.UserID, t.plan.WebInstances-1)
-	x := t.chat.open(t.s.id(16), in.UserID, expires)
+	x := t.chat.open(t.ID(16), in.UserID, expires)
 	return map[string]string{"session": x.id}, nil
 }
 
@@ -210,14 +220,14 @@ func (t *tencent) chatSessionOf(r *http.Request, id string) (*chatSession, *imEr
 	if x == nil {
 		return nil, refuse(2024, "not logged in")
 	}
-	x.lapse(t.s.now())
+	x.lapse(t.Now())
 	switch {
 	case x.over == "sigExpired":
 		return nil, refuse(70001, "the UserSig has expired")
 	case x.over != "":
 		return nil, refuse(2024, "not logged in any more")
 	}
-	note(r, "user", x.user)
+	engine.Note(r, "user", x.user)
 	return x, nil
 }
 
@@ -227,7 +237,7 @@ func (t *tencent) chatRoom(r *http.Request, session, groupID string) (*chatSessi
 	if e != nil {
 		return nil, nil, nil, e
 	}
-	note(r, "group", groupID)
+	engine.Note(r, "group", groupID)
 	g := t.groups[groupID]
 	if g == nil {
 		return nil, nil, nil, refuse(10010, "the group does not exist or has been dismissed")
@@ -266,7 +276,7 @@ func (t *tencent) groupFor(g *imGroup, m *imMember) chatGroup {
 
 // visible reports whether a member's client gets a message from the history.
 func (t *tencent) visible(g *imGroup, m *imMember, msg *imMessage) bool {
-	return t.s.now().Sub(msg.time) <= t.plan.History && (g.history || msg.seq > m.seq)
+	return t.Now().Sub(msg.time) <= t.plan.History && (g.history || msg.seq > m.seq)
 }
 
 // chatMessages answers one page of history, oldest first.
@@ -355,7 +365,7 @@ func (t *tencent) chatSend(_ http.ResponseWriter, r *http.Request) (any, *imErro
 	if err != nil {
 		return nil, refuse(10002, "the message does not encode")
 	}
-	random := t.s.rand.Uint32()
+	random := t.Rand().Uint32()
 	if in.ClientID != "" {
 		h := fnv.New32a()
 		_, _ = io.WriteString(h, in.ClientID)
@@ -430,7 +440,7 @@ func (t *tencent) chatRecall(_ http.ResponseWriter, r *http.Request) (any, *imEr
 		return nil, refuse(10030, "there is no such message")
 	case m.from != x.user:
 		return nil, refuse(10007, "only the sender may recall a message")
-	case t.s.now().Sub(m.time) > recallWithin:
+	case t.Now().Sub(m.time) > recallWithin:
 		return nil, refuse(10031, "the message is too old to be recalled")
 	}
 	t.recall(g, m)
@@ -495,13 +505,13 @@ func (t *tencent) chatUpload(_ http.ResponseWriter, r *http.Request) (any, *imEr
 	if name == "" || name == "." || name == "/" || len(name) > 255 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }) {
 		return nil, refuse(10004, "name must be a file's name of at most 255 bytes")
 	}
-	f := &chatFile{id: t.s.id(16), name: name, content: content, contentType: "application/octet-stream"}
+	f := &chatFile{id: t.ID(16), name: name, content: content, contentType: "application/octet-stream"}
 	if c, kind, err := image.DecodeConfig(bytes.NewReader(content)); err == nil {
 		f.width, f.height, f.contentType = c.Width, c.Height, "image/"+kind
 		f.format = map[string]int{"jpeg": 1, "gif": 2, "png": 3}[kind]
 	}
 	t.chat.keep(f)
-	address := t.s.baseURL(r) + "/chat/files/" + f.id + "/" + url.PathEscape(name)
+	address := t.BaseURL(r) + "/chat/files/" + f.id + "/" + url.PathEscape(name)
 	return map[string]any{"url": address, "name": name, "size": len(content)}, nil
 }
 
@@ -543,9 +553,9 @@ func (t *tencent) chatFileAt(address string) *chatFile {
 // chatDownload serves an upload. Its address is the only key to it, as the
 // vendor's are. Only images are shown; nothing of it may run.
 func (t *tencent) chatDownload(w http.ResponseWriter, r *http.Request) {
-	t.s.mu.Lock()
+	t.Lock()
 	f := t.chat.file(r.PathValue("id"))
-	t.s.mu.Unlock()
+	t.Unlock()
 	if f == nil || f.name != r.PathValue("name") {
 		http.NotFound(w, r)
 		return

@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,7 +133,7 @@ func (x *chatSession) lapse(now time.Time) {
 // tell tells one member something about a group; s.mu is held, as below.
 func (t *tencent) tell(user string, g *imGroup, e chatEvent) {
 	for _, x := range t.chat.of(user) {
-		x.lapse(t.s.now())
+		x.lapse(t.Now())
 		e.GroupID = g.id
 		if m := g.member(user); m != nil && e.Type == "group" && e.Change != "dissolved" {
 			v := t.groupFor(g, m)
@@ -173,7 +171,7 @@ func (t *tencent) tellMessage(g *imGroup, msg *imMessage, from *chatSession) {
 	for _, m := range g.members {
 		for _, x := range t.chat.of(m.id) {
 			if x != from {
-				x.lapse(t.s.now())
+				x.lapse(t.Now())
 				x.add(chatEvent{Type: "message", GroupID: g.id, Message: &v})
 			}
 		}
@@ -182,27 +180,15 @@ func (t *tencent) tellMessage(g *imGroup, msg *imMessage, from *chatSession) {
 
 // chatEvents streams a session's events as server-sent events. A client that
 // comes back says which event was its last.
-func (t *tencent) chatEvents(w http.ResponseWriter, r *http.Request) {
-	c := t.s.begin("chat", "events", r)
-	if c.fault != nil {
-		t.s.strike(c, newRecorder(), w, r, func(http.ResponseWriter, *http.Request) {})
-		if c.fault.Kind == FaultStatus || c.fault.Kind == FaultHTML {
-			status := c.fault.Status
-			if status == 0 {
-				status = http.StatusServiceUnavailable
-			}
-			http.Error(w, "forced by a fault", status)
-		}
-		return
-	}
+func (t *tencent) chatEvents(w http.ResponseWriter, r *http.Request, log func(status int)) {
 	next := uint64(1)
-	t.s.mu.Lock()
+	t.Lock()
 	x, e := t.chatSessionOf(r, r.URL.Query().Get("session"))
 	if e != nil {
 		// What ended the session may still be unread.
 		if x = t.chat.sessions[r.URL.Query().Get("session")]; x == nil {
-			t.s.mu.Unlock()
-			t.s.setStatus(c, http.StatusUnauthorized)
+			t.Unlock()
+			log(http.StatusUnauthorized)
 			chatRefuse(w, e)
 			return
 		}
@@ -210,21 +196,21 @@ func (t *tencent) chatEvents(w http.ResponseWriter, r *http.Request) {
 	if v := r.Header.Get("Last-Event-ID"); v != "" {
 		last, err := strconv.ParseUint(v, 10, 63)
 		if err != nil || last >= x.first+uint64(len(x.events)) {
-			t.s.mu.Unlock()
-			t.s.setStatus(c, http.StatusBadRequest)
+			t.Unlock()
+			log(http.StatusBadRequest)
 			chatRefuse(w, refuse(10004, "Last-Event-ID is none of this session's"))
 			return
 		}
 		next = last + 1
 	}
 	if x.over != "" && next >= x.first+uint64(len(x.events)) {
-		t.s.mu.Unlock()
-		t.s.setStatus(c, http.StatusNoContent)
+		t.Unlock()
+		log(http.StatusNoContent)
 		w.WriteHeader(http.StatusNoContent) // tells an EventSource to stay away
 		return
 	}
-	c.Status = http.StatusOK
-	t.s.mu.Unlock()
+	t.Unlock()
+	log(http.StatusOK)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	out := http.NewResponseController(w)
@@ -250,7 +236,7 @@ func (t *tencent) chatEvents(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			timer.Stop()
 			return
-		case <-t.s.notifier.ctx.Done():
+		case <-t.Done():
 			timer.Stop()
 			return
 		}
@@ -261,9 +247,9 @@ func (t *tencent) chatEvents(w http.ResponseWriter, r *http.Request) {
 // chatNews renders a session's events from next on, and says what ends the wait
 // for more.
 func (t *tencent) chatNews(x *chatSession, next *uint64) (text []byte, wake, drop <-chan struct{}, wait time.Duration, over bool) {
-	t.s.mu.Lock()
-	defer t.s.mu.Unlock()
-	now := t.s.now()
+	t.Lock()
+	defer t.Unlock()
+	now := t.Now()
 	x.lapse(now)
 	var out bytes.Buffer
 	if *next < x.first {
@@ -303,50 +289,4 @@ func sigExpiry(sig string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(claims.Time+claims.Expire, 0), true
-}
-
-// fromLoopback lets pages of this machine in, whatever their port, and no
-// others: what the sandbox does needs no credential.
-func fromLoopback(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !ownName(r.Host) {
-			http.Error(w, "only under a name of this machine", http.StatusForbidden)
-			return
-		}
-		if origin := r.Header.Get("Origin"); origin != "" {
-			if !loopbackOrigin(origin) {
-				http.Error(w, "pages of other machines may not use the sandbox", http.StatusForbidden)
-				return
-			}
-			w.Header().Set("Access-Control-Allow-Origin", origin)
-			w.Header().Add("Vary", "Origin")
-			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-				w.Header().Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
-				w.Header().Set("Access-Control-Allow-Headers", "Content-Type, Last-Event-ID, Cache-Control")
-				w.Header().Set("Access-Control-Max-Age", "600")
-				w.WriteHeader(http.StatusNoContent)
-				return
-			}
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
-// ownName reports whether a request's Host is no name that somebody elsewhere can
-// give this machine's address: what a page of such a name reads is of its own
-// origin, which browsers do not tell. Containers know each other by one word.
-func ownName(host string) bool {
-	name := (&url.URL{Host: host}).Hostname()
-	return net.ParseIP(name) != nil || !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") || name == "host.docker.internal"
-}
-
-// loopbackOrigin reports whether a page's origin is on this machine.
-func loopbackOrigin(origin string) bool {
-	u, err := url.Parse(origin)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") {
-		return false
-	}
-	host := u.Hostname()
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
 }

@@ -19,12 +19,15 @@ import (
 	"time"
 	_ "time/tzdata" // the vendor knows every zone, whatever this machine knows
 	"unicode/utf8"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // cronofy is one application at Cronofy and the calendar accounts of the people
 // who may connect to it. It is guarded by the sandbox's mutex.
 type cronofy struct {
-	s        *Sandbox
+	*engine.Engine
+	fix      CronofyFixture
 	accounts map[string]*cronofyAccount // by e-mail address
 	codes    map[string]*cronofyCode
 	grants   map[string]*cronofyGrant // by refresh token
@@ -33,7 +36,7 @@ type cronofy struct {
 	lifetime time.Duration
 	rotate   bool
 	limits   CronofyLimits
-	windows  map[time.Duration]*rateWindow
+	windows  map[time.Duration]*engine.Window
 }
 
 // CronofyLimits are the requests of the application, over all accounts, that
@@ -104,17 +107,17 @@ var cronofyScopes = []string{
 	"read_account", "list_calendars", "read_events", "create_event", "delete_event", "read_free_busy", "create_calendar", "event_reminders",
 }
 
-func newCronofy(s *Sandbox) *cronofy {
+func newCronofy(e *engine.Engine, fix CronofyFixture) *cronofy {
 	c := &cronofy{
-		s: s, accounts: map[string]*cronofyAccount{}, codes: map[string]*cronofyCode{},
+		Engine: e, fix: fix, accounts: map[string]*cronofyAccount{}, codes: map[string]*cronofyCode{},
 		grants: map[string]*cronofyGrant{}, tokens: map[string]*cronofyToken{},
-		lifetime: cronofyTokenLife, limits: CronofyLimits{50, 500}, windows: map[time.Duration]*rateWindow{},
+		lifetime: cronofyTokenLife, limits: CronofyLimits{50, 500}, windows: map[time.Duration]*engine.Window{},
 	}
 	c.account("alex@caseroom.example", "Alex Agent", "Europe/Berlin", "google")
 	c.account("billie@caseroom.example", "Billie Agent", "America/New_York", "exchange")
 	route := func(pattern, op string, h http.HandlerFunc) {
 		method, path, _ := strings.Cut(pattern, " ")
-		s.mux.Handle(method+" "+cronofyPrefix+path, s.handle("cronofy", op, h))
+		e.Mount(method+" "+cronofyPrefix+path, e.Operation("cronofy", op, h))
 	}
 	route("GET /oauth/authorize", "authorize", c.locking(c.authorize))
 	route("POST /oauth/authorize", "authorize", c.locking(c.consent))
@@ -127,10 +130,10 @@ func newCronofy(s *Sandbox) *cronofy {
 	route("GET /v1/events/pages/{cursor}", "events_read", c.api("", c.readEvents))
 	route("POST /v1/calendars/{id}/events", "event_upsert", c.api("create_event", c.upsertEvent))
 	route("DELETE /v1/calendars/{id}/events", "event_delete", c.api("delete_event", c.deleteEvent))
-	s.mux.Handle(cronofyPrefix+"/", s.handle("cronofy", "unknown", func(w http.ResponseWriter, _ *http.Request) {
+	e.Mount(cronofyPrefix+"/", e.Operation("cronofy", "unknown", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 	}))
-	s.codeErrors["cronofy"] = c.codeError
+	e.CodeErrors("cronofy", c.codeError)
 	return c
 }
 
@@ -153,8 +156,8 @@ func (c *cronofy) account(email, name, zone, provider string) *cronofyAccount {
 
 func (c *cronofy) locking(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		c.s.mu.Lock()
-		defer c.s.mu.Unlock()
+		c.Lock()
+		defer c.Unlock()
 		h(w, r)
 	}
 }
@@ -173,12 +176,12 @@ func (c *cronofy) codeError(w http.ResponseWriter, code string) {
 }
 
 func cronofyOAuthError(w http.ResponseWriter, code, description string) {
-	writeJSON(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": description})
+	engine.WriteJSON(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": description})
 }
 
 // cronofyInvalid answers 422 as Cronofy does.
 func cronofyInvalid(w http.ResponseWriter, field, key, description string) {
-	writeJSON(w, http.StatusUnprocessableEntity, map[string]any{
+	engine.WriteJSON(w, http.StatusUnprocessableEntity, map[string]any{
 		"errors": map[string]any{field: []map[string]string{{"key": key, "description": description}}},
 	})
 }
@@ -203,7 +206,7 @@ func (c *cronofy) request(w http.ResponseWriter, q url.Values) (cronofyAsked, bo
 	redirect, err := url.Parse(q.Get("redirect_uri"))
 	local := err == nil && (redirect.Hostname() == "127.0.0.1" || redirect.Hostname() == "localhost")
 	switch {
-	case q.Get("client_id") != c.s.fix.Cronofy.ClientID:
+	case q.Get("client_id") != c.fix.ClientID:
 		return refuse("This client_id is not known in this data centre.")
 	case err != nil || redirect.Host == "" || redirect.Fragment != "" || (redirect.Scheme != "https" && !local):
 		return refuse("This redirect_uri is not valid.")
@@ -274,9 +277,9 @@ func (c *cronofy) consent(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *cronofy) code(a *cronofyAccount, redirect string, scopes []string) string {
-	code := c.s.id(16)
+	code := c.ID(16)
 	c.codes[code] = &cronofyCode{
-		grant: &cronofyGrant{account: a, scopes: scopes}, redirect: redirect, expires: c.s.now().Add(cronofyCodeLife),
+		grant: &cronofyGrant{account: a, scopes: scopes}, redirect: redirect, expires: c.Now().Add(cronofyCodeLife),
 	}
 	return code
 }
@@ -288,7 +291,7 @@ func (c *cronofy) fields(w http.ResponseWriter, r *http.Request) (map[string]str
 	fields := map[string]string{}
 	switch media {
 	case "application/json":
-		if decodeOne(body, &fields) != nil {
+		if engine.Decode(body, &fields) != nil {
 			cronofyOAuthError(w, "invalid_request", "the body is not a JSON object of strings")
 			return nil, false
 		}
@@ -305,7 +308,7 @@ func (c *cronofy) fields(w http.ResponseWriter, r *http.Request) (map[string]str
 		cronofyOAuthError(w, "invalid_request", "the content type is neither JSON nor a form")
 		return nil, false
 	}
-	want := c.s.fix.Cronofy
+	want := c.fix
 	if fields["client_id"] != want.ClientID || !hmac.Equal([]byte(fields["client_secret"]), []byte(want.ClientSecret)) {
 		cronofyOAuthError(w, "invalid_client", "client authentication failed")
 		return nil, false
@@ -322,7 +325,7 @@ func (c *cronofy) token(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	note(r, "grant_type", in["grant_type"])
+	engine.Note(r, "grant_type", in["grant_type"])
 	switch in["grant_type"] {
 	case "authorization_code":
 		code := c.codes[in["code"]]
@@ -330,12 +333,12 @@ func (c *cronofy) token(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case code == nil:
 			cronofyOAuthError(w, "invalid_grant", "unknown_or_used")
-		case !c.s.now().Before(code.expires):
+		case !c.Now().Before(code.expires):
 			cronofyOAuthError(w, "invalid_grant", "expired")
 		case in["redirect_uri"] != code.redirect:
 			cronofyOAuthError(w, "invalid_grant", "redirect_uri_mismatch")
 		default:
-			note(r, "account", code.grant.account.id)
+			engine.Note(r, "account", code.grant.account.id)
 			c.issue(w, code.grant, "", true)
 		}
 	case "refresh_token":
@@ -344,7 +347,7 @@ func (c *cronofy) token(w http.ResponseWriter, r *http.Request) {
 			cronofyOAuthError(w, "invalid_grant", "unknown_or_revoked")
 			return
 		}
-		note(r, "account", grant.account.id)
+		engine.Note(r, "account", grant.account.id)
 		c.issue(w, grant, in["refresh_token"], false)
 	default:
 		cronofyOAuthError(w, "unsupported_grant_type", "the grant type is not supported")
@@ -357,11 +360,11 @@ func (c *cronofy) issue(w http.ResponseWriter, grant *cronofyGrant, refresh stri
 		refresh = ""
 	}
 	if refresh == "" {
-		refresh = c.s.id(16)
+		refresh = c.ID(16)
 		c.grants[refresh] = grant
 	}
-	access := c.s.id(16)
-	c.tokens[access] = &cronofyToken{grant, c.s.now().Add(c.lifetime)}
+	access := c.ID(16)
+	c.tokens[access] = &cronofyToken{grant, c.Now().Add(c.lifetime)}
 	out := map[string]any{
 		"token_type": "bearer", "access_token": access, "expires_in": int(c.lifetime / time.Second),
 		"refresh_token": refresh, "scope": strings.Join(grant.scopes, " "),
@@ -371,7 +374,7 @@ func (c *cronofy) issue(w http.ResponseWriter, grant *cronofyGrant, refresh stri
 		out["account_id"], out["sub"] = a.id, a.id
 		out["linking_profile"] = map[string]string{"provider_name": a.provider, "profile_id": a.profile, "profile_name": a.email}
 	}
-	writeJSON(w, http.StatusOK, out)
+	engine.WriteJSON(w, http.StatusOK, out)
 }
 
 // revoke ends an authorization by either of its tokens; one that is not known
@@ -405,11 +408,11 @@ func (c *cronofy) api(scope string, h cronofyHandler) http.HandlerFunc {
 		}
 		scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		t := c.tokens[value]
-		if !strings.EqualFold(scheme, "Bearer") || t == nil || t.grant.revoked || !c.s.now().Before(t.expires) {
+		if !strings.EqualFold(scheme, "Bearer") || t == nil || t.grant.revoked || !c.Now().Before(t.expires) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		note(r, "account", t.grant.account.id)
+		engine.Note(r, "account", t.grant.account.id)
 		if scope != "" && !slices.Contains(t.grant.scopes, scope) {
 			w.WriteHeader(http.StatusForbidden)
 			return
@@ -419,21 +422,21 @@ func (c *cronofy) api(scope string, h cronofyHandler) http.HandlerFunc {
 }
 
 func (c *cronofy) admit() bool {
-	now, ok := c.s.now(), true
+	now, ok := c.Now(), true
 	for per, limit := range map[time.Duration]int{time.Second: c.limits.PerSecond, time.Minute: c.limits.PerMinute} {
 		win := c.windows[per]
-		if win == nil || now.Sub(win.start) >= per {
-			win = &rateWindow{start: now}
+		if win == nil || now.Sub(win.Start) >= per {
+			win = &engine.Window{Start: now}
 			c.windows[per] = win
 		}
-		win.count++
-		ok = ok && (limit == 0 || win.count <= limit)
+		win.Count++
+		ok = ok && (limit == 0 || win.Count <= limit)
 	}
 	return ok
 }
 
 func (c *cronofy) userinfo(w http.ResponseWriter, _ *http.Request, a *cronofyAccount) {
-	writeJSON(w, http.StatusOK, map[string]any{
+	engine.WriteJSON(w, http.StatusOK, map[string]any{
 		"sub": a.id, "account_id": a.id, "email": a.email, "name": a.name, "zoneinfo": a.zone, "default_tzid": a.zone,
 	})
 }
@@ -448,7 +451,7 @@ func (c *cronofy) listCalendars(w http.ResponseWriter, _ *http.Request, a *crono
 			"calendar_attachments_available": false, "permission_level": "sandbox",
 		})
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"sub": a.id, "calendars": list})
+	engine.WriteJSON(w, http.StatusOK, map[string]any{"sub": a.id, "calendars": list})
 }
 
 // calendar returns the calendar of the path, answering 404 for one that the
@@ -500,7 +503,7 @@ func (c *cronofy) upsertEvent(w http.ResponseWriter, r *http.Request, a *cronofy
 		Transparency string
 		Reminders    []struct{ Minutes int }
 	}
-	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" || decodeOne(body, &in) != nil {
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" || engine.Decode(body, &in) != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
@@ -508,7 +511,7 @@ func (c *cronofy) upsertEvent(w http.ResponseWriter, r *http.Request, a *cronofy
 	if cal == nil {
 		return
 	}
-	note(r, "event", in.ID)
+	engine.Note(r, "event", in.ID)
 	start, startErr := cronofyTime(in.Start)
 	end, endErr := cronofyTime(in.End)
 	zone := in.Tzid
@@ -544,7 +547,7 @@ func (c *cronofy) upsertEvent(w http.ResponseWriter, r *http.Request, a *cronofy
 	case cal.readonly:
 		w.WriteHeader(http.StatusForbidden)
 	default:
-		now := c.s.now().UTC()
+		now := c.Now().UTC()
 		e := &CronofyEvent{
 			ID: in.ID, CalendarID: cal.id, Summary: *in.Summary, Description: in.Description,
 			Start: start.UTC(), End: end.UTC(), Zone: zone, URL: in.URL, Free: in.Transparency == "transparent", Created: now, Updated: now,
@@ -570,7 +573,7 @@ func (c *cronofy) deleteEvent(w http.ResponseWriter, r *http.Request, a *cronofy
 		ID  string `json:"event_id"`
 		UID string `json:"event_uid"`
 	}
-	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" || decodeOne(body, &in) != nil {
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" || engine.Decode(body, &in) != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
@@ -578,7 +581,7 @@ func (c *cronofy) deleteEvent(w http.ResponseWriter, r *http.Request, a *cronofy
 	if cal == nil {
 		return
 	}
-	note(r, "event", in.ID)
+	engine.Note(r, "event", in.ID)
 	if in.ID == "" || in.UID != "" {
 		cronofyInvalid(w, "event_id", "errors.required", "either event_id or event_uid must be specified")
 		return
@@ -640,7 +643,7 @@ func (c *cronofy) readEvents(w http.ResponseWriter, r *http.Request, a *cronofyA
 	pages := map[string]any{"current": start/cronofyPage + 1, "total": total}
 	if next := start + cronofyPage; next < len(list) {
 		cursor := base64.RawURLEncoding.EncodeToString([]byte(q.Encode() + "#" + strconv.Itoa(next)))
-		pages["next_page"] = c.s.baseURL(r) + cronofyPrefix + "/v1/events/pages/" + cursor
+		pages["next_page"] = c.BaseURL(r) + cronofyPrefix + "/v1/events/pages/" + cursor
 	}
 	events := []any{}
 	for _, e := range page {
@@ -648,10 +651,10 @@ func (c *cronofy) readEvents(w http.ResponseWriter, r *http.Request, a *cronofyA
 			"calendar_id": e.CalendarID, "event_uid": "evt_external_" + e.ID, "event_id": e.ID, "summary": e.Summary,
 			"description": e.Description, "start": e.Start.Format(time.RFC3339), "end": e.End.Format(time.RFC3339),
 			"deleted": false, "created": e.Created.Format(time.RFC3339), "updated": e.Updated.Format(time.RFC3339),
-			"url": orNull(e.URL), "options": map[string]bool{"delete": true, "update": true},
+			"url": engine.OrNull(e.URL), "options": map[string]bool{"delete": true, "update": true},
 		})
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"pages": pages, "events": events})
+	engine.WriteJSON(w, http.StatusOK, map[string]any{"pages": pages, "events": events})
 }
 
 // CronofyState is what the calendars hold, by e-mail address, for /state.
@@ -695,15 +698,12 @@ func (c *cronofy) events(a *cronofyAccount) []CronofyEvent {
 // admins do.
 type CronofyApp struct{ c *cronofy }
 
-// Cronofy returns the inside of the Cronofy application.
-func (s *Sandbox) Cronofy() CronofyApp { return CronofyApp{s.cronofy} }
-
 func (a CronofyApp) with(email string, f func(*cronofyAccount)) error {
-	a.c.s.mu.Lock()
-	defer a.c.s.mu.Unlock()
+	a.c.Lock()
+	defer a.c.Unlock()
 	account := a.c.accounts[email]
 	if account == nil {
-		return fmt.Errorf("account %s: %w", email, ErrNoRecord)
+		return fmt.Errorf("account %s: %w", email, engine.ErrNoRecord)
 	}
 	f(account)
 	return nil
@@ -712,8 +712,8 @@ func (a CronofyApp) with(email string, f func(*cronofyAccount)) error {
 // AddAccount adds a person with three calendars, of which Work is the primary
 // one and Holidays cannot be written to.
 func (a CronofyApp) AddAccount(email, zone string) {
-	a.c.s.mu.Lock()
-	defer a.c.s.mu.Unlock()
+	a.c.Lock()
+	defer a.c.Unlock()
 	a.c.account(email, email, zone, "google")
 }
 
@@ -778,21 +778,30 @@ func (a CronofyApp) RemoveEvent(email, id string) error {
 
 // EndTokens makes every access token one that is not recognised any more.
 func (a CronofyApp) EndTokens() {
-	a.c.s.mu.Lock()
-	defer a.c.s.mu.Unlock()
+	a.c.Lock()
+	defer a.c.Unlock()
 	clear(a.c.tokens)
 }
 
 // Rotate makes each refresh token good for one refresh.
 func (a CronofyApp) Rotate(on bool) {
-	a.c.s.mu.Lock()
-	defer a.c.s.mu.Unlock()
+	a.c.Lock()
+	defer a.c.Unlock()
 	a.c.rotate = on
 }
 
 // SetLimits replaces the rate limits.
 func (a CronofyApp) SetLimits(l CronofyLimits) {
-	a.c.s.mu.Lock()
-	defer a.c.s.mu.Unlock()
-	a.c.limits, a.c.windows = l, map[time.Duration]*rateWindow{}
+	a.c.Lock()
+	defer a.c.Unlock()
+	a.c.limits, a.c.windows = l, map[time.Duration]*engine.Window{}
+}
+
+// Clicks registers what a person does in their calendar account.
+func (a CronofyApp) Clicks(mux *http.ServeMux) {
+	engine.Click(mux, "cronofy/withdraw", func(in struct {
+		Account string `json:"account"`
+	}) (any, error) {
+		return engine.Done(a.Withdraw(in.Account))
+	})
 }

@@ -22,14 +22,14 @@ func FuzzSOQL(f *testing.F) {
 		f.Add(q)
 	}
 	s := New(Options{Now: fuzzNow})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.salesforce.version = "68.0"
-	s.salesforce.add(s.salesforce.objects["case"], map[string]any{"Subject": "x", "OwnerId": s.salesforce.queue})
+	s.engine.Lock()
+	defer s.engine.Unlock()
+	s.salesforce.f.version = "68.0"
+	s.salesforce.f.add(s.salesforce.f.objects["case"], map[string]any{"Subject": "x", "OwnerId": s.salesforce.f.queue})
 	f.Fuzz(func(t *testing.T, q string) {
 		parsed, err := parseSOQL(q)
 		if err == nil {
-			_, _, err = s.salesforce.run(parsed, true)
+			_, _, err = s.salesforce.f.run(parsed, true)
 		}
 		if err != nil && (err.code == "" || err.message == "") {
 			t.Errorf("%q: a refusal without a code", q)
@@ -52,11 +52,11 @@ func FuzzDeskBodies(f *testing.F) {
 	s := New(Options{Now: fuzzNow})
 	h := s.Handler()
 	fix := s.fix
-	s.mu.Lock()
-	s.zendesk.tickets[1] = &zendeskTicket{ZendeskTicket: ZendeskTicket{ID: 1, Status: "open", Tags: []string{},
+	s.engine.Lock()
+	s.zendesk.z.tickets[1] = &zendeskTicket{ZendeskTicket: ZendeskTicket{ID: 1, Status: "open", Tags: []string{},
 		Comments: []ZendeskComment{{ID: 1, Body: "x"}}}}
-	token := s.salesforce.open()
-	s.mu.Unlock()
+	token := s.salesforce.f.open()
+	s.engine.Unlock()
 	type target struct{ method, path, media string }
 	targets := []target{
 		{"POST", "/zendesk/oauth/tokens", "application/json"}, {"POST", "/zendesk/oauth/tokens", "application/x-www-form-urlencoded"},

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // testClock starts at the process's time, because Tencent's library signs by
@@ -324,17 +326,6 @@ func TestCallLog(t *testing.T) {
 	}
 }
 
-func TestCallLogIsBounded(t *testing.T) {
-	s := New(Options{})
-	for range maxCalls + 5 {
-		s.begin("tencent", "x", httptest.NewRequest("POST", "/", nil))
-	}
-	c := s.Calls()
-	if len(c) != maxCalls || c[0].Seq != 6 || c[len(c)-1].Seq != maxCalls+5 {
-		t.Errorf("%d calls, from %d to %d", len(c), c[0].Seq, c[len(c)-1].Seq)
-	}
-}
-
 // Latency holds up vendor calls, not AWS and not the control routes.
 func TestLatency(t *testing.T) {
 	s, url := serve(t, Options{Latency: time.Hour})
@@ -361,7 +352,7 @@ func TestLatency(t *testing.T) {
 
 func TestRequestTooLarge(t *testing.T) {
 	s, url := serve(t, Options{})
-	res, _ := request(t, "POST", imURL(t, s, url, "create_group"), strings.Repeat("x", maxRequest+1))
+	res, _ := request(t, "POST", imURL(t, s, url, "create_group"), strings.Repeat("x", engine.MaxRequest+1))
 	if res.StatusCode != 413 {
 		t.Errorf("status %d", res.StatusCode)
 	}
@@ -433,9 +424,9 @@ func FuzzCommands(f *testing.F) {
 			if err != nil {
 				return
 			}
-			s.mu.Lock()
-			_, e := run(s.tencent, httptest.NewRequest("POST", "/", nil), a)
-			s.mu.Unlock()
+			s.engine.Lock()
+			_, e := run(s.tencent.t, httptest.NewRequest("POST", "/", nil), a)
+			s.engine.Unlock()
 			if e != nil && e.code == 0 {
 				t.Errorf("%s refused with code 0", op)
 			}

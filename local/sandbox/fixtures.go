@@ -103,16 +103,6 @@ const (
 	SecretCronofy       = "caseroom/cronofy"
 )
 
-// Fixtures returns the accounts and credentials. The first call in a process
-// makes an RSA key, which takes a moment.
-func (s *Sandbox) Fixtures() Fixtures {
-	s.mu.Lock()
-	f := s.fix
-	s.mu.Unlock()
-	f.Secrets = f.secrets()
-	return f
-}
-
 var (
 	zendeskAppKey = sync.OnceValue(logintest.PublishedRSAKey)
 	salesforceKey = sync.OnceValue(newRSAKey)

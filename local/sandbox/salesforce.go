@@ -11,13 +11,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox/engine"
+
 	"github.com/caseroom/caseroom/shared/identity"
 )
 
 // salesforce is the org that the Salesforce stand-in serves. Everything in it
 // is guarded by the sandbox's mutex.
 type salesforce struct {
-	s       *Sandbox
+	*engine.Engine
+	fix     SalesforceFixture
 	objects map[string]*sfObject // by lower-case name
 	rows    map[string]*sfRow    // by 18-character id
 	order   []*sfRow             // as they were inserted
@@ -91,15 +94,15 @@ const (
 	sfDailyLimit  = 15000
 )
 
-func newSalesforce(s *Sandbox) *salesforce {
+func newSalesforce(e *engine.Engine, fix SalesforceFixture) *salesforce {
 	f := &salesforce{
-		s: s, objects: sfSchema(), rows: map[string]*sfRow{}, keyed: map[string][]*sfRow{}, serial: map[string]int{},
+		Engine: e, fix: fix, objects: sfSchema(), rows: map[string]*sfRow{}, keyed: map[string][]*sfRow{}, serial: map[string]int{},
 		sessions: map[string]*sfSession{}, cursors: map[string]sfCursor{},
 		sessionLife: sfSessionLife, clientCredentials: true, pageSize: sfPageSize,
-		dailyLimit: sfDailyLimit, usedSince: s.now(),
+		dailyLimit: sfDailyLimit, usedSince: e.Now(),
 	}
 	f.seed()
-	s.codeErrors["salesforce"] = f.codeError
+	e.CodeErrors("salesforce", f.codeError)
 	f.handle("POST /services/oauth2/token", "oauth_token", f.token)
 	f.handle("POST /services/Soap/u/{version}", "soap_login", f.soapLogin)
 	f.handle("GET /id/{org}/{user}", "identity", f.identity)
@@ -133,10 +136,10 @@ func (f *salesforce) handle(pattern, op string, h http.HandlerFunc) {
 	if !ok {
 		method, path = "", pattern
 	}
-	f.s.mux.Handle(strings.TrimSpace(method+" /salesforce"+path), f.s.handle("salesforce", op, func(w http.ResponseWriter, r *http.Request) {
-		f.s.mu.Lock()
-		defer f.s.mu.Unlock()
-		f.origin = f.s.baseURL(r) + "/salesforce"
+	f.Mount(strings.TrimSpace(method+" /salesforce"+path), f.Operation("salesforce", op, func(w http.ResponseWriter, r *http.Request) {
+		f.Lock()
+		defer f.Unlock()
+		f.origin = f.BaseURL(r) + "/salesforce"
 		if uriSize(r) > sfMaxURI {
 			sfFail(w, "URI_TOO_LONG", "URI Too Long")
 			return
@@ -179,7 +182,7 @@ func sfFail(w http.ResponseWriter, code, message string, fields ...string) {
 	if fields != nil {
 		e["fields"] = fields
 	}
-	writeJSON(w, status, []any{e})
+	engine.WriteJSON(w, status, []any{e})
 }
 
 // sfError is a refusal found while a record is read or checked.
@@ -246,7 +249,7 @@ func (f *salesforce) api(h http.HandlerFunc) http.HandlerFunc {
 			}
 			f.version = m[1] + ".0"
 		}
-		now := f.s.now()
+		now := f.Now()
 		if now.Sub(f.usedSince) >= 24*time.Hour {
 			f.used, f.usedSince = 0, now
 		}
@@ -271,7 +274,7 @@ func (f *salesforce) session(token string) *sfSession {
 	if s == nil {
 		return nil
 	}
-	now := f.s.now()
+	now := f.Now()
 	if now.Sub(s.used) >= f.sessionLife {
 		delete(f.sessions, token)
 		return nil
@@ -281,7 +284,7 @@ func (f *salesforce) session(token string) *sfSession {
 }
 
 func (f *salesforce) limits(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{
+	engine.WriteJSON(w, http.StatusOK, map[string]any{
 		"DailyApiRequests": map[string]int{"Max": f.dailyLimit, "Remaining": max(0, f.dailyLimit-f.used)},
 	})
 }
@@ -292,7 +295,7 @@ func (f *salesforce) versions(w http.ResponseWriter, _ *http.Request) {
 		v := strconv.Itoa(n) + ".0"
 		list = append(list, map[string]string{"label": v, "url": "/services/data/v" + v, "version": v})
 	}
-	writeJSON(w, http.StatusOK, list)
+	engine.WriteJSON(w, http.StatusOK, list)
 }
 
 // object returns the object of the path, answering 404 for none.
@@ -313,7 +316,7 @@ func (f *salesforce) row(w http.ResponseWriter, r *http.Request, o *sfObject) (*
 		sfFail(w, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+r.PathValue("id"))
 		return nil, false
 	}
-	note(r, "id", id)
+	engine.Note(r, "id", id)
 	if row.deleted() {
 		sfFail(w, "ENTITY_IS_DELETED", "entity is deleted", []string{}...)
 		return nil, false
@@ -330,7 +333,7 @@ func (f *salesforce) body(w http.ResponseWriter, r *http.Request) (map[string]js
 	}
 	var m map[string]json.RawMessage
 	dec := json.NewDecoder(r.Body)
-	if err := decode(dec, &m); err != nil || m == nil {
+	if err := engine.DecodeFrom(dec, &m); err != nil || m == nil {
 		sfFail(w, "JSON_PARSER_ERROR", "The HTTP entity body is required to be a JSON object")
 		return nil, false
 	}
@@ -359,7 +362,7 @@ func (f *salesforce) create(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Location", f.recordURL(row))
-	writeJSON(w, http.StatusCreated, sfResult(row.id(), nil))
+	engine.WriteJSON(w, http.StatusCreated, sfResult(row.id(), nil))
 }
 
 func sfResult(id string, created *bool) map[string]any {
@@ -392,7 +395,7 @@ func (f *salesforce) insert(r *http.Request, o *sfObject, body map[string]json.R
 		}
 	}
 	row := f.add(o, values)
-	note(r, "id", row.id())
+	engine.Note(r, "id", row.id())
 	return row, nil
 }
 
@@ -400,7 +403,7 @@ func (f *salesforce) ownerOf(route bool) string {
 	if route {
 		return f.queue
 	}
-	return f.s.fix.Salesforce.OwnUserID
+	return f.fix.OwnUserID
 }
 
 // autoAssign reads Sforce-Auto-Assign, which is TRUE when it is not sent: on a
@@ -423,8 +426,8 @@ func (f *salesforce) autoAssign(r *http.Request) (bool, *sfError) {
 
 // add stores a record and stamps it by the sandbox's clock.
 func (f *salesforce) add(o *sfObject, values map[string]any) *sfRow {
-	now := f.s.now().UTC()
-	own := f.s.fix.Salesforce.OwnUserID
+	now := f.Now().UTC()
+	own := f.fix.OwnUserID
 	row := &sfRow{object: o, values: values}
 	if row.text("Id") == "" {
 		values["Id"] = f.newID(o.prefix)
@@ -498,7 +501,7 @@ func (f *salesforce) emit(kind string, row *sfRow, before map[string]any) {
 	if f.onChange != nil {
 		f.onChange(SalesforceEvent{
 			Object: row.object.name, Kind: kind, ID: row.id(), Before: before,
-			After: f.export(row), Time: f.s.now(),
+			After: f.export(row), Time: f.Now(),
 		})
 	}
 }
@@ -514,7 +517,7 @@ func (f *salesforce) change(row *sfRow, values map[string]any) {
 		}
 	}
 	f.remember(row)
-	now := f.s.now().UTC()
+	now := f.Now().UTC()
 	if row.object.name == "Case" {
 		deriveCase(row, now)
 	}
@@ -555,7 +558,7 @@ func (f *salesforce) writeRow(w http.ResponseWriter, r *http.Request, row *sfRow
 		}
 		out[d.name] = sfRender(row.values[d.name])
 	}
-	writeJSON(w, http.StatusOK, out)
+	engine.WriteJSON(w, http.StatusOK, out)
 }
 
 // update is PATCH /sobjects/{object}/{id}: 204 without a body.
@@ -623,7 +626,7 @@ func (f *salesforce) remove(w http.ResponseWriter, r *http.Request) {
 // bin moves a record into the recycle bin or out of it.
 func (f *salesforce) bin(row *sfRow, deleted bool) {
 	before := f.export(row)
-	now := f.s.now().UTC()
+	now := f.Now().UTC()
 	row.values["IsDeleted"], row.values["SystemModstamp"], row.values["LastModifiedDate"] = deleted, now, now
 	kind := "undelete"
 	if deleted {
@@ -650,7 +653,7 @@ func (f *salesforce) byKey(w http.ResponseWriter, r *http.Request) (*sfObject, *
 		for _, row := range found {
 			urls = append(urls, f.recordURL(row))
 		}
-		writeJSON(w, http.StatusMultipleChoices, urls)
+		engine.WriteJSON(w, http.StatusMultipleChoices, urls)
 		return nil, nil, nil, false
 	}
 	return o, d, found, true
@@ -700,7 +703,7 @@ func (f *salesforce) getByKey(w http.ResponseWriter, r *http.Request) {
 		sfFail(w, "NOT_FOUND", "The requested resource does not exist")
 		return
 	}
-	note(r, "id", found[0].id())
+	engine.Note(r, "id", found[0].id())
 	f.writeRow(w, r, found[0])
 }
 
@@ -733,7 +736,7 @@ func (f *salesforce) upsert(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		created := false
-		writeJSON(w, http.StatusOK, sfResult(found[0].id(), &created))
+		engine.WriteJSON(w, http.StatusOK, sfResult(found[0].id(), &created))
 		return
 	}
 	if r.URL.Query().Get("updateOnly") == "true" {
@@ -748,7 +751,7 @@ func (f *salesforce) upsert(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	created := true
-	writeJSON(w, http.StatusCreated, sfResult(row.id(), &created))
+	engine.WriteJSON(w, http.StatusCreated, sfResult(row.id(), &created))
 }
 
 // export copies a record's values out of the lock's reach.

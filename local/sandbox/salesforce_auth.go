@@ -16,11 +16,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox/engine"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
 func sfOAuthError(w http.ResponseWriter, code, description string) {
-	writeJSON(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": description})
+	engine.WriteJSON(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": description})
 }
 
 // token is POST /services/oauth2/token: client credentials, with the secret in
@@ -58,7 +60,7 @@ func (f *salesforce) clientToken(w http.ResponseWriter, r *http.Request) {
 			secret = plain
 		}
 	}
-	want := f.s.fix.Salesforce
+	want := f.fix
 	switch {
 	case id != want.ClientID:
 		sfOAuthError(w, "invalid_client_id", "client identifier invalid")
@@ -75,7 +77,7 @@ func (f *salesforce) clientToken(w http.ResponseWriter, r *http.Request) {
 // certificate, iss the consumer key, sub the username, a known aud, and a
 // numeric exp not more than five minutes ahead.
 func (f *salesforce) jwtToken(w http.ResponseWriter, assertion string) {
-	want := f.s.fix.Salesforce
+	want := f.fix
 	var claims struct {
 		Iss string          `json:"iss"`
 		Sub string          `json:"sub"`
@@ -99,7 +101,7 @@ func (f *salesforce) jwtToken(w http.ResponseWriter, assertion string) {
 	// Only the signature: the claims are checked below, each with its own error.
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation())
 	_, err = parser.ParseWithClaims(assertion, jwt.MapClaims{}, func(*jwt.Token) (any, error) {
-		return &f.s.fix.SalesforceKey().PublicKey, nil
+		return &salesforceKey().PublicKey, nil
 	})
 	if err != nil {
 		sfOAuthError(w, "invalid_grant", "invalid assertion")
@@ -111,7 +113,7 @@ func (f *salesforce) jwtToken(w http.ResponseWriter, assertion string) {
 	}
 	// A string is not a number here, whatever its digits.
 	exp, err := strconv.ParseInt(string(claims.Exp), 10, 64)
-	now := f.s.now()
+	now := f.Now()
 	switch {
 	case err != nil || exp > now.Add(5*time.Minute).Unix():
 		sfOAuthError(w, "invalid_grant", "invalid assertion")
@@ -132,26 +134,26 @@ func (f *salesforce) audience(raw json.RawMessage) bool {
 	} else if json.Unmarshal(raw, &list) != nil {
 		return false
 	}
-	return len(list) == 1 && (list[0] == f.s.fix.Salesforce.Audience || list[0] == f.origin)
+	return len(list) == 1 && (list[0] == f.fix.Audience || list[0] == f.origin)
 }
 
 // open starts a session of the integration user.
 func (f *salesforce) open() string {
-	fix := f.s.fix.Salesforce
-	token := fix.OrgID[:15] + "!AQ." + f.s.id(40)
-	f.sessions[token] = &sfSession{user: fix.OwnUserID, used: f.s.now()}
+	fix := f.fix
+	token := fix.OrgID[:15] + "!AQ." + f.ID(40)
+	f.sessions[token] = &sfSession{user: fix.OwnUserID, used: f.Now()}
 	return token
 }
 
 // grant answers with a token. There is no expires_in and no refresh token.
 func (f *salesforce) grant(w http.ResponseWriter) {
-	fix := f.s.fix.Salesforce
+	fix := f.fix
 	id := f.origin + "/id/" + fix.OrgID + "/" + fix.OwnUserID
-	issued := strconv.FormatInt(f.s.now().UnixMilli(), 10)
+	issued := strconv.FormatInt(f.Now().UnixMilli(), 10)
 	mac := hmac.New(sha256.New, []byte(fix.ClientSecret))
 	mac.Write([]byte(id + issued))
 	w.Header().Set("Cache-Control", "no-store")
-	writeJSON(w, http.StatusOK, map[string]string{
+	engine.WriteJSON(w, http.StatusOK, map[string]string{
 		"access_token": f.open(), "signature": base64.StdEncoding.EncodeToString(mac.Sum(nil)),
 		"scope": "api", "instance_url": f.origin, "id": id, "token_type": "Bearer", "issued_at": issued,
 	})
@@ -201,7 +203,7 @@ func (f *salesforce) soapLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	login := envelope.Body.Login
-	fix := f.s.fix.Salesforce
+	fix := f.fix
 	if login.Username != fix.Username || !hmac.Equal([]byte(login.Password), []byte(fix.Password+fix.SecurityToken)) {
 		soapFault(w, "sf:INVALID_LOGIN", "INVALID_LOGIN: Invalid username, password, security token; or user locked out.")
 		return
@@ -240,12 +242,12 @@ func (f *salesforce) identity(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	row := f.rows[r.PathValue("user")]
-	if row == nil || row.object.name != "User" || r.PathValue("org") != f.s.fix.Salesforce.OrgID {
+	if row == nil || row.object.name != "User" || r.PathValue("org") != f.fix.OrgID {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{
-		"id": f.origin + r.URL.Path[len("/salesforce"):], "user_id": row.id(), "organization_id": f.s.fix.Salesforce.OrgID,
+	engine.WriteJSON(w, http.StatusOK, map[string]any{
+		"id": f.origin + r.URL.Path[len("/salesforce"):], "user_id": row.id(), "organization_id": f.fix.OrgID,
 		"username": row.text("Username"), "email": row.text("Email"), "display_name": row.text("Name"),
 		"active": row.values["IsActive"], "user_type": strings.ToUpper(row.text("UserType")),
 	})

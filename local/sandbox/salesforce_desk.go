@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox/engine"
+
 	"github.com/caseroom/caseroom/shared/identity"
 )
 
@@ -66,7 +68,7 @@ func (f *salesforce) state() SalesforceState {
 
 // seed puts the fixture's people and the default queue in place.
 func (f *salesforce) seed() {
-	fix := f.s.fix.Salesforce
+	fix := f.fix
 	user := func(id, name, username string) {
 		f.add(f.objects["user"], map[string]any{
 			"Id": id, "Name": name, "Username": username, "Email": username, "UserType": "Standard", "IsActive": true,
@@ -84,13 +86,10 @@ func (f *salesforce) seed() {
 // sandbox's clock. Ids may have 15 or 18 characters.
 type SalesforceOrg struct{ f *salesforce }
 
-// Salesforce returns the inside of the org.
-func (s *Sandbox) Salesforce() SalesforceOrg { return SalesforceOrg{s.salesforce} }
-
 // with runs g under the sandbox's lock.
 func (o SalesforceOrg) with(g func(f *salesforce)) {
-	o.f.s.mu.Lock()
-	defer o.f.s.mu.Unlock()
+	o.f.Lock()
+	defer o.f.Unlock()
 	g(o.f)
 }
 
@@ -114,7 +113,7 @@ func (o SalesforceOrg) onRow(id, prefix string, g func(*salesforce, *sfRow) erro
 		full, bad := identity.SalesforceID(id, prefix)
 		row := f.rows[full]
 		if bad != nil || row == nil {
-			err = fmt.Errorf("%q: %w", id, ErrNoRecord)
+			err = fmt.Errorf("%q: %w", id, engine.ErrNoRecord)
 			return
 		}
 		err = g(f, row)
@@ -206,7 +205,7 @@ func (f *salesforce) ownerID(id string) (string, error) {
 	full, err := identity.SalesforceID(id, "")
 	row := f.rows[full]
 	if err != nil || row == nil || (row.object.name != "User" && row.object.name != "Group") {
-		return "", fmt.Errorf("owner %q: %w", id, ErrNoRecord)
+		return "", fmt.Errorf("owner %q: %w", id, engine.ErrNoRecord)
 	}
 	return full, nil
 }
@@ -214,7 +213,7 @@ func (f *salesforce) ownerID(id string) (string, error) {
 func (o SalesforceOrg) liveCase(id string, g func(*salesforce, *sfRow) error) error {
 	return o.onRow(id, "500", func(f *salesforce, row *sfRow) error {
 		if row.deleted() {
-			return fmt.Errorf("%q is deleted: %w", id, ErrNoRecord)
+			return fmt.Errorf("%q is deleted: %w", id, engine.ErrNoRecord)
 		}
 		return g(f, row)
 	})
@@ -257,7 +256,7 @@ func (o SalesforceOrg) Delete(caseID string) error {
 func (o SalesforceOrg) Undelete(caseID string) error {
 	return o.onRow(caseID, "500", func(f *salesforce, row *sfRow) error {
 		if !row.deleted() {
-			return fmt.Errorf("%q is not deleted: %w", caseID, ErrNoRecord)
+			return fmt.Errorf("%q is not deleted: %w", caseID, engine.ErrNoRecord)
 		}
 		delete(row.values, "MasterRecordId")
 		f.bin(row, false)
@@ -281,7 +280,7 @@ func (o SalesforceOrg) Merge(winner, loser string) error {
 		id, err := identity.SalesforceID(loser, "500")
 		row := f.rows[id]
 		if err != nil || row == nil || row.deleted() || row == win {
-			return fmt.Errorf("%q: %w", loser, ErrNoRecord)
+			return fmt.Errorf("%q: %w", loser, engine.ErrNoRecord)
 		}
 		row.values["MasterRecordId"] = win.id()
 		for _, r := range f.order { // children follow without an event of their own
@@ -306,7 +305,7 @@ func (o SalesforceOrg) AddAgentWork(caseID, user string) (id string, err error) 
 		}
 		who, err := identity.SalesforceID(user, "005")
 		if err != nil || f.rows[who] == nil {
-			return fmt.Errorf("user %q: %w", user, ErrNoRecord)
+			return fmt.Errorf("user %q: %w", user, engine.ErrNoRecord)
 		}
 		if f.rows[who].values["IsActive"] != true {
 			return fmt.Errorf("user %q is not active and gets no work", user)

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/caseroom/caseroom/local/sandbox/engine"
+
 	"github.com/caseroom/caseroom/shared/identity"
 )
 
@@ -239,9 +241,9 @@ func (f *salesforce) value(d *sfField, raw json.RawMessage) (any, *sfError) {
 		size = len(s)
 	}
 	if d.max > 0 && size > d.max {
-		return nil, &sfError{"STRING_TOO_LONG", fmt.Sprintf("%s: data value too large: %s (max length=%d)", d.name, firstRunes(s, 40), d.max), []string{d.name}}
+		return nil, &sfError{"STRING_TOO_LONG", fmt.Sprintf("%s: data value too large: %s (max length=%d)", d.name, engine.FirstRunes(s, 40), d.max), []string{d.name}}
 	}
-	if d.kind == sfEmail && !validEmail(s) {
+	if d.kind == sfEmail && !engine.ValidEmail(s) {
 		return nil, &sfError{"INVALID_EMAIL_ADDRESS", d.name + ": invalid email address: " + s, []string{d.name}}
 	}
 	return s, nil
@@ -261,7 +263,7 @@ func (f *salesforce) reference(d *sfField, s string) (any, *sfError) {
 		}
 		return id, nil
 	}
-	return nil, &sfError{"MALFORMED_ID", d.name + ": id value of incorrect type: " + firstRunes(s, 40), []string{d.name}}
+	return nil, &sfError{"MALFORMED_ID", d.name + ": id value of incorrect type: " + engine.FirstRunes(s, 40), []string{d.name}}
 }
 
 // unique refuses a value that another record of the object has in a unique field.

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // sfSetupSchema is the part of an org's setup that its API shows: what a check
@@ -63,7 +65,7 @@ func (f *salesforce) apply(setup SalesforceSetup) {
 	f.order = keep
 	for _, name := range setup.PermissionSets {
 		set := f.add(f.objects["permissionset"], map[string]any{"Name": name, "Label": name}).id()
-		f.add(f.objects["permissionsetassignment"], map[string]any{"AssigneeId": f.s.fix.Salesforce.OwnUserID, "PermissionSetId": set})
+		f.add(f.objects["permissionsetassignment"], map[string]any{"AssigneeId": f.fix.OwnUserID, "PermissionSetId": set})
 		f.add(f.objects["objectpermissions"], map[string]any{
 			"ParentId": set, "SobjectType": "Case", "PermissionsViewAllRecords": setup.ViewAllCases,
 		})
@@ -73,16 +75,6 @@ func (f *salesforce) apply(setup SalesforceSetup) {
 	}
 	f.add(f.objects["caseroom_settings__mdt"], map[string]any{
 		"DeveloperName": "Default", "Caseroom_Enabled__c": setup.Enabled, "Caseroom_Credential__c": "Caseroom",
-	})
-}
-
-// setupClicks are the routes of an org's administrator.
-func (s *Sandbox) setupClicks(mux *http.ServeMux) {
-	org := s.Salesforce()
-	look(mux, "salesforce/setup", org.Setup)
-	click(mux, "salesforce/setup", func(in SalesforceSetup) (any, error) {
-		org.SetSetup(in)
-		return nil, nil
 	})
 }
 
@@ -111,7 +103,7 @@ func (f *salesforce) describe(w http.ResponseWriter, r *http.Request) {
 			"caseSensitive": d.exact, "createable": writable && d.access != sfReadOnly, "updateable": writable && d.access == sfReadWrite,
 		})
 	}
-	writeJSON(w, http.StatusOK, map[string]any{
+	engine.WriteJSON(w, http.StatusOK, map[string]any{
 		"name": o.name, "keyPrefix": o.prefix, "createable": o.insertable, "updateable": o.updatable, "queryable": true,
 		"deletable": o.name == "Case", "fields": fields,
 	})

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox/engine"
+
 	"github.com/caseroom/caseroom/shared/identity"
 )
 
@@ -614,7 +616,7 @@ func soqlTyped(t soqlTest, kind sfKind, v soqlValue) (any, *sfError) {
 	case sfID, sfReference:
 		id, err := identity.SalesforceID(v.text, "")
 		if err != nil {
-			return nil, &sfError{"INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: " + firstRunes(v.text, 40), nil}
+			return nil, &sfError{"INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: " + engine.FirstRunes(v.text, 40), nil}
 		}
 		return id, nil
 	}
@@ -796,7 +798,7 @@ func (f *salesforce) query(w http.ResponseWriter, r *http.Request) {
 		err.write(w)
 		return
 	}
-	note(r, "object", q.object)
+	engine.Note(r, "object", q.object)
 	all := strings.HasSuffix(r.URL.Path, "/queryAll")
 	rows, total, err := f.run(q, all)
 	if err != nil {
@@ -804,7 +806,7 @@ func (f *salesforce) query(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if q.count {
-		writeJSON(w, http.StatusOK, map[string]any{"totalSize": total, "done": true, "records": []any{}})
+		engine.WriteJSON(w, http.StatusOK, map[string]any{"totalSize": total, "done": true, "records": []any{}})
 		return
 	}
 	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -814,7 +816,7 @@ func (f *salesforce) query(w http.ResponseWriter, r *http.Request) {
 			size = min(max(n, 200), sfPageSize)
 		}
 	}
-	f.writePage(w, "0r8"+f.s.id(8), sfCursor{user: f.sessions[token].user, rows: rows, next: 0}, size)
+	f.writePage(w, "0r8"+f.ID(8), sfCursor{user: f.sessions[token].user, rows: rows, next: 0}, size)
 }
 
 var sfBatchSize = regexp.MustCompile(`(?i)batchSize\s*=\s*([0-9]{1,6})`)
@@ -826,7 +828,7 @@ func (f *salesforce) writePage(w http.ResponseWriter, id string, c sfCursor, siz
 		f.cursors[id] = sfCursor{user: c.user, rows: c.rows}
 		body["nextRecordsUrl"] = fmt.Sprintf("/services/data/v%s/query/%s-%d", f.version, id, end)
 	}
-	writeJSON(w, http.StatusOK, body)
+	engine.WriteJSON(w, http.StatusOK, body)
 }
 
 // queryMore is GET of a nextRecordsUrl.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // SalesforceTrigger is what caseroom's Apex does in an org: it posts the ids of
@@ -70,32 +72,34 @@ func (f *salesforce) fire(kind string, row *sfRow, before map[string]any) {
 }
 
 func (f *salesforce) callout(caseID string) {
-	n := f.s.notifier
-	if f.s.faultFree("salesforce", "callout") {
-		for _, waiting := range n.due {
-			if waiting.vendor == "salesforce" && waiting.sent == 0 && waiting.fault == "" && len(waiting.cases) < sfMaxCases {
-				if !slices.Contains(waiting.cases, caseID) {
-					waiting.cases = append(waiting.cases, caseID)
+	if f.FaultFree("salesforce", "callout") {
+		for _, waiting := range f.Waiting("salesforce") {
+			if len(waiting.Names) < sfMaxCases {
+				if !slices.Contains(waiting.Names, caseID) {
+					waiting.Names = append(waiting.Names, caseID)
 				}
 				return
 			}
 		}
 	}
-	x := &notice{vendor: "salesforce", op: "callout", timeout: sfCalloutTimeout, detail: map[string]string{}, cases: []string{caseID}}
-	x.build = func(ctx context.Context) *http.Request { return f.calloutRequest(ctx, x) }
-	x.again = func(sent int, o outcome) (time.Duration, bool) {
+	x := &engine.Notice{
+		Vendor: "salesforce", Op: "callout", Timeout: sfCalloutTimeout,
+		Detail: map[string]string{}, Names: []string{caseID},
+	}
+	x.Build = func(ctx context.Context) *http.Request { return f.calloutRequest(ctx, x) }
+	x.Again = func(sent int, o engine.Outcome) (time.Duration, bool) {
 		// As CaseroomException.isRetryable: a rotated key takes minutes to be known.
-		failed := o.status >= 500 || slices.Contains([]int{0, 401, 403, 408, 429}, o.status)
+		failed := o.Status >= 500 || slices.Contains([]int{0, 401, 403, 408, 429}, o.Status)
 		return min(time.Minute<<(sent-1), 10*time.Minute), failed && sent < sfCalloutTries
 	}
-	n.notify(x)
+	f.Notify(x)
 }
 
-func (f *salesforce) calloutRequest(ctx context.Context, x *notice) *http.Request {
+func (f *salesforce) calloutRequest(ctx context.Context, x *engine.Notice) *http.Request {
 	if f.trigger.URL == "" {
 		return nil
 	}
-	body, err := json.Marshal(map[string]any{"cases": x.cases})
+	body, err := json.Marshal(map[string]any{"cases": x.Names})
 	if err != nil {
 		return nil
 	}
@@ -103,7 +107,7 @@ func (f *salesforce) calloutRequest(ctx context.Context, x *notice) *http.Reques
 	if err != nil {
 		return nil
 	}
-	x.detail["cases"] = strconv.Itoa(len(x.cases))
+	x.Detail["cases"] = strconv.Itoa(len(x.Names))
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "SFDC-Callout/68.0")
 	req.Header.Set("Authorization", "Bearer "+f.trigger.Key)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox/engine"
+
 	"github.com/tencentyun/tls-sig-api-v2-golang/tencentyun"
 )
 
@@ -41,7 +43,8 @@ type TencentPlan struct {
 
 // tencent is the state of the Tencent Chat stand-in.
 type tencent struct {
-	s        *Sandbox
+	*engine.Engine
+	fix      *TencentFixture
 	plan     TencentPlan
 	accounts map[string]*imAccount
 	deleted  map[string]time.Time // accounts that may not come back yet
@@ -117,55 +120,54 @@ type reply map[string]any
 // command is one REST command; s.mu is held while it runs.
 type command func(t *tencent, r *http.Request, a *args) (reply, *imError)
 
-func newTencent(s *Sandbox) *tencent {
-	plan := s.opts.Tencent
+func newTencent(e *engine.Engine, fix *TencentFixture, plan TencentPlan) *tencent {
 	plan.MaxMembers = cmp.Or(plan.MaxMembers, 500)
 	plan.GroupsPerUser = cmp.Or(plan.GroupsPerUser, 500)
 	plan.History = cmp.Or(plan.History, 7*24*time.Hour)
 	plan.HistoryBytes = cmp.Or(plan.HistoryBytes, 64<<10)
 	plan.WebInstances = cmp.Or(plan.WebInstances, 1)
 	t := &tencent{
-		s: s, plan: plan,
+		Engine: e, fix: fix, plan: plan,
 		accounts: map[string]*imAccount{},
 		deleted:  map[string]time.Time{},
 		groups:   map[string]*imGroup{},
 		rates:    map[string]*imRate{},
 		chat:     newChat(),
 	}
-	admin := s.fix.Tencent.AdminUserID
+	admin := fix.AdminUserID
 	t.accounts[admin] = &imAccount{id: admin, admin: true}
 
-	s.codeErrors["tencent"] = func(w http.ResponseWriter, code string) {
+	e.CodeErrors("tencent", func(w http.ResponseWriter, code string) {
 		n, err := strconv.Atoi(code)
 		if err != nil {
 			n = 10002
 		}
 		answer(w, nil, refuse(n, "forced by a fault"))
-	}
+	})
 	for _, code := range []string{"result:0", "result:3", "result:4"} {
-		s.innerCodes["tencent/"+code] = true
+		e.OwnCode("tencent", code)
 	}
 
 	handlers := map[string]http.Handler{}
 	for path, run := range commands {
 		_, op, _ := strings.Cut(path, "/")
-		handlers[path] = s.handle("tencent", op, func(w http.ResponseWriter, r *http.Request) {
+		handlers[path] = e.Operation("tencent", op, func(w http.ResponseWriter, r *http.Request) {
 			t.serve(w, r, op, run)
 		})
 	}
-	unknown := s.handle("tencent", "unknown", func(w http.ResponseWriter, r *http.Request) {
+	unknown := e.Operation("tencent", "unknown", func(w http.ResponseWriter, r *http.Request) {
 		t.serve(w, r, "unknown", func(*tencent, *http.Request, *args) (reply, *imError) {
 			return nil, refuse(60009, "no such service or command")
 		})
 	})
-	s.mux.HandleFunc("/tencent/v4/{service}/{command}", func(w http.ResponseWriter, r *http.Request) {
+	e.Mount("/tencent/v4/{service}/{command}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h, ok := handlers[r.PathValue("service")+"/"+r.PathValue("command")]; ok {
 			h.ServeHTTP(w, r)
 			return
 		}
 		unknown.ServeHTTP(w, r)
-	})
-	s.mux.Handle("/tencent/", unknown)
+	}))
+	e.Mount("/tencent/", unknown)
 	t.chatRoutes()
 	return t
 }
@@ -212,22 +214,22 @@ func answer(w http.ResponseWriter, extra reply, e *imError) {
 		out["ActionStatus"], out["ErrorCode"], out["ErrorInfo"] = "FAIL", e.code, e.info
 	}
 	w.Header().Set("Content-Type", "application/json")
-	writeJSON(w, http.StatusOK, out)
+	engine.WriteJSON(w, http.StatusOK, out)
 }
 
 // maxReply is the vendor's cap on one answer, beyond which it says 10018.
 const maxReply = 1 << 20
 
 func (t *tencent) serve(w http.ResponseWriter, r *http.Request, op string, run command) {
-	t.s.mu.Lock()
-	defer t.s.mu.Unlock()
+	t.Lock()
+	defer t.Unlock()
 	extra, e := t.run(r, op, run)
 	if e != nil {
-		note(r, "code", strconv.Itoa(e.code))
+		engine.Note(r, "code", strconv.Itoa(e.code))
 	}
 	answer(w, extra, e)
-	if held, ok := w.(*recorder); ok && held.body.Len() > maxReply {
-		held.body.Reset()
+	if held, ok := w.(*engine.Answer); ok && held.Len() > maxReply {
+		held.Reset()
 		answer(w, nil, refuse(10018, "the answer is larger than 1 MB"))
 	}
 }
@@ -243,7 +245,7 @@ func (t *tencent) run(r *http.Request, op string, run command) (reply, *imError)
 	if t.rates[op] == nil {
 		t.rates[op] = &imRate{}
 	}
-	if t.rates[op].over(t.s.now(), limit) {
+	if t.rates[op].over(t.Now(), limit) {
 		return nil, refuse(60007, "more than %d calls of %s a second", limit, op)
 	}
 	body, err := io.ReadAll(r.Body)
@@ -286,7 +288,7 @@ func (t *tencent) authenticate(r *http.Request) *imError {
 	if _, err := strconv.ParseUint(q.Get("random"), 10, 32); err != nil {
 		return refuse(60002, "random must be an unsigned 32-bit number")
 	}
-	app := t.s.fix.Tencent
+	app := t.fix
 	if q.Get("sdkappid") == "" {
 		return refuse(60012, "sdkappid is missing")
 	}
@@ -309,11 +311,11 @@ func (t *tencent) authenticate(r *http.Request) *imError {
 
 // verifySig refuses a UserSig that does not prove user.
 func (t *tencent) verifySig(user, sig string) *imError {
-	app := t.s.fix.Tencent
+	app := t.fix
 	if len(sig) > 4096 {
 		return refuse(70003, "the UserSig is not one")
 	}
-	switch err := tencentyun.VerifyUserSig(uint64(app.SDKAppID), app.SecretKey, user, sig, t.s.now()); {
+	switch err := tencentyun.VerifyUserSig(uint64(app.SDKAppID), app.SecretKey, user, sig, t.Now()); {
 	case err == nil:
 		return nil
 	case errors.Is(err, tencentyun.ErrExpired):
@@ -368,7 +370,7 @@ func (t *tencent) group(r *http.Request, a *args) (*imGroup, *imError) {
 	if id == "" {
 		return nil, refuse(10004, "GroupId is missing")
 	}
-	note(r, "group", id)
+	engine.Note(r, "group", id)
 	g := t.groups[id]
 	if g == nil {
 		return nil, refuse(10010, "the group does not exist or has been dismissed")
@@ -395,7 +397,7 @@ func (g *imGroup) lastSeq() uint64 {
 // join puts an account into a group. Limits were checked. Unless it happens in
 // silence, clients hear of it.
 func (t *tencent) join(g *imGroup, id, role string, silent bool) {
-	m := &imMember{id: id, role: role, joined: t.s.now(), seq: g.lastSeq()}
+	m := &imMember{id: id, role: role, joined: t.Now(), seq: g.lastSeq()}
 	if !g.history {
 		m.read = m.seq
 	}

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"net/http"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // reimportAfter is how long a deleted account's id stays taken on paid plans.
@@ -17,7 +19,7 @@ func (t *tencent) importOne(id, nick, faceURL string) *imError {
 		return refuse(70402, "Nick or FaceUrl is too long")
 	}
 	if at, ok := t.deleted[id]; ok {
-		if t.s.now().Sub(at) < reimportAfter {
+		if t.Now().Sub(at) < reimportAfter {
 			return refuse(70399, "the account was deleted and cannot be imported for three months")
 		}
 		delete(t.deleted, id)
@@ -54,7 +56,7 @@ func (t *tencent) accountImport(r *http.Request, a *args) (reply, *imError) {
 	if e := a.bad(); e != nil {
 		return nil, e
 	}
-	note(r, "user", id)
+	engine.Note(r, "user", id)
 	return nil, t.importOne(id, nick, face)
 }
 
@@ -141,7 +143,7 @@ func (t *tencent) accountDelete(_ *http.Request, a *args) (reply, *imError) {
 			}
 			t.chat.end(id, chatEvent{Type: "kicked", Reason: "accountDeleted"})
 			delete(t.accounts, id)
-			t.deleted[id] = t.s.now()
+			t.deleted[id] = t.Now()
 		}
 		items = append(items, item)
 	}
@@ -154,12 +156,12 @@ func (t *tencent) kick(r *http.Request, a *args) (reply, *imError) {
 	if e := a.bad(); e != nil {
 		return nil, e
 	}
-	note(r, "user", id)
+	engine.Note(r, "user", id)
 	acc := t.accounts[id]
 	if acc == nil {
 		return nil, refuse(70107, "the account does not exist")
 	}
-	acc.kicked = t.s.now().UTC()
+	acc.kicked = t.Now().UTC()
 	t.chat.end(id, chatEvent{Type: "kicked", Reason: "restApi"})
 	return nil, nil
 }
@@ -175,7 +177,7 @@ func (t *tencent) setProfile(r *http.Request, a *args) (reply, *imError) {
 	if e := a.bad(); e != nil || len(items) == 0 {
 		return nil, refuse(40001, "Err_Profile_Comm_Decode_Fail")
 	}
-	note(r, "user", id)
+	engine.Note(r, "user", id)
 	acc := t.accounts[id]
 	if acc == nil {
 		return nil, refuse(40003, "the account does not exist")

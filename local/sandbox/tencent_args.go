@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // args are the fields of a Tencent request. Names are case-sensitive there, so
@@ -22,7 +24,7 @@ func (a *args) within(fields map[string]json.RawMessage) *args { return &args{fi
 
 func parseArgs(body []byte) (*args, error) {
 	var fields map[string]json.RawMessage
-	if err := decodeOne(body, &fields); err != nil {
+	if err := engine.Decode(body, &fields); err != nil {
 		return nil, err
 	}
 	if fields == nil {

@@ -2,23 +2,16 @@ package sandbox
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
-
-// TencentError is a refusal by the Tencent stand-in of what a chat client did.
-type TencentError struct {
-	Code int // the vendor's number
-	Info string
-}
-
-func (e *TencentError) Error() string { return fmt.Sprintf("tencent %d: %s", e.Code, e.Info) }
 
 func clientError(e *imError) error {
 	if e == nil {
 		return nil
 	}
-	return &TencentError{e.code, e.info}
+	return &engine.Refusal{Vendor: "tencent", Code: e.code, Info: e.info}
 }
 
 // ClientGroup is a group as a chat client asks for it. Empty options take the
@@ -33,12 +26,17 @@ type ClientGroup struct {
 	MaxMemberCount   int
 }
 
+// TencentApp is the IM app from the inside: what chat clients and the app's
+// console do, and what the groups hold.
+type TencentApp struct{ t *tencent }
+
 // CreateGroupAs makes a group as the client SDK does for any logged-in user:
 // with an id of their choice, as its owner. It is how a squat comes about.
-func (s *Sandbox) CreateGroupAs(owner string, g ClientGroup) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e := s.tencent.login(owner); e != nil {
+func (a TencentApp) CreateGroupAs(owner string, g ClientGroup) error {
+	t := a.t
+	t.Lock()
+	defer t.Unlock()
+	if e := t.login(owner); e != nil {
 		return clientError(e)
 	}
 	body := map[string]any{"Type": g.Type, "Name": g.Name, "Owner_Account": owner}
@@ -57,15 +55,15 @@ func (s *Sandbox) CreateGroupAs(owner string, g ClientGroup) error {
 	if err != nil {
 		return err
 	}
-	a, err := parseArgs(b)
+	in, err := parseArgs(b)
 	if err != nil {
 		return err
 	}
-	made, e := s.tencent.newGroup(owner, a)
+	made, e := t.newGroup(owner, in)
 	if e != nil {
 		return clientError(e)
 	}
-	s.tencent.put(made)
+	t.put(made)
 	return nil
 }
 
@@ -78,10 +76,10 @@ func (t *tencent) login(user string) *imError {
 }
 
 // SendAs sends a text as the client SDK does for a logged-in member.
-func (s *Sandbox) SendAs(user, groupID, text string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := s.tencent
+func (a TencentApp) SendAs(user, groupID, text string) error {
+	t := a.t
+	t.Lock()
+	defer t.Unlock()
 	if e := t.login(user); e != nil {
 		return clientError(e)
 	}
@@ -101,16 +99,16 @@ func (s *Sandbox) SendAs(user, groupID, text string) error {
 	if err != nil {
 		return err
 	}
-	_, e := t.send(g, outgoing{from: user, random: s.rand.Uint32(), body: body})
+	_, e := t.send(g, outgoing{from: user, random: t.Rand().Uint32(), body: body})
 	return clientError(e)
 }
 
 // JoinAs joins a group as the client SDK does for a logged-in user who asks
 // for it; it works only where the group lets anybody in.
-func (s *Sandbox) JoinAs(user, groupID string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := s.tencent
+func (a TencentApp) JoinAs(user, groupID string) error {
+	t := a.t
+	t.Lock()
+	defer t.Unlock()
 	if e := t.login(user); e != nil {
 		return clientError(e)
 	}
@@ -133,10 +131,11 @@ func (s *Sandbox) JoinAs(user, groupID string) error {
 }
 
 // QuitAs leaves a group as the client SDK does.
-func (s *Sandbox) QuitAs(user, groupID string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g := s.tencent.groups[groupID]
+func (a TencentApp) QuitAs(user, groupID string) error {
+	t := a.t
+	t.Lock()
+	defer t.Unlock()
+	g := t.groups[groupID]
 	switch {
 	case g == nil || g.member(user) == nil:
 		return clientError(refuse(10007, "not in the group"))
@@ -146,16 +145,17 @@ func (s *Sandbox) QuitAs(user, groupID string) error {
 	if g.owner == user {
 		g.owner = ""
 	}
-	s.tencent.part(g, user, false)
+	t.part(g, user, false)
 	return nil
 }
 
 // ClientMessages returns what a member's client shows of a group: without
 // HistoryMsgBeforeJoin, nothing from before they joined.
-func (s *Sandbox) ClientMessages(user, groupID string) ([]TencentMessage, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g := s.tencent.groups[groupID]
+func (a TencentApp) ClientMessages(user, groupID string) ([]TencentMessage, error) {
+	t := a.t
+	t.Lock()
+	defer t.Unlock()
+	g := t.groups[groupID]
 	if g == nil {
 		return nil, clientError(refuse(10010, "the group does not exist or has been dismissed"))
 	}
@@ -165,7 +165,7 @@ func (s *Sandbox) ClientMessages(user, groupID string) ([]TencentMessage, error)
 	}
 	out := []TencentMessage{}
 	for _, msg := range g.view().Messages {
-		expired := s.now().Sub(msg.Time) > s.tencent.plan.History
+		expired := t.Now().Sub(msg.Time) > t.plan.History
 		if !expired && (g.history || msg.Seq > m.seq) {
 			out = append(out, msg)
 		}
@@ -174,10 +174,11 @@ func (s *Sandbox) ClientMessages(user, groupID string) ([]TencentMessage, error)
 }
 
 // Group returns a group by its id.
-func (s *Sandbox) Group(id string) (TencentGroup, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g := s.tencent.groups[id]
+func (a TencentApp) Group(id string) (TencentGroup, bool) {
+	t := a.t
+	t.Lock()
+	defer t.Unlock()
+	g := t.groups[id]
 	if g == nil {
 		return TencentGroup{}, false
 	}
@@ -185,35 +186,39 @@ func (s *Sandbox) Group(id string) (TencentGroup, bool) {
 }
 
 // Groups returns all groups, oldest first.
-func (s *Sandbox) Groups() []TencentGroup {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.tencent.state().Groups
+func (a TencentApp) Groups() []TencentGroup {
+	t := a.t
+	t.Lock()
+	defer t.Unlock()
+	return t.state().Groups
 }
 
 // Kicked returns when an account's logins were last invalidated.
-func (s *Sandbox) Kicked(user string) (time.Time, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := s.tencent.accounts[user]
-	if a == nil || a.kicked.IsZero() {
+func (a TencentApp) Kicked(user string) (time.Time, bool) {
+	t := a.t
+	t.Lock()
+	defer t.Unlock()
+	acc := t.accounts[user]
+	if acc == nil || acc.kicked.IsZero() {
 		return time.Time{}, false
 	}
-	return a.kicked, true
+	return acc.kicked, true
 }
 
-// RotateTencentKey replaces the app's secret key: UserSigs made with the old
+// RotateKey replaces the app's secret key: UserSigs made with the old
 // one are refused from now on. The stack's secret is not changed; see
-// [Sandbox.SetSecret].
-func (s *Sandbox) RotateTencentKey(secretKey string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fix.Tencent.SecretKey = secretKey
+// the secret store.
+func (a TencentApp) RotateKey(secretKey string) {
+	t := a.t
+	t.Lock()
+	defer t.Unlock()
+	t.fix.SecretKey = secretKey
 }
 
-// SetTencentRate replaces the plan's RatePerSecond.
-func (s *Sandbox) SetTencentRate(perSecond int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tencent.plan.RatePerSecond = perSecond
+// SetRate replaces the plan's RatePerSecond.
+func (a TencentApp) SetRate(perSecond int) {
+	t := a.t
+	t.Lock()
+	defer t.Unlock()
+	t.plan.RatePerSecond = perSecond
 }

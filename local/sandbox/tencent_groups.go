@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 var (
@@ -45,7 +47,7 @@ func (t *tencent) newGroup(operator string, a *args) (*imGroup, *imError) {
 		id: a.text("GroupId"), typ: a.text("Type"), name: a.text("Name"),
 		introduction: a.text("Introduction"), notification: a.text("Notification"), faceURL: a.text("FaceUrl"),
 		owner: a.text("Owner_Account"), applyJoin: a.text("ApplyJoinOption"), inviteJoin: a.text("InviteJoinOption"),
-		created: t.s.now(), muted: map[string]time.Time{},
+		created: t.Now(), muted: map[string]time.Time{},
 	}
 	maxMembers := a.number("MaxMemberCount", uint64(t.plan.MaxMembers))
 	custom := a.objects("AppDefinedData")
@@ -119,9 +121,9 @@ func (t *tencent) mayJoin(id string) *imError {
 // put makes a checked group known.
 func (t *tencent) put(g *imGroup) {
 	t.made++
-	g.ordinal, g.lastInfo = t.made, t.s.now()
+	g.ordinal, g.lastInfo = t.made, t.Now()
 	if g.id == "" {
-		g.id = "@TGS#1" + t.s.id(4)
+		g.id = "@TGS#1" + t.ID(4)
 	}
 	t.groups[g.id] = g
 	if g.owner != "" {
@@ -131,7 +133,7 @@ func (t *tencent) put(g *imGroup) {
 
 // createGroup follows https://trtc.io/document/34895.
 func (t *tencent) createGroup(r *http.Request, a *args) (reply, *imError) {
-	note(r, "group", a.text("GroupId"))
+	engine.Note(r, "group", a.text("GroupId"))
 	type member struct{ id, role string }
 	var members []member
 	for _, m := range a.objects("MemberList") {
@@ -179,7 +181,7 @@ func (t *tencent) createGroup(r *http.Request, a *args) (reply, *imError) {
 
 // importGroup follows https://trtc.io/document/34967. It tells nobody.
 func (t *tencent) importGroup(r *http.Request, a *args) (reply, *imError) {
-	note(r, "group", a.text("GroupId"))
+	engine.Note(r, "group", a.text("GroupId"))
 	created := a.number("CreateTime", 0)
 	g, e := t.newGroup(r.URL.Query().Get("identifier"), a)
 	if e != nil {
@@ -187,7 +189,7 @@ func (t *tencent) importGroup(r *http.Request, a *args) (reply, *imError) {
 	}
 	if created > 0 {
 		at := time.Unix(int64(min(created, 1<<40)), 0)
-		if at.After(t.s.now()) {
+		if at.After(t.Now()) {
 			return nil, refuse(10004, "CreateTime is in the future")
 		}
 		g.created = at
@@ -230,7 +232,7 @@ func (t *tencent) getGroupInfo(r *http.Request, a *args) (reply, *imError) {
 		return nil, refuse(10004, "GroupIdList must hold 1 to 50 groups")
 	}
 	if len(ids) == 1 {
-		note(r, "group", ids[0])
+		engine.Note(r, "group", ids[0])
 	}
 	infos := []reply{}
 	for _, id := range ids {
@@ -320,7 +322,7 @@ func (t *tencent) modifyGroup(r *http.Request, a *args) (reply, *imError) {
 	if e := t.fits(n.name, n.introduction, n.notification, n.faceURL); e != nil {
 		return nil, e
 	}
-	n.lastInfo = t.s.now()
+	n.lastInfo = t.Now()
 	muted, renamed := n.muteAll, n.name != g.name
 	n.muteAll = g.muteAll
 	*g = n
@@ -410,7 +412,7 @@ func (t *tencent) joinedGroups(r *http.Request, a *args) (reply, *imError) {
 	if e := a.bad(); e != nil {
 		return nil, e
 	}
-	note(r, "user", id)
+	engine.Note(r, "user", id)
 	if limit == 0 || limit > 5000 {
 		return nil, refuse(10004, "Limit must be 1 to 5000")
 	}

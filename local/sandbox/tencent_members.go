@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // The results that add_group_member gives to each member.
@@ -35,7 +37,7 @@ func (t *tencent) addMember(r *http.Request, a *args) (reply, *imError) {
 		return nil, refuse(10007, "members cannot be added to an AVChatRoom")
 	}
 	if len(ids) == 1 {
-		note(r, "user", ids[0])
+		engine.Note(r, "user", ids[0])
 	}
 	for _, id := range ids {
 		if t.accounts[id] == nil {
@@ -43,7 +45,7 @@ func (t *tencent) addMember(r *http.Request, a *args) (reply, *imError) {
 		}
 	}
 	for result, code := range map[int]string{memberFailed: "result:0", memberInvited: "result:3", memberOver: "result:4"} {
-		if forced(r, code) {
+		if engine.Forced(r, code) {
 			out := []reply{}
 			for _, id := range ids {
 				out = append(out, reply{"Member_Account": id, "Result": result})
@@ -145,7 +147,7 @@ func (t *tencent) deleteMember(r *http.Request, a *args) (reply, *imError) {
 		return nil, refuse(10007, "the owner cannot be removed")
 	}
 	if len(ids) == 1 {
-		note(r, "user", ids[0])
+		engine.Note(r, "user", ids[0])
 	}
 	for _, id := range ids {
 		t.part(g, id, silence == 1)
@@ -260,7 +262,7 @@ func (t *tencent) forbidSend(r *http.Request, a *args) (reply, *imError) {
 		case muteForever:
 			g.muted[id] = time.Unix(muteForever, 0)
 		default:
-			g.muted[id] = t.s.now().Add(time.Duration(seconds) * time.Second)
+			g.muted[id] = t.Now().Add(time.Duration(seconds) * time.Second)
 		}
 		change := "muted"
 		if seconds == 0 {

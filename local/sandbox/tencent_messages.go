@@ -92,7 +92,7 @@ func (t *tencent) maySpeak(g *imGroup, from string) *imError {
 	if m == nil {
 		return refuse(10007, "the sender is not in the group")
 	}
-	if until, ok := g.muted[from]; ok && t.s.now().Before(until) {
+	if until, ok := g.muted[from]; ok && t.Now().Before(until) {
 		return refuse(10017, "the sender is muted")
 	}
 	if g.muteAll && m.role == "Member" {
@@ -114,7 +114,7 @@ func (t *tencent) send(g *imGroup, o outgoing) (reply, *imError) {
 	if compact.Len()+len(o.custom) > maxMessage {
 		return nil, refuse(80002, "the message is longer than 12 KB")
 	}
-	now := t.s.now()
+	now := t.Now()
 	content := compact.String()
 	for _, old := range slices.Backward(g.messages) {
 		if now.Sub(old.time) > sameMessage {
@@ -162,7 +162,7 @@ func (t *tencent) sendNotice(r *http.Request, a *args) (reply, *imError) {
 	if e := t.moderate("the notification", content); e != nil {
 		return nil, e
 	}
-	g.notices = append(g.notices, TencentNotice{content, to, t.s.now().UTC()})
+	g.notices = append(g.notices, TencentNotice{content, to, t.Now().UTC()})
 	for _, m := range slices.Clone(g.members) {
 		if len(to) == 0 || slices.Contains(to, m.id) {
 			t.tell(m.id, g, chatEvent{Type: "notice", Text: content})
@@ -190,7 +190,7 @@ func (t *tencent) getMessages(r *http.Request, a *args) (reply, *imError) {
 	if g.typ == "AVChatRoom" {
 		return nil, refuse(10007, "an AVChatRoom keeps no history")
 	}
-	oldest := t.s.now().Add(-t.plan.History)
+	oldest := t.Now().Add(-t.plan.History)
 	list, finished, size := []reply{}, 1, 0
 	for _, m := range slices.Backward(g.messages) {
 		if m.seq > from {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tencentyun/tls-sig-api-v2-golang/tencentyun"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // imURL is the signed address of a command.
@@ -502,9 +504,9 @@ func TestListGroups(t *testing.T) {
 func TestGroupInfoIsCapped(t *testing.T) {
 	s, base := serve(t, Options{})
 	var ids []string
-	s.mu.Lock()
+	s.engine.Lock()
 	for i := range 400 {
-		if e := s.tencent.importOne(fmt.Sprintf("a_rather_long_account_name_%d", i), "", ""); e != nil {
+		if e := s.tencent.t.importOne(fmt.Sprintf("a_rather_long_account_name_%d", i), "", ""); e != nil {
 			t.Fatal(e.info)
 		}
 	}
@@ -514,17 +516,17 @@ func TestGroupInfoIsCapped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g, e := s.tencent.newGroup("administrator", a)
+		g, e := s.tencent.t.newGroup("administrator", a)
 		if e != nil {
 			t.Fatal(e.info)
 		}
-		s.tencent.put(g)
+		s.tencent.t.put(g)
 		for j := range 400 {
-			s.tencent.join(g, fmt.Sprintf("a_rather_long_account_name_%d", j), "Member", true)
+			s.tencent.t.join(g, fmt.Sprintf("a_rather_long_account_name_%d", j), "Member", true)
 		}
 		ids = append(ids, `"`+id+`"`)
 	}
-	s.mu.Unlock()
+	s.engine.Unlock()
 	list := `{"GroupIdList":[` + strings.Join(ids, ",") + `]`
 	if a := im(t, s, base, "get_group_info", list+`}`); a.ErrorCode != 10018 {
 		t.Errorf("an answer of megabytes: %d", a.ErrorCode)
@@ -536,7 +538,7 @@ func TestGroupInfoIsCapped(t *testing.T) {
 }
 
 func imCode(err error) int {
-	var e *TencentError
+	var e *engine.Refusal
 	if errors.As(err, &e) {
 		return e.Code
 	}

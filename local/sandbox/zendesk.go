@@ -17,12 +17,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // zendesk is the account that the Zendesk stand-in serves. Everything in
 // it is guarded by the sandbox's mutex.
 type zendesk struct {
-	s *Sandbox
+	*engine.Engine
+	fix ZendeskFixture
 
 	clients   map[string]*zendeskClient
 	tokens    map[string]*zendeskToken
@@ -46,7 +49,7 @@ type zendesk struct {
 
 	limits    ZendeskLimits
 	searchLag time.Duration
-	windows   map[string]*rateWindow
+	windows   map[string]*engine.Window
 	hold      chan struct{} // closed when held creations may commit
 	origin    string        // where the last caller reached the account
 	via       int           // how the change under way is made: viaAPI, or 0 for the agent interface
@@ -115,11 +118,6 @@ type zendeskKey struct {
 	location    string
 }
 
-type rateWindow struct {
-	start time.Time
-	count int
-}
-
 // zendeskSessionCookie holds a signed-in person's session.
 const zendeskSessionCookie = "_zendesk_session"
 
@@ -135,16 +133,16 @@ const (
 	zendeskMaxComments = 5000
 )
 
-func newZendesk(s *Sandbox) *zendesk {
+func newZendesk(e *engine.Engine, fix ZendeskFixture) *zendesk {
 	z := &zendesk{
-		s:       s,
+		Engine: e, fix: fix,
 		clients: map[string]*zendeskClient{}, tokens: map[string]*zendeskToken{},
 		apiTokens: map[string]string{}, users: map[int64]*zendeskUser{},
 		byEmail: map[string]*zendeskUser{}, byExternal: map[string]*zendeskUser{},
 		tickets: map[int64]*zendeskTicket{}, webhooks: map[string]*zendeskWebhook{},
 		triggers: map[int64]*zendeskTrigger{}, categories: map[int64]*zendeskCategory{},
 		zis: map[string]*zisIntegration{}, keys: map[string]*zendeskKey{},
-		windows:   map[string]*rateWindow{},
+		windows:   map[string]*engine.Window{},
 		accountID: 21474836,
 		// Larger than 2^32, as ids of today's accounts are.
 		nextID: 360_000_000_000, nextTicket: 1000,
@@ -152,7 +150,7 @@ func newZendesk(s *Sandbox) *zendesk {
 	}
 	z.seed()
 	z.register()
-	s.codeErrors["zendesk"] = z.codeError
+	e.CodeErrors("zendesk", z.codeError)
 	return z
 }
 
@@ -163,10 +161,10 @@ func newZendesk(s *Sandbox) *zendesk {
 var zafSDK []byte
 
 func (z *zendesk) register() {
-	z.s.mux.HandleFunc("GET /zendesk/zaf_sdk.min.js", func(w http.ResponseWriter, _ *http.Request) {
+	z.Mount("GET /zendesk/zaf_sdk.min.js", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 		_, _ = w.Write(zafSDK)
-	})
+	}))
 	route := func(method, path, op string, h http.HandlerFunc) { z.handle(method, path, op, h) }
 	route("POST", "/oauth/tokens", "oauth_tokens", z.mintToken)
 
@@ -324,8 +322,8 @@ type zdHandler func(w http.ResponseWriter, r *http.Request, c zdCaller)
 // the scope.
 func (z *zendesk) auth(scope string, h zdHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		z.s.mu.Lock()
-		defer z.s.mu.Unlock()
+		z.Lock()
+		defer z.Unlock()
 		c, ok := z.authenticate(w, r)
 		if !ok {
 			return
@@ -357,7 +355,7 @@ func (z *zendesk) auth(scope string, h zdHandler) http.HandlerFunc {
 func (z *zendesk) authenticate(w http.ResponseWriter, r *http.Request) (zdCaller, bool) {
 	header := r.Header.Get("Authorization")
 	if cookie, err := r.Cookie(zendeskSessionCookie); header == "" && err == nil {
-		if u := z.users[z.s.fix.Zendesk.OwnUserID]; hmac.Equal([]byte(cookie.Value), []byte(z.s.fix.Zendesk.AdminSession)) && !u.Suspended {
+		if u := z.users[z.fix.OwnUserID]; hmac.Equal([]byte(cookie.Value), []byte(z.fix.AdminSession)) && !u.Suspended {
 			return zdCaller{user: u, all: true, by: zdBySession}, true
 		}
 	}
@@ -368,7 +366,7 @@ func (z *zendesk) authenticate(w http.ResponseWriter, r *http.Request) (zdCaller
 	switch strings.ToLower(scheme) {
 	case "bearer":
 		t := z.tokens[rest]
-		if t == nil || !z.s.now().Before(t.expires) || z.users[t.user].Suspended {
+		if t == nil || !z.Now().Before(t.expires) || z.users[t.user].Suspended {
 			zdOAuthError(w, "invalid_token")
 			return zdCaller{}, false
 		}
@@ -406,22 +404,22 @@ func (z *zendesk) admit(w http.ResponseWriter, name string, limit int, per time.
 	if limit <= 0 {
 		return true
 	}
-	now := z.s.now()
+	now := z.Now()
 	win := z.windows[name]
-	if win == nil || now.Sub(win.start) >= per {
-		win = &rateWindow{start: now}
+	if win == nil || now.Sub(win.Start) >= per {
+		win = &engine.Window{Start: now}
 		z.windows[name] = win
 	}
-	win.count++
-	reset := int(win.start.Add(per).Sub(now)/time.Second) + 1
+	win.Count++
+	reset := int(win.Start.Add(per).Sub(now)/time.Second) + 1
 	if name == "account" {
 		w.Header().Set("X-Rate-Limit", strconv.Itoa(limit))
-		w.Header().Set("X-Rate-Limit-Remaining", strconv.Itoa(max(0, limit-win.count)))
+		w.Header().Set("X-Rate-Limit-Remaining", strconv.Itoa(max(0, limit-win.Count)))
 		w.Header().Set("Ratelimit-Limit", strconv.Itoa(limit))
-		w.Header().Set("Ratelimit-Remaining", strconv.Itoa(max(0, limit-win.count)))
+		w.Header().Set("Ratelimit-Remaining", strconv.Itoa(max(0, limit-win.Count)))
 		w.Header().Set("Ratelimit-Reset", strconv.Itoa(reset))
 	}
-	if win.count <= limit {
+	if win.Count <= limit {
 		return true
 	}
 	w.Header().Set("Retry-After", strconv.Itoa(reset))
@@ -626,15 +624,6 @@ func zdIDList(raw string) ([]int64, bool) {
 }
 
 func zdTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
-
-// orNull renders a zero value as JSON null, as Zendesk does for what is unset.
-func orNull[T comparable](v T) any {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return v
-}
 
 func zdSorted[T any](m map[int64]T) []T {
 	ids := make([]int64, 0, len(m))

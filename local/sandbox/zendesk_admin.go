@@ -149,13 +149,13 @@ const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 // ulid returns an id of the form that webhooks have.
 func (z *zendesk) ulid() string {
 	b := make([]byte, 26)
-	ms := z.s.now().UnixMilli()
+	ms := z.Now().UnixMilli()
 	for i := 9; i >= 0; i-- {
 		b[i] = crockford[ms&31]
 		ms >>= 5
 	}
 	for i := 10; i < 26; i++ {
-		b[i] = crockford[z.s.rand.IntN(32)]
+		b[i] = crockford[z.Rand().IntN(32)]
 	}
 	return string(b)
 }
@@ -172,8 +172,8 @@ func (z *zendesk) createWebhook(w http.ResponseWriter, r *http.Request, _ zdCall
 		zdErrors(w, http.StatusBadRequest, "InvalidWebhook", msg)
 		return
 	}
-	now := z.s.now()
-	h := &zendeskWebhook{id: z.ulid(), secret: z.s.id(30), fields: o.fields, created: now, updated: now}
+	now := z.Now()
+	h := &zendeskWebhook{id: z.ulid(), secret: z.ID(30), fields: o.fields, created: now, updated: now}
 	z.webhooks[h.id] = h
 	zdWrite(w, http.StatusCreated, map[string]any{"webhook": z.viewWebhook(h)})
 }
@@ -251,7 +251,7 @@ func (z *zendesk) updateWebhook(w http.ResponseWriter, r *http.Request, _ zdCall
 		zdErrors(w, http.StatusBadRequest, "InvalidWebhook", msg)
 		return
 	}
-	h.fields, h.updated = next.fields, z.s.now()
+	h.fields, h.updated = next.fields, z.Now()
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -302,7 +302,7 @@ func (z *zendesk) webhookSecret(w http.ResponseWriter, r *http.Request, _ zdCall
 	}
 	status := http.StatusOK
 	if r.Method == http.MethodPost {
-		h.secret, status = z.s.id(30), http.StatusCreated
+		h.secret, status = z.ID(30), http.StatusCreated
 	}
 	zdWrite(w, status, map[string]any{"signing_secret": map[string]string{"algorithm": "SHA256", "secret": h.secret}})
 }
@@ -427,7 +427,7 @@ func (z *zendesk) saveCategory(w http.ResponseWriter, r *http.Request, _ zdCalle
 	if !ok {
 		return
 	}
-	now := z.s.now()
+	now := z.Now()
 	c, status := &zendeskCategory{created: now}, http.StatusCreated
 	if r.Method == http.MethodPatch {
 		id, ok := zdPathID(w, r)

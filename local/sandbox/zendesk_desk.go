@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // ZendeskState is what the Zendesk stand-in holds, for /state.
@@ -94,8 +95,8 @@ func (z *zendesk) state() ZendeskState {
 
 // seed puts the fixture's people and credentials in place.
 func (z *zendesk) seed() {
-	f := z.s.fix.Zendesk
-	now := z.s.now()
+	f := z.fix
+	now := z.Now()
 	person := func(id int64, name, email, role string) {
 		u := &zendeskUser{ID: id, Name: name, Role: role, Verified: true, CreatedAt: now, UpdatedAt: now}
 		z.users[id] = u
@@ -115,10 +116,10 @@ func (z *zendesk) seed() {
 // in an id also answers with the ".json" suffix of older clients.
 func (z *zendesk) handle(method, path, op string, h http.HandlerFunc) {
 	register := func(path string) {
-		z.s.mux.Handle(strings.TrimSpace(method+" /zendesk"+path), z.s.handle("zendesk", op, func(w http.ResponseWriter, r *http.Request) {
-			z.s.mu.Lock()
-			z.origin = z.s.baseURL(r) + "/zendesk"
-			z.s.mu.Unlock()
+		z.Mount(strings.TrimSpace(method+" /zendesk"+path), z.Operation("zendesk", op, func(w http.ResponseWriter, r *http.Request) {
+			z.Lock()
+			z.origin = z.BaseURL(r) + "/zendesk"
+			z.Unlock()
 			h(w, r)
 		}))
 	}
@@ -135,58 +136,52 @@ func (z *zendesk) url(path string) string { return z.origin + path }
 // sandbox's clock.
 type ZendeskDesk struct{ z *zendesk }
 
-// Zendesk returns the inside of the Zendesk account.
-func (s *Sandbox) Zendesk() ZendeskDesk { return ZendeskDesk{s.zendesk} }
-
-// ErrNoRecord means that an action names a ticket, case or person that does not exist.
-var ErrNoRecord = errors.New("sandbox: no such record")
-
 // Tickets returns all tickets by id, deleted ones included.
 func (d ZendeskDesk) Tickets() []ZendeskTicket {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	return d.z.state().Tickets
 }
 
 // Ticket returns one ticket.
 func (d ZendeskDesk) Ticket(id int64) (ZendeskTicket, error) {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	t := d.z.tickets[id]
 	if t == nil {
-		return ZendeskTicket{}, ErrNoRecord
+		return ZendeskTicket{}, engine.ErrNoRecord
 	}
 	return t.snapshot(), nil
 }
 
 // Users returns all users by id.
 func (d ZendeskDesk) Users() []ZendeskPerson {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	return d.z.state().Users
 }
 
 // OnChange calls f for every change, in order. f runs under the sandbox's lock:
 // it must hand the event on and return.
 func (d ZendeskDesk) OnChange(f func(ZendeskEvent)) {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	d.z.onChange = f
 }
 
 // SetLimits replaces the rate limits.
 func (d ZendeskDesk) SetLimits(l ZendeskLimits) {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	d.z.limits = l
-	d.z.windows = map[string]*rateWindow{}
+	d.z.windows = map[string]*engine.Window{}
 }
 
 // SetTokenLifetime sets how long new OAuth tokens live when the request names
 // no expires_in.
 func (d ZendeskDesk) SetTokenLifetime(life time.Duration) {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	for _, c := range d.z.clients {
 		c.lifetime = life
 	}
@@ -194,15 +189,15 @@ func (d ZendeskDesk) SetTokenLifetime(life time.Duration) {
 
 // RevokeTokens makes every OAuth token invalid, as deleting them does.
 func (d ZendeskDesk) RevokeTokens() {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	clear(d.z.tokens)
 }
 
 // RotateSecret replaces the OAuth client's secret. Tokens already minted live on.
 func (d ZendeskDesk) RotateSecret(secret string) {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	for _, c := range d.z.clients {
 		c.secret = secret
 	}
@@ -210,18 +205,18 @@ func (d ZendeskDesk) RotateSecret(secret string) {
 
 // EndAPITokens removes all API tokens, as Zendesk does on 30 April 2027.
 func (d ZendeskDesk) EndAPITokens() {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	clear(d.z.apiTokens)
 }
 
 // SetRole changes a user's role: "end-user", "agent" or "admin".
 func (d ZendeskDesk) SetRole(user int64, role string) error {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	u := d.z.users[user]
 	if u == nil {
-		return ErrNoRecord
+		return engine.ErrNoRecord
 	}
 	u.Role = role
 	return nil
@@ -229,11 +224,11 @@ func (d ZendeskDesk) SetRole(user int64, role string) error {
 
 // Suspend suspends a user.
 func (d ZendeskDesk) Suspend(user int64) error {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	u := d.z.users[user]
 	if u == nil {
-		return ErrNoRecord
+		return engine.ErrNoRecord
 	}
 	u.Suspended = true
 	return nil
@@ -241,28 +236,28 @@ func (d ZendeskDesk) Suspend(user int64) error {
 
 // SetTriggerCategories switches the account's trigger categories on or off.
 func (d ZendeskDesk) SetTriggerCategories(on bool) {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	d.z.noCategories = !on
 }
 
 // AddAgent adds an agent to the account.
 func (d ZendeskDesk) AddAgent(name, email string) (id int64) {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	return d.z.addUser(name, email, "", "agent").ID
 }
 
 // HoldCreates keeps ticket creations in progress until release is called: the
 // window in which the same Idempotency-Key answers 409.
 func (d ZendeskDesk) HoldCreates() (release func()) {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	hold := make(chan struct{})
 	d.z.hold = hold
 	return func() {
-		d.z.s.mu.Lock()
-		defer d.z.s.mu.Unlock()
+		d.z.Lock()
+		defer d.z.Unlock()
 		if d.z.hold == hold {
 			d.z.hold = nil
 			close(hold)
@@ -273,14 +268,14 @@ func (d ZendeskDesk) HoldCreates() (release func()) {
 // Create makes a ticket as an agent would in the agent interface.
 func (d ZendeskDesk) Create(subject, body string, requester int64, tags ...string) (int64, error) {
 	z := d.z
-	z.s.mu.Lock()
-	defer z.s.mu.Unlock()
+	z.Lock()
+	defer z.Unlock()
 	if z.users[requester] == nil {
-		return 0, ErrNoRecord
+		return 0, engine.ErrNoRecord
 	}
 	z.nextTicket++
 	z.nextID += 2
-	now := z.s.now().UTC()
+	now := z.Now().UTC()
 	t := &zendeskTicket{ZendeskTicket: ZendeskTicket{
 		ID: z.nextTicket, Subject: subject, Status: "new", RequesterID: requester, SubmitterID: requester,
 		Tags: zdNormalTags(tags), CreatedAt: now,
@@ -295,11 +290,11 @@ func (d ZendeskDesk) Create(subject, body string, requester int64, tags ...strin
 // change runs f on a live ticket that may still be changed.
 func (d ZendeskDesk) change(ticket, actor int64, f func(t *zendeskTicket) error) error {
 	z := d.z
-	z.s.mu.Lock()
-	defer z.s.mu.Unlock()
+	z.Lock()
+	defer z.Unlock()
 	t := z.tickets[ticket]
 	if t == nil || t.deleted() {
-		return fmt.Errorf("ticket %d: %w", ticket, ErrNoRecord)
+		return fmt.Errorf("ticket %d: %w", ticket, engine.ErrNoRecord)
 	}
 	if t.Status == "closed" {
 		return fmt.Errorf("sandbox: ticket %d is closed", ticket)
@@ -317,7 +312,7 @@ func (d ZendeskDesk) change(ticket, actor int64, f func(t *zendeskTicket) error)
 func (d ZendeskDesk) Assign(ticket, agent int64) error {
 	return d.change(ticket, agent, func(t *zendeskTicket) error {
 		if u := d.z.users[agent]; agent != 0 && (u == nil || !u.staff()) {
-			return fmt.Errorf("agent %d: %w", agent, ErrNoRecord)
+			return fmt.Errorf("agent %d: %w", agent, engine.ErrNoRecord)
 		}
 		t.AssigneeID = agent
 		if agent != 0 && t.Status == "new" {
@@ -359,7 +354,7 @@ func (d ZendeskDesk) Tag(ticket int64, tags ...string) error {
 func (d ZendeskDesk) Comment(ticket, author int64, body string, public bool) error {
 	return d.change(ticket, author, func(t *zendeskTicket) error {
 		if d.z.users[author] == nil {
-			return fmt.Errorf("author %d: %w", author, ErrNoRecord)
+			return fmt.Errorf("author %d: %w", author, engine.ErrNoRecord)
 		}
 		d.z.addComment(t, author, ZendeskComment{AuthorID: author, Body: body, Public: public})
 		return nil
@@ -369,11 +364,11 @@ func (d ZendeskDesk) Comment(ticket, author int64, body string, public bool) err
 // SystemChange moves the ticket in the incremental export but not its
 // updated_at, as some of Zendesk's own changes do.
 func (d ZendeskDesk) SystemChange(ticket int64) error {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	t := d.z.tickets[ticket]
 	if t == nil {
-		return ErrNoRecord
+		return engine.ErrNoRecord
 	}
 	d.z.systemTouch(t)
 	return nil
@@ -390,11 +385,11 @@ func (d ZendeskDesk) MarkSpam(ticket int64) error {
 }
 
 func (d ZendeskDesk) withLive(ticket int64, f func(*zendeskTicket)) error {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	t := d.z.tickets[ticket]
 	if t == nil || t.deleted() {
-		return fmt.Errorf("ticket %d: %w", ticket, ErrNoRecord)
+		return fmt.Errorf("ticket %d: %w", ticket, engine.ErrNoRecord)
 	}
 	f(t)
 	return nil
@@ -402,11 +397,11 @@ func (d ZendeskDesk) withLive(ticket int64, f func(*zendeskTicket)) error {
 
 // Undelete restores a soft-deleted ticket.
 func (d ZendeskDesk) Undelete(ticket int64) error {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	t := d.z.tickets[ticket]
 	if t == nil || !t.deleted() || t.purged {
-		return fmt.Errorf("deleted ticket %d: %w", ticket, ErrNoRecord)
+		return fmt.Errorf("deleted ticket %d: %w", ticket, engine.ErrNoRecord)
 	}
 	d.z.undelete(t, d.z.serviceUser)
 	return nil
@@ -416,11 +411,11 @@ func (d ZendeskDesk) Undelete(ticket int64) error {
 // incremental export.
 func (d ZendeskDesk) PermanentlyDelete(ticket int64) error {
 	z := d.z
-	z.s.mu.Lock()
-	defer z.s.mu.Unlock()
+	z.Lock()
+	defer z.Unlock()
 	t := z.tickets[ticket]
 	if t == nil || !t.deleted() || t.purged {
-		return fmt.Errorf("deleted ticket %d: %w", ticket, ErrNoRecord)
+		return fmt.Errorf("deleted ticket %d: %w", ticket, engine.ErrNoRecord)
 	}
 	t.purged, t.Subject, t.Comments = true, "SCRUBBED", nil
 	z.touch(t)
@@ -437,8 +432,8 @@ func (d ZendeskDesk) Hide(ticket int64, hidden bool) error {
 // Merge closes the sources into target.
 func (d ZendeskDesk) Merge(target int64, sources ...int64) error {
 	z := d.z
-	z.s.mu.Lock()
-	defer z.s.mu.Unlock()
+	z.Lock()
+	defer z.Unlock()
 	return z.merge(target, sources, z.serviceUser, "", "", false, false)
 }
 
@@ -465,12 +460,12 @@ func (z *zendesk) spam(t *zendeskTicket, actor int64) {
 func (z *zendesk) merge(target int64, sources []int64, actor int64, targetText, sourceText string, targetPublic, sourcePublic bool) error {
 	into := z.tickets[target]
 	if into == nil || into.deleted() || into.Status == "closed" {
-		return fmt.Errorf("ticket %d: %w", target, ErrNoRecord)
+		return fmt.Errorf("ticket %d: %w", target, engine.ErrNoRecord)
 	}
 	for _, id := range sources {
 		t := z.tickets[id]
 		if t == nil || t.deleted() || t.Status == "closed" || id == target {
-			return fmt.Errorf("ticket %d: %w", id, ErrNoRecord)
+			return fmt.Errorf("ticket %d: %w", id, engine.ErrNoRecord)
 		}
 	}
 	for _, id := range sources {
@@ -539,7 +534,7 @@ func (z *zendesk) mergeTickets(w http.ResponseWriter, r *http.Request, c zdCalle
 		zdInvalid{"base": {{"Merge: a ticket can not be merged", "InvalidValue"}}}.write(w)
 		return
 	}
-	job := z.s.id(16)
+	job := z.ID(16)
 	zdWrite(w, http.StatusOK, map[string]any{"job_status": map[string]any{
 		"id": job, "url": z.url("/api/v2/job_statuses/" + job + ".json"), "status": "queued",
 		"total": len(ids), "progress": nil, "message": nil, "results": nil,

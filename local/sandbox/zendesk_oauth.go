@@ -48,8 +48,8 @@ func (z *zendesk) mintToken(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	z.s.mu.Lock()
-	defer z.s.mu.Unlock()
+	z.Lock()
+	defer z.Unlock()
 	if get("grant_type") != "client_credentials" {
 		code := "unsupported_grant_type"
 		if get("grant_type") == "" {
@@ -87,8 +87,8 @@ func (z *zendesk) mintToken(w http.ResponseWriter, r *http.Request) {
 		}
 		life = time.Duration(n) * time.Second
 	}
-	value := z.s.id(32)
-	z.tokens[value] = &zendeskToken{client: c.id, user: c.owner, scopes: scopes, expires: z.s.now().Add(life)}
+	value := z.ID(32)
+	z.tokens[value] = &zendeskToken{client: c.id, user: c.owner, scopes: scopes, expires: z.Now().Add(life)}
 	w.Header().Set("Cache-Control", "no-store")
 	zdWrite(w, http.StatusOK, map[string]any{
 		"access_token": value, "token_type": "bearer",

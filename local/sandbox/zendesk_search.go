@@ -54,12 +54,12 @@ func (z *zendesk) searchExport(w http.ResponseWriter, r *http.Request, _ zdCalle
 			zdFail(w, http.StatusBadRequest, "InvalidPaginationParameter", "page[after] is invalid")
 			return
 		}
-		if z.s.now().Sub(time.Unix(made, 0)) > searchCursorLife {
+		if z.Now().Sub(time.Unix(made, 0)) > searchCursorLife {
 			zdFail(w, http.StatusBadRequest, "InvalidPaginationParameter", "page[after] has expired")
 			return
 		}
 	}
-	horizon := z.s.now().Add(-z.searchLag)
+	horizon := z.Now().Add(-z.searchLag)
 	rows := slices.DeleteFunc(zdSorted(z.tickets), func(t *zendeskTicket) bool {
 		return t.deleted() || t.hidden || t.ID <= last || t.CreatedAt.After(horizon) || !match(t)
 	})
@@ -76,7 +76,7 @@ func (z *zendesk) searchExport(w http.ResponseWriter, r *http.Request, _ zdCalle
 	meta := map[string]any{"has_more": more, "after_cursor": nil, "before_cursor": nil}
 	links := map[string]any{"next": nil, "prev": nil}
 	if len(rows) > 0 {
-		after := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "s:%d:%d", last, z.s.now().Unix()))
+		after := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "s:%d:%d", last, z.Now().Unix()))
 		meta["after_cursor"] = after
 		if more {
 			next := r.URL.Query()
@@ -144,7 +144,7 @@ func zdSearch(query string) (func(*zendeskTicket) bool, bool) {
 // SetSearchLag says how long a new ticket takes to reach the search's index;
 // at once, if nobody says.
 func (d ZendeskDesk) SetSearchLag(lag time.Duration) {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	d.z.searchLag = lag
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // audit keeps a change of the assignee for the ticket's audits.
@@ -15,7 +17,7 @@ func (z *zendesk) audit(t *zendeskTicket, actor, before int64, created bool) {
 	}
 	z.nextID++
 	t.assignments = append(t.assignments, zendeskAssignment{
-		id: z.nextID, actor: actor, before: before, after: t.AssigneeID, created: created, at: z.s.now().UTC(),
+		id: z.nextID, actor: actor, before: before, after: t.AssigneeID, created: created, at: z.Now().UTC(),
 	})
 }
 
@@ -66,11 +68,11 @@ func (d ZendeskDesk) SetSubject(ticket int64, subject string) error {
 
 // SetTimeZone sets a user's time zone by its IANA name.
 func (d ZendeskDesk) SetTimeZone(user int64, zone string) error {
-	d.z.s.mu.Lock()
-	defer d.z.s.mu.Unlock()
+	d.z.Lock()
+	defer d.z.Unlock()
 	u := d.z.users[user]
 	if u == nil {
-		return ErrNoRecord
+		return engine.ErrNoRecord
 	}
 	u.Zone = zone
 	return nil

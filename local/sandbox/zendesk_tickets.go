@@ -12,7 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 type zendeskTicket struct {
@@ -103,12 +104,12 @@ func (z *zendesk) viewTicket(t *zendeskTicket) map[string]any {
 	}
 	return map[string]any{
 		"id": t.ID, "url": z.url("/api/v2/tickets/" + strconv.FormatInt(t.ID, 10) + ".json"),
-		"external_id": orNull(t.ExternalID), "via": via,
+		"external_id": engine.OrNull(t.ExternalID), "via": via,
 		"created_at": zdTime(t.CreatedAt), "updated_at": zdTime(t.UpdatedAt), "generated_timestamp": t.generated.Unix(),
-		"type": orNull(t.Type), "due_at": dueAt(t), "subject": t.Subject, "raw_subject": t.Subject, "description": description,
-		"priority": orNull(t.Priority), "status": t.Status, "recipient": nil,
+		"type": engine.OrNull(t.Type), "due_at": dueAt(t), "subject": t.Subject, "raw_subject": t.Subject, "description": description,
+		"priority": engine.OrNull(t.Priority), "status": t.Status, "recipient": nil,
 		"requester_id": t.RequesterID, "submitter_id": t.SubmitterID,
-		"assignee_id": orNull(t.AssigneeID), "organization_id": nil, "group_id": orNull(t.GroupID),
+		"assignee_id": engine.OrNull(t.AssigneeID), "organization_id": nil, "group_id": engine.OrNull(t.GroupID),
 		"collaborator_ids": []int64{}, "follower_ids": []int64{}, "email_cc_ids": []int64{},
 		"tags": t.Tags, "custom_fields": custom, "fields": custom, "brand_id": z.accountID, "is_public": true,
 	}
@@ -123,20 +124,20 @@ func dueAt(t *zendeskTicket) any {
 
 // touch stamps a change by the sandbox's clock.
 func (z *zendesk) touch(t *zendeskTicket) {
-	t.UpdatedAt = z.s.now().UTC()
+	t.UpdatedAt = z.Now().UTC()
 	z.systemTouch(t)
 }
 
 // systemTouch stamps a change that only the incremental export shows.
 func (z *zendesk) systemTouch(t *zendeskTicket) {
 	z.seq++
-	t.generated, t.seq = z.s.now().UTC(), z.seq
+	t.generated, t.seq = z.Now().UTC(), z.seq
 }
 
 func (z *zendesk) emit(kind string, t *zendeskTicket, actor int64, previous, current any) {
 	if z.watched() {
 		z.publish(ZendeskEvent{
-			Type: kind, Ticket: t.snapshot(), Actor: actor, Previous: previous, Current: current, Time: z.s.now(),
+			Type: kind, Ticket: t.snapshot(), Actor: actor, Previous: previous, Current: current, Time: z.Now(),
 		})
 	}
 	if kind == "created" {
@@ -147,10 +148,10 @@ func (z *zendesk) emit(kind string, t *zendeskTicket, actor int64, previous, cur
 
 func (z *zendesk) addComment(t *zendeskTicket, actor int64, c ZendeskComment) {
 	z.nextID += 2
-	c.ID, c.auditID, c.CreatedAt = z.nextID-1, z.nextID, z.s.now().UTC()
+	c.ID, c.auditID, c.CreatedAt = z.nextID-1, z.nextID, z.Now().UTC()
 	t.Comments = append(t.Comments, c)
 	if z.watched() {
-		z.publish(ZendeskEvent{Type: "comment_added", Ticket: t.snapshot(), Actor: actor, Comment: &c, Time: z.s.now()})
+		z.publish(ZendeskEvent{Type: "comment_added", Ticket: t.snapshot(), Actor: actor, Comment: &c, Time: z.Now()})
 	}
 }
 
@@ -185,7 +186,7 @@ func (z *zendesk) createTicket(w http.ResponseWriter, r *http.Request, c zdCalle
 		}
 		return
 	}
-	note(r, "ticket", strconv.FormatInt(t.ID, 10))
+	engine.Note(r, "ticket", strconv.FormatInt(t.ID, 10))
 	view := z.viewTicket(t)
 	var body bytes.Buffer
 	_ = json.NewEncoder(&body).Encode(map[string]any{
@@ -207,7 +208,7 @@ func zdCreated(w http.ResponseWriter, location string, body []byte) {
 // claim looks an idempotency key up. It answers and returns false on a replay,
 // on a key that came with another body, and while the first request runs.
 func (z *zendesk) claim(w http.ResponseWriter, name string, raw []byte) (*zendeskKey, bool) {
-	now := z.s.now()
+	now := z.Now()
 	if k := z.keys[name]; k != nil && k.done && now.Sub(k.created) >= zendeskKeyLife {
 		delete(z.keys, name)
 	}
@@ -240,17 +241,17 @@ func (z *zendesk) claim(w http.ResponseWriter, name string, raw []byte) (*zendes
 func (z *zendesk) waitForCommit(r *http.Request) {
 	hold := z.hold
 	z.via = 0
-	z.s.mu.Unlock()
+	z.Unlock()
 	select {
 	case <-hold:
 	case <-r.Context().Done():
 	}
-	z.s.mu.Lock()
+	z.Lock()
 	z.via = viaAPI
 }
 
 func (z *zendesk) makeTicket(w http.ResponseWriter, o *zdObject, c zdCaller) (*zendeskTicket, bool) {
-	now := z.s.now().UTC()
+	now := z.Now().UTC()
 	t := &zendeskTicket{ZendeskTicket: ZendeskTicket{
 		Status: "new", SubmitterID: c.user.ID, RequesterID: c.user.ID, CreatedAt: now, Tags: []string{},
 	}}
@@ -297,20 +298,13 @@ func (z *zendesk) makeTicket(w http.ResponseWriter, o *zdObject, c zdCaller) (*z
 	z.tickets[t.ID] = t
 	z.touch(t)
 	if t.Subject == "" {
-		t.Subject = firstRunes(comment.Body, 150)
+		t.Subject = engine.FirstRunes(comment.Body, 150)
 	}
 	z.nextID += 2
 	comment.ID, comment.auditID, comment.CreatedAt = z.nextID-1, z.nextID, now
 	t.Comments = []ZendeskComment{comment}
 	z.emit("created", t, c.user.ID, nil, nil)
 	return t, true
-}
-
-func firstRunes(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
-		return s
-	}
-	return string([]rune(s)[:n])
 }
 
 func (z *zendesk) followUp(o *zdObject, t *zendeskTicket, invalid zdInvalid) *zendeskTicket {
@@ -479,7 +473,7 @@ func (z *zendesk) readRequester(o *zdObject, invalid zdInvalid) *zendeskUser {
 		invalid.add("requester", "BlankValue", "Requester: Email: cannot be blank")
 		return nil
 	}
-	if !validEmail(email) {
+	if !engine.ValidEmail(email) {
 		invalid.add("requester", "InvalidFormat", "Requester: Email:  "+email+" is not properly formatted")
 		return nil
 	}
@@ -512,7 +506,7 @@ func (z *zendesk) live(w http.ResponseWriter, r *http.Request) (*zendeskTicket, 
 	if !ok {
 		return nil, false
 	}
-	note(r, "ticket", strconv.FormatInt(id, 10))
+	engine.Note(r, "ticket", strconv.FormatInt(id, 10))
 	t := z.tickets[id]
 	if t == nil || t.deleted() {
 		zdFail(w, http.StatusNotFound, "RecordNotFound", "Not found")
@@ -543,7 +537,7 @@ func (z *zendesk) listTickets(w http.ResponseWriter, r *http.Request, _ zdCaller
 		}
 	}
 	slices.SortFunc(list, func(a, b *zendeskTicket) int { return cmp.Compare(a.ID, b.ID) })
-	note(r, "external_id", q.Get("external_id"))
+	engine.Note(r, "external_id", q.Get("external_id"))
 	zdPage(w, r, "tickets", list, z.url("/api/v2/tickets.json"),
 		func(t *zendeskTicket) int64 { return t.ID }, func(t *zendeskTicket) any { return z.viewTicket(t) })
 }
@@ -561,7 +555,7 @@ func (z *zendesk) showMany(w http.ResponseWriter, r *http.Request, _ zdCaller) {
 		zdFail(w, http.StatusBadRequest, "TooManyIds", "No more than 100 ids")
 		return
 	}
-	note(r, "ids", strconv.Itoa(len(ids)))
+	engine.Note(r, "ids", strconv.Itoa(len(ids)))
 	list := []any{}
 	seen, people := map[int64]bool{}, map[int64]*zendeskUser{}
 	for _, id := range ids {
@@ -667,16 +661,16 @@ func (z *zendesk) updateTicket(w http.ResponseWriter, r *http.Request, c zdCalle
 func (z *zendesk) emitChanges(t *zendeskTicket, before ZendeskTicket, actor int64) {
 	if before.AssigneeID != t.AssigneeID {
 		z.audit(t, actor, before.AssigneeID, false)
-		z.emit("agent_assignment_changed", t, actor, orNull(before.AssigneeID), orNull(t.AssigneeID))
+		z.emit("agent_assignment_changed", t, actor, engine.OrNull(before.AssigneeID), engine.OrNull(t.AssigneeID))
 	}
 	if before.GroupID != t.GroupID {
-		z.emit("group_assignment_changed", t, actor, orNull(before.GroupID), orNull(t.GroupID))
+		z.emit("group_assignment_changed", t, actor, engine.OrNull(before.GroupID), engine.OrNull(t.GroupID))
 	}
 	if before.Status != t.Status {
 		z.emit("status_changed", t, actor, strings.ToUpper(before.Status), strings.ToUpper(t.Status))
 	}
 	if before.Type != t.Type {
-		z.emit("type_changed", t, actor, orNull(strings.ToUpper(before.Type)), orNull(strings.ToUpper(t.Type)))
+		z.emit("type_changed", t, actor, engine.OrNull(strings.ToUpper(before.Type)), engine.OrNull(strings.ToUpper(t.Type)))
 	}
 	if !before.DueAt.Equal(t.DueAt) {
 		z.emit("task_due_at_changed", t, actor, dueAt(&zendeskTicket{ZendeskTicket: before}), dueAt(t))
@@ -688,7 +682,7 @@ func (z *zendesk) emitChanges(t *zendeskTicket, before ZendeskTicket, actor int6
 		z.emit("requester_changed", t, actor, before.RequesterID, t.RequesterID)
 	}
 	if before.ExternalID != t.ExternalID {
-		z.emit("external_id_changed", t, actor, orNull(before.ExternalID), orNull(t.ExternalID))
+		z.emit("external_id_changed", t, actor, engine.OrNull(before.ExternalID), engine.OrNull(t.ExternalID))
 	}
 	if !slices.Equal(before.Tags, t.Tags) {
 		z.emit("tags_changed", t, actor, before.Tags, t.Tags)
@@ -792,7 +786,7 @@ func (z *zendesk) incrementalTickets(w http.ResponseWriter, r *http.Request, c z
 		}
 		size = min(n, 1000)
 	}
-	horizon := z.s.now().Add(-zendeskExportDelay)
+	horizon := z.Now().Add(-zendeskExportDelay)
 	var since, after int64
 	switch {
 	case q.Has("cursor"):

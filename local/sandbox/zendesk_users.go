@@ -3,11 +3,12 @@ package sandbox
 import (
 	"cmp"
 	"net/http"
-	"net/mail"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 func (z *zendesk) userByEmail(email string) *zendeskUser {
@@ -41,7 +42,7 @@ func (z *zendesk) setKeys(u *zendeskUser, email, externalID string) {
 
 func (z *zendesk) addUser(name, email, externalID, role string) *zendeskUser {
 	z.nextID++
-	now := z.s.now()
+	now := z.Now()
 	u := &zendeskUser{
 		ID: z.nextID, Name: name, Role: role, CreatedAt: now, UpdatedAt: now, Verified: role != "end-user",
 	}
@@ -50,22 +51,10 @@ func (z *zendesk) addUser(name, email, externalID, role string) *zendeskUser {
 	return u
 }
 
-func validEmail(s string) bool {
-	if len(s) > 254 || strings.ContainsAny(s, " \t\r\n") {
-		return false
-	}
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s {
-		return false
-	}
-	_, domain, _ := strings.Cut(s, "@")
-	return strings.Contains(domain, ".") && !strings.HasPrefix(domain, ".") && !strings.HasSuffix(domain, ".")
-}
-
 func (z *zendesk) viewUser(u *zendeskUser) map[string]any {
 	return map[string]any{
 		"id": u.ID, "url": z.url("/api/v2/users/" + strconv.FormatInt(u.ID, 10) + ".json"),
-		"name": u.Name, "email": orNull(u.Email), "external_id": orNull(u.ExternalID),
+		"name": u.Name, "email": engine.OrNull(u.Email), "external_id": engine.OrNull(u.ExternalID),
 		"role": u.Role, "active": true, "suspended": u.Suspended, "verified": u.Verified,
 		"created_at": zdTime(u.CreatedAt), "updated_at": zdTime(u.UpdatedAt),
 		"time_zone": cmp.Or(u.Zone, "UTC"), "iana_time_zone": cmp.Or(u.Zone, "Etc/UTC"), "locale": "en-US", "tags": []string{}, "shared": false,
@@ -91,7 +80,7 @@ func (z *zendesk) createOrUpdateUser(w http.ResponseWriter, r *http.Request, c z
 		return
 	}
 	invalid := zdInvalid{}
-	if email != "" && !validEmail(email) {
+	if email != "" && !engine.ValidEmail(email) {
 		invalid.add("email", "InvalidFormat", "Email: "+email+" is not properly formatted")
 	}
 	if role != "" && role != "end-user" && role != "agent" && role != "admin" {
@@ -130,7 +119,7 @@ func (z *zendesk) createOrUpdateUser(w http.ResponseWriter, r *http.Request, c z
 		if role != "" {
 			u.Role = role
 		}
-		u.UpdatedAt = z.s.now()
+		u.UpdatedAt = z.Now()
 	}
 	view := z.viewUser(u)
 	w.Header().Set("Location", view["url"].(string))
@@ -141,8 +130,8 @@ func (z *zendesk) createOrUpdateUser(w http.ResponseWriter, r *http.Request, c z
 //
 // See https://developer.zendesk.com/api-reference/ticketing/users/users/#show-self.
 func (z *zendesk) me(w http.ResponseWriter, r *http.Request) {
-	z.s.mu.Lock()
-	defer z.s.mu.Unlock()
+	z.Lock()
+	defer z.Unlock()
 	c, ok := z.authenticate(w, r)
 	if !ok {
 		return
@@ -159,7 +148,7 @@ func (z *zendesk) me(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view := z.viewUser(c.user)
-	view["authenticity_token"] = z.s.id(22)
+	view["authenticity_token"] = z.ID(22)
 	zdWrite(w, http.StatusOK, map[string]any{"user": view})
 }
 

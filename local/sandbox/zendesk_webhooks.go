@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox/engine"
+
 	"github.com/caseroom/caseroom/shared/webhook"
 )
 
@@ -87,10 +89,10 @@ func (d ZendeskDesk) Subscribe(endpoint string, types ...string) (id string, err
 		return "", &zendeskRefusal{msg}
 	}
 	z := d.z
-	z.s.mu.Lock()
-	defer z.s.mu.Unlock()
-	now := z.s.now()
-	h := &zendeskWebhook{id: z.ulid(), secret: z.s.fix.Zendesk.WebhookSecret, fields: fields, created: now, updated: now}
+	z.Lock()
+	defer z.Unlock()
+	now := z.Now()
+	h := &zendeskWebhook{id: z.ulid(), secret: z.fix.WebhookSecret, fields: fields, created: now, updated: now}
 	z.webhooks[h.id] = h
 	return h.id, nil
 }
@@ -147,12 +149,12 @@ func (z *zendesk) envelope(e ZendeskEvent) []byte {
 		"id": idText(t.ID), "status": status, "subject": t.Subject, "description": description,
 		"assignee_id": idText(t.AssigneeID), "group_id": idText(t.GroupID), "requester_id": idText(t.RequesterID),
 		"submitter_id": idText(t.SubmitterID), "actor_id": idText(e.Actor), "organization_id": nil,
-		"brand_id": idText(z.accountID), "form_id": nil, "custom_status": nil, "external_id": orNull(t.ExternalID),
-		"tags": t.Tags, "priority": orNull(strings.ToUpper(t.Priority)), "type": orNull(strings.ToUpper(t.Type)),
+		"brand_id": idText(z.accountID), "form_id": nil, "custom_status": nil, "external_id": engine.OrNull(t.ExternalID),
+		"tags": t.Tags, "priority": engine.OrNull(strings.ToUpper(t.Priority)), "type": engine.OrNull(strings.ToUpper(t.Type)),
 		"is_public": true, "via": map[string]string{"channel": zendeskChannel(z.via)},
 		"created_at": zdTime(t.CreatedAt), "updated_at": zdTime(t.UpdatedAt),
 	}
-	event := map[string]any{"meta": map[string]any{"sequence": map[string]any{"id": z.s.uuid(), "position": 1}}}
+	event := map[string]any{"meta": map[string]any{"sequence": map[string]any{"id": z.UUID(), "position": 1}}}
 	if e.Previous != nil || e.Current != nil || strings.HasSuffix(e.Type, "_changed") {
 		event["previous"], event["current"] = idValue(e.Previous), idValue(e.Current)
 	}
@@ -169,7 +171,7 @@ func (z *zendesk) envelope(e ZendeskEvent) []byte {
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(map[string]any{
-		"account_id": z.accountID, "id": z.s.uuid(), "time": e.Time.UTC().Format(time.RFC3339Nano),
+		"account_id": z.accountID, "id": z.UUID(), "time": e.Time.UTC().Format(time.RFC3339Nano),
 		"type": zendeskEventPrefix + e.Type, "subject": "zen:ticket:" + strconv.FormatInt(t.ID, 10),
 		"zendesk_event_version": zendeskEventVersion, "detail": detail, "event": event,
 	})
@@ -205,42 +207,42 @@ func zendeskChannel(via int) string {
 //
 // See https://support.zendesk.com/hc/en-us/articles/4408839108378.
 func (z *zendesk) invoke(h *zendeskWebhook, ticket int64, event string, body []byte) {
-	now := z.s.now()
+	now := z.Now()
 	if now.Before(h.breaker.openUntil) {
-		z.s.logCall("zendesk", "webhook", map[string]string{"webhook": h.id, "event": event, "lost": "circuit breaker"})
+		z.Log("zendesk", "webhook", map[string]string{"webhook": h.id, "event": event, "lost": "circuit breaker"})
 		return
 	}
 	invocation := &zendeskInvocation{id: z.ulid()}
-	z.s.notifier.notify(&notice{
-		vendor: "zendesk", op: "webhook", timeout: zendeskHookTimeout,
-		detail: map[string]string{
+	z.Notify(&engine.Notice{
+		Vendor: "zendesk", Op: "webhook", Timeout: zendeskHookTimeout,
+		Detail: map[string]string{
 			"webhook": h.id, "invocation": invocation.id, "event": event, "ticket": strconv.FormatInt(ticket, 10),
 		},
-		build: func(ctx context.Context) *http.Request {
+		Build: func(ctx context.Context) *http.Request {
 			if z.webhooks[h.id] != h || !h.active() {
 				return nil
 			}
 			return z.hookRequest(ctx, h, invocation.id, body)
 		},
-		again: func(sent int, o outcome) (time.Duration, bool) {
-			now := z.s.now()
-			h.breaker.count(o.ok(), now)
-			invocation.code, invocation.completed, invocation.status = o.status, now, "failed"
-			if o.ok() {
+		Again: func(sent int, o engine.Outcome) (time.Duration, bool) {
+			now := z.Now()
+			h.breaker.count(o.OK(), now)
+			invocation.code, invocation.completed, invocation.status = o.Status, now, "failed"
+			if o.OK() {
 				invocation.status = "success"
 			}
-			if o.timeout {
+			if o.Timeout {
 				invocation.code = http.StatusGatewayTimeout
 			}
 			h.remember(invocation)
 			retries, wait := 0, time.Second<<(sent-1)
 			switch {
-			case o.timeout:
+			case o.Timeout:
 				retries = 5
-			case o.status == http.StatusConflict:
+			case o.Status == http.StatusConflict:
 				retries = 3
-			case o.status == http.StatusTooManyRequests, o.status == http.StatusServiceUnavailable:
-				seconds, err := strconv.Atoi(o.retryAfter)
+			case o.Status == http.StatusTooManyRequests, o.Status == http.StatusServiceUnavailable:
+				seconds, err := strconv.Atoi(o.RetryAfter)
 				if wait = time.Duration(seconds) * time.Second; err == nil && seconds >= 0 && wait < zendeskMaxWait {
 					retries = 3 // Zendesk names no number
 				}
@@ -277,7 +279,7 @@ func (z *zendesk) hookRequest(ctx context.Context, h *zendeskWebhook, invocation
 		req.Header.Set(k, v)
 	}
 	h.authorize(req)
-	timestamp := z.s.now().UTC().Format("2006-01-02T15:04:05Z")
+	timestamp := z.Now().UTC().Format("2006-01-02T15:04:05Z")
 	mac := hmac.New(sha256.New, []byte(h.secret))
 	mac.Write([]byte(timestamp))
 	mac.Write(body)
@@ -371,7 +373,7 @@ func (z *zendesk) testWebhook(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), zendeskHookTimeout)
 	defer cancel()
 	answer := map[string]any{"status": http.StatusGatewayTimeout, "payload": ""}
-	if res, err := z.s.notifier.client.Do(send.WithContext(ctx)); err == nil {
+	if res, err := z.Client().Do(send.WithContext(ctx)); err == nil {
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 		_ = res.Body.Close()
 		answer = map[string]any{"status": res.StatusCode, "payload": string(text)}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox/engine"
+
 	"github.com/caseroom/caseroom/clients/zendesk/zis"
 )
 
@@ -184,7 +186,7 @@ func (z *zendesk) zisRegister(w http.ResponseWriter, r *http.Request, i *zisInte
 	z.nextID++
 	zdWrite(w, http.StatusOK, map[string]any{
 		"description": body.str("description"), "jwt_public_key": "",
-		"zendesk_oauth_client": map[string]any{"id": z.nextID, "identifier": "zis_" + name, "secret": z.s.id(32)},
+		"zendesk_oauth_client": map[string]any{"id": z.nextID, "identifier": "zis_" + name, "secret": z.ID(32)},
 	})
 }
 
@@ -213,7 +215,7 @@ func (z *zendesk) zisUpload(w http.ResponseWriter, r *http.Request, i *zisIntegr
 	refuse := func(format string, args ...any) {
 		zisFail(w, http.StatusBadRequest, "InvalidBundle", fmt.Sprintf(format, args...))
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, engine.MaxRequest))
 	if err != nil {
 		refuse("the bundle is too large")
 		return
@@ -232,7 +234,7 @@ func (z *zendesk) zisUpload(w http.ResponseWriter, r *http.Request, i *zisIntegr
 	}
 	own, _, _ := strings.Cut(r.RequestURI, "/api/services/zis/")
 	b := &zisBundle{
-		uuid: z.s.uuid(), created: z.s.now(), name: in.Name, own: "http://" + r.Host + own,
+		uuid: z.UUID(), created: z.Now(), name: in.Name, own: "http://" + r.Host + own,
 		actions: map[string]zisAction{}, flows: map[string]zisFlow{},
 	}
 	var specs []*zisSpec
@@ -255,7 +257,7 @@ func (z *zendesk) zisUpload(w http.ResponseWriter, r *http.Request, i *zisIntegr
 			}
 			b.flows[p.Name] = f
 		case "ZIS::JobSpec":
-			specs = append(specs, &zisSpec{uuid: z.s.uuid(), name: p.Name, source: p.EventSource, event: p.EventType, flow: p.FlowName, bundle: b})
+			specs = append(specs, &zisSpec{uuid: z.UUID(), name: p.Name, source: p.EventSource, event: p.EventType, flow: p.FlowName, bundle: b})
 		}
 	}
 	for _, f := range b.flows {
@@ -367,7 +369,7 @@ func (z *zendesk) zisConnect(w http.ResponseWriter, r *http.Request, i *zisInteg
 	if err != nil {
 		return
 	}
-	c := &zisConnection{name: o.str("name"), kind: r.PathValue("kind"), domain: o.str("allowed_domain"), created: z.s.now()}
+	c := &zisConnection{name: o.str("name"), kind: r.PathValue("kind"), domain: o.str("allowed_domain"), created: z.Now()}
 	missing := c.name == "" || c.domain == ""
 	switch c.kind {
 	case "bearer_token":

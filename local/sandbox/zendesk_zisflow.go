@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // zisAction is the definition of a ZIS::Action::Http.
@@ -109,9 +111,9 @@ func (z *zendesk) runFlows(e ZendeskEvent) {
 					"ticket_event": map[string]any{
 						"type": "ticket." + event, "current": idValue(e.Current), "previous": idValue(e.Previous),
 						"ticket": map[string]any{
-							"id": e.Ticket.ID, "status": e.Ticket.Status, "external_id": orNull(e.Ticket.ExternalID),
+							"id": e.Ticket.ID, "status": e.Ticket.Status, "external_id": engine.OrNull(e.Ticket.ExternalID),
 							"subject": e.Ticket.Subject, "tags": zisList(e.Ticket.Tags),
-							"assignee_id": orNull(e.Ticket.AssigneeID), "group_id": orNull(e.Ticket.GroupID), "requester_id": e.Ticket.RequesterID,
+							"assignee_id": engine.OrNull(e.Ticket.AssigneeID), "group_id": engine.OrNull(e.Ticket.GroupID), "requester_id": e.Ticket.RequesterID,
 						},
 					},
 				},
@@ -451,7 +453,7 @@ func fillBody(v any, parameters map[string]any) any {
 func (r *zisRun) act(s zisState, wait time.Duration) {
 	z := r.z
 	lost := func(why string) {
-		z.s.logCall("zendesk", "zis_flow", map[string]string{"integration": r.integration.name, "event": r.event, "lost": why})
+		z.Log("zendesk", "zis_flow", map[string]string{"integration": r.integration.name, "event": r.event, "lost": why})
 	}
 	a := r.bundle.actions[zisARN.FindStringSubmatch(s.ActionName)[3]]
 	parameters := map[string]any{}
@@ -490,10 +492,10 @@ func (r *zisRun) act(s zisState, wait time.Duration) {
 			return
 		}
 	}
-	x := &notice{
-		vendor: "zendesk", op: "zis_flow", timeout: zendeskHookTimeout,
-		detail: map[string]string{"integration": r.integration.name, "event": r.event, "ticket": strconv.FormatInt(r.ticket, 10)},
-		build: func(ctx context.Context) *http.Request {
+	x := &engine.Notice{
+		Vendor: "zendesk", Op: "zis_flow", Timeout: zendeskHookTimeout,
+		Detail: map[string]string{"integration": r.integration.name, "event": r.event, "ticket": strconv.FormatInt(r.ticket, 10)},
+		Build: func(ctx context.Context) *http.Request {
 			req, err := http.NewRequestWithContext(ctx, a.Method, target.String(), bytes.NewReader(body))
 			if err != nil {
 				return nil
@@ -506,21 +508,21 @@ func (r *zisRun) act(s zisState, wait time.Duration) {
 			}
 			return req
 		},
-		again: func(_ int, o outcome) (time.Duration, bool) {
-			if !o.ok() {
+		Again: func(_ int, o engine.Outcome) (time.Duration, bool) {
+			if !o.OK() {
 				r.caught(s, 0)
 				return 0, false
 			}
 			var answer any
-			_ = json.Unmarshal(o.body, &answer)
+			_ = json.Unmarshal(o.Body, &answer)
 			r.keep(s.ResultPath, answer)
 			r.enter(s.Next, 0)
 			return 0, false
 		},
 	}
 	if wait > 0 {
-		z.s.notifier.postpone(x, wait)
+		z.NotifyIn(x, wait)
 	} else {
-		z.s.notifier.notify(x)
+		z.Notify(x)
 	}
 }

@@ -4,12 +4,15 @@ import (
 	"crypto/hmac"
 	"net/http"
 	"strings"
+
+	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
 // zopim is the Zendesk Chat account: its visitors by the id of their bodies,
 // which has a dot where URLs have a hyphen.
 type zopim struct {
-	s        *Sandbox
+	*engine.Engine
+	token    string
 	visitors map[string]ZopimVisitor
 }
 
@@ -25,26 +28,26 @@ type ZopimVisitor struct {
 	ExternalID string `json:"external_id,omitempty"`
 }
 
-func newZopim(s *Sandbox) *zopim {
-	z := &zopim{s: s, visitors: map[string]ZopimVisitor{}}
+func newZopim(e *engine.Engine, token string) *zopim {
+	z := &zopim{Engine: e, token: token, visitors: map[string]ZopimVisitor{}}
 	z.put(ZopimVisitor{
 		ID: "9855790.xjj3u5xPWhW1Fv", Name: "Dana Customer", Email: "dana@customer.example",
-		Created: s.now().Unix(), ExternalID: "dana",
+		Created: e.Now().Unix(), ExternalID: "dana",
 	})
-	z.put(ZopimVisitor{ID: "9855790.anonymousVisit1", Name: "Visitor 12345678", Created: s.now().Unix()})
-	s.codeErrors["zopim"] = zopimError
-	s.mux.Handle("GET /zopim/api/v2/visitors/{id}", s.handle("zopim", "visitors_show", z.show))
-	s.mux.Handle("/zopim/", s.handle("zopim", "unknown", func(w http.ResponseWriter, _ *http.Request) {
+	z.put(ZopimVisitor{ID: "9855790.anonymousVisit1", Name: "Visitor 12345678", Created: e.Now().Unix()})
+	e.CodeErrors("zopim", zopimError)
+	e.Mount("GET /zopim/api/v2/visitors/{id}", e.Operation("zopim", "visitors_show", z.show))
+	e.Mount("/zopim/", e.Operation("zopim", "unknown", func(w http.ResponseWriter, _ *http.Request) {
 		zopimError(w, "not_found")
 	}))
 	return z
 }
 
 // AddVisitor puts a visitor of Zendesk Chat in place. The id may be in either form.
-func (s *Sandbox) AddVisitor(v ZopimVisitor) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.zopim.put(v)
+func (z *zopim) AddVisitor(v ZopimVisitor) {
+	z.Lock()
+	defer z.Unlock()
+	z.put(v)
 }
 
 func (z *zopim) put(v ZopimVisitor) {
@@ -56,10 +59,10 @@ func (z *zopim) put(v ZopimVisitor) {
 //
 // See https://developer.zendesk.com/api-reference/live-chat/chat-api/visitors/.
 func (z *zopim) show(w http.ResponseWriter, r *http.Request) {
-	z.s.mu.Lock()
-	defer z.s.mu.Unlock()
+	z.Lock()
+	defer z.Unlock()
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "bearer") || !hmac.Equal([]byte(token), []byte(z.s.fix.Zendesk.ZopimToken)) {
+	if !strings.EqualFold(scheme, "bearer") || !hmac.Equal([]byte(token), []byte(z.token)) {
 		zopimError(w, "invalid_token")
 		return
 	}
@@ -68,21 +71,21 @@ func (z *zopim) show(w http.ResponseWriter, r *http.Request) {
 		zopimError(w, "not_found")
 		return
 	}
-	writeJSON(w, http.StatusOK, v)
+	engine.WriteJSON(w, http.StatusOK, v)
 }
 
 func zopimError(w http.ResponseWriter, code string) {
 	switch code {
 	case "invalid_token":
-		writeJSON(w, http.StatusUnauthorized, map[string]string{
+		engine.WriteJSON(w, http.StatusUnauthorized, map[string]string{
 			"error": code, "error_description": "The access token provided is expired, revoked, malformed or invalid for other reasons.",
 		})
 	case "not_found":
-		writeJSON(w, http.StatusNotFound, map[string]string{"error": code, "message": "Not Found"})
+		engine.WriteJSON(w, http.StatusNotFound, map[string]string{"error": code, "message": "Not Found"})
 	case "rate_limited":
 		w.Header().Set("Retry-After", "30")
-		writeJSON(w, http.StatusTooManyRequests, map[string]string{"error": code, "message": "Too Many Requests"})
+		engine.WriteJSON(w, http.StatusTooManyRequests, map[string]string{"error": code, "message": "Too Many Requests"})
 	default:
-		writeJSON(w, http.StatusBadRequest, map[string]string{"error": code, "message": code})
+		engine.WriteJSON(w, http.StatusBadRequest, map[string]string{"error": code, "message": code})
 	}
 }

@@ -1,4 +1,4 @@
-package sandbox
+package engine
 
 import (
 	"cmp"
@@ -13,19 +13,19 @@ import (
 )
 
 // notifier sends what the vendors say by themselves: webhooks and callouts. It
-// is guarded by the sandbox's mutex, which nobody holds while a request is
-// under way: whoever receives it may call the sandbox.
+// is guarded by the engine's lock, which nobody holds while a request is under
+// way: whoever receives it may call the stand-ins.
 //
 // Its goroutines live only while there is something to send.
 type notifier struct {
-	s      *Sandbox
+	e      *Engine
 	client *http.Client
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	due      []*notice          // in order
-	late     []*notice          // wait for their time to be sent again
-	held     map[string]*notice // by vendor: waits to be overtaken
+	due      []*Notice          // in order
+	late     []*Notice          // wait for their time to be sent again
+	held     map[string]*Notice // by vendor: waits to be overtaken
 	senders  int                // goroutines
 	flushing int                // Flush calls that wait: nothing is late for them
 	settled  chan struct{}      // closed when nothing is on its way any more; nil if nobody waits
@@ -33,33 +33,37 @@ type notifier struct {
 	done     chan struct{} // closed when the last goroutine has ended after Close
 }
 
-// notice is one request that a vendor makes.
-type notice struct {
-	vendor, op string
-	detail     map[string]string // for the call log
-	fault      string            // the kind of fault that struck
-	timeout    time.Duration
-	// build makes the request of an attempt; the sandbox's mutex is held. Nil
-	// means that there is nobody to send to any more.
-	build func(ctx context.Context) *http.Request
-	// again says whether a failed attempt is repeated, and when; the sandbox's
-	// mutex is held.
-	again func(sent int, o outcome) (time.Duration, bool)
+// Notice is one request that a vendor makes.
+type Notice struct {
+	Vendor, Op string
+	Detail     map[string]string // for the call log
+	Timeout    time.Duration
+	// Build makes the request of an attempt; the engine is locked. Nil means
+	// that there is nobody to send to any more.
+	Build func(ctx context.Context) *http.Request
+	// Again says whether a failed attempt is repeated, and when; the engine is
+	// locked.
+	Again func(sent int, o Outcome) (time.Duration, bool)
 
-	sent  int      // attempts so far
-	cases []string // Salesforce: what the callout names
+	// Names are the records that it tells of, where a vendor gathers them; see
+	// [Engine.Waiting].
+	Names []string
+
+	fault string // the kind of fault that struck
+	sent  int    // attempts so far
 	timer *time.Timer
 }
 
-// outcome is what became of one attempt.
-type outcome struct {
-	status     int // 0: no answer
-	timeout    bool
-	retryAfter string
-	body       []byte
+// Outcome is what became of one attempt.
+type Outcome struct {
+	Status     int // 0: no answer
+	Timeout    bool
+	RetryAfter string
+	Body       []byte
 }
 
-func (o outcome) ok() bool { return o.status >= 200 && o.status <= 299 }
+// OK reports whether the receiver took the notification.
+func (o Outcome) OK() bool { return o.Status >= 200 && o.Status <= 299 }
 
 // holdBack is how long a reordered event waits to be overtaken.
 const holdBack = time.Second
@@ -67,14 +71,14 @@ const holdBack = time.Second
 // lateBy is how late a delayed event is.
 const lateBy = 5 * time.Second
 
-func newNotifier(s *Sandbox) *notifier {
+func newNotifier(e *Engine) *notifier {
 	ctx, cancel := context.WithCancel(context.Background())
-	transport := s.opts.Notify
+	transport := e.opts.Notify
 	if transport == nil {
 		transport = &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 30 * time.Second}
 	}
 	return &notifier{
-		s: s, ctx: ctx, cancel: cancel, held: map[string]*notice{}, done: make(chan struct{}),
+		e: e, ctx: ctx, cancel: cancel, held: map[string]*Notice{}, done: make(chan struct{}),
 		client: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -84,9 +88,9 @@ func newNotifier(s *Sandbox) *notifier {
 
 // Close ends all notifications, also those under way, and waits for that. The
 // handler works on; nothing is notified any more.
-func (s *Sandbox) Close() {
-	n := s.notifier
-	s.mu.Lock()
+func (e *Engine) Close() {
+	n := e.notifier
+	e.Lock()
 	first := !n.closed
 	n.closed = true
 	for _, x := range n.late {
@@ -101,7 +105,7 @@ func (s *Sandbox) Close() {
 	if first && n.senders == 0 {
 		close(n.done)
 	}
-	s.mu.Unlock()
+	e.Unlock()
 	n.cancel()
 	<-n.done
 	n.client.CloseIdleConnections()
@@ -110,10 +114,10 @@ func (s *Sandbox) Close() {
 // Flush returns when every notification has been delivered or given up. What
 // waits to be sent again, or to be overtaken, is sent at once. It returns early
 // with the context's error.
-func (s *Sandbox) Flush(ctx context.Context) error {
-	n := s.notifier
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (e *Engine) Flush(ctx context.Context) error {
+	n := e.notifier
+	e.Lock()
+	defer e.Unlock()
 	n.flushing++
 	defer func() { n.flushing-- }()
 	n.hurry()
@@ -122,12 +126,12 @@ func (s *Sandbox) Flush(ctx context.Context) error {
 			n.settled = make(chan struct{})
 		}
 		settled := n.settled
-		s.mu.Unlock()
+		e.Unlock()
 		select {
 		case <-settled:
 		case <-ctx.Done():
 		}
-		s.mu.Lock()
+		e.Lock()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -135,7 +139,7 @@ func (s *Sandbox) Flush(ctx context.Context) error {
 	return nil
 }
 
-// quiet reports whether nothing is on its way; s.mu is held, as in all below
+// quiet reports whether nothing is on its way; the engine is locked, as in all below
 // unless said.
 func (n *notifier) quiet() bool {
 	return n.closed || (len(n.due) == 0 && len(n.late) == 0 && len(n.held) == 0 && n.senders == 0)
@@ -162,47 +166,47 @@ func (n *notifier) hurry() {
 }
 
 // notify sends x, or lets an event fault strike it.
-func (n *notifier) notify(x *notice) {
+func (n *notifier) notify(x *Notice) {
 	if n.closed {
 		return
 	}
-	f := n.s.takeEvent(x.vendor, x.op)
+	f := n.e.takeEvent(x.Vendor, x.Op)
 	if f == nil {
 		n.enqueue(x)
-		n.release(x.vendor)
+		n.release(x.Vendor)
 		return
 	}
 	x.fault = f.Kind
 	switch f.Kind {
 	case FaultLose:
-		n.s.logCall(x.vendor, x.op, x.detail).Fault = x.fault
+		n.e.logged(x.Vendor, x.Op, x.Detail).Fault = x.fault
 	case FaultDuplicate:
 		twin := *x
 		n.enqueue(x)
 		n.enqueue(&twin)
-		n.release(x.vendor)
+		n.release(x.Vendor)
 	case FaultDelay:
 		n.postpone(x, cmp.Or(f.Delay, lateBy))
 	case FaultReorder:
-		if n.held[x.vendor] != nil {
+		if n.held[x.Vendor] != nil {
 			n.enqueue(x)
-			n.release(x.vendor)
+			n.release(x.Vendor)
 			return
 		}
 		wait := f.Delay
 		if wait == 0 {
 			wait = holdBack
 		}
-		n.held[x.vendor] = x
+		n.held[x.Vendor] = x
 		x.timer = time.AfterFunc(wait, func() {
-			n.s.mu.Lock()
-			defer n.s.mu.Unlock()
-			if n.held[x.vendor] == x {
-				n.release(x.vendor)
+			n.e.Lock()
+			defer n.e.Unlock()
+			if n.held[x.Vendor] == x {
+				n.release(x.Vendor)
 			}
 		})
 		if n.flushing > 0 {
-			n.release(x.vendor)
+			n.release(x.Vendor)
 		}
 	}
 }
@@ -216,27 +220,27 @@ func (n *notifier) release(vendor string) {
 	}
 }
 
-func (n *notifier) enqueue(x *notice) {
+func (n *notifier) enqueue(x *Notice) {
 	if n.closed {
 		return
 	}
 	n.due = append(n.due, x)
-	if n.senders < max(1, n.s.opts.Senders) {
+	if n.senders < max(1, n.e.opts.Senders) {
 		n.senders++
 		go n.send()
 	}
 }
 
 // postpone sends x again after wait.
-func (n *notifier) postpone(x *notice, wait time.Duration) {
+func (n *notifier) postpone(x *Notice, wait time.Duration) {
 	if n.flushing > 0 || wait <= 0 {
 		n.enqueue(x)
 		return
 	}
 	n.late = append(n.late, x)
 	x.timer = time.AfterFunc(wait, func() {
-		n.s.mu.Lock()
-		defer n.s.mu.Unlock()
+		n.e.Lock()
+		defer n.e.Unlock()
 		if i := slices.Index(n.late, x); i >= 0 {
 			n.late = slices.Delete(n.late, i, i+1)
 			n.enqueue(x)
@@ -246,8 +250,8 @@ func (n *notifier) postpone(x *notice, wait time.Duration) {
 
 // send works on what is due until nothing is. The mutex is not held.
 func (n *notifier) send() {
-	n.s.mu.Lock()
-	defer n.s.mu.Unlock()
+	n.e.Lock()
+	defer n.e.Unlock()
 	for len(n.due) > 0 && !n.closed {
 		x := n.due[0]
 		n.due = n.due[1:]
@@ -261,39 +265,66 @@ func (n *notifier) send() {
 }
 
 // attempt makes one request. The mutex is let go meanwhile.
-func (n *notifier) attempt(x *notice) {
-	ctx, cancel := context.WithTimeout(n.ctx, x.timeout)
+func (n *notifier) attempt(x *Notice) {
+	ctx, cancel := context.WithTimeout(n.ctx, x.Timeout)
 	defer cancel()
-	req := x.build(ctx)
+	req := x.Build(ctx)
 	if req == nil {
 		return
 	}
 	x.sent++
-	c := n.s.logCall(x.vendor, x.op, x.detail)
+	c := n.e.logged(x.Vendor, x.Op, x.Detail)
 	c.Fault = x.fault
 	if x.sent > 1 {
 		c.Detail["attempt"] = strconv.Itoa(x.sent)
 	}
-	n.s.mu.Unlock()
-	var o outcome
+	n.e.Unlock()
+	var o Outcome
 	res, err := n.client.Do(req)
 	if err == nil {
-		o.status, o.retryAfter = res.StatusCode, res.Header.Get("Retry-After")
-		o.body, _ = io.ReadAll(io.LimitReader(res.Body, 1<<20))
+		o.Status, o.RetryAfter = res.StatusCode, res.Header.Get("Retry-After")
+		o.Body, _ = io.ReadAll(io.LimitReader(res.Body, 1<<20))
 		_ = res.Body.Close()
 	} else {
-		o.timeout = errors.Is(err, context.DeadlineExceeded)
+		o.Timeout = errors.Is(err, context.DeadlineExceeded)
 	}
-	n.s.mu.Lock()
-	c.Status = o.status
-	if wait, again := x.again(x.sent, o); again && !n.closed {
+	n.e.Lock()
+	c.Status = o.Status
+	if wait, again := x.Again(x.sent, o); again && !n.closed {
 		n.postpone(x, wait)
 	}
 }
 
-// logCall logs a request that a vendor makes; s.mu is held.
-func (s *Sandbox) logCall(vendor, op string, detail map[string]string) *call {
-	c := s.newCall(vendor, op)
+// Log logs a request that a vendor makes, or would have made; the engine is
+// locked.
+func (e *Engine) Log(vendor, op string, detail map[string]string) { e.logged(vendor, op, detail) }
+
+func (e *Engine) logged(vendor, op string, detail map[string]string) *call {
+	c := e.newCall(vendor, op)
 	c.Detail = maps.Clone(detail)
 	return c
 }
+
+// Notify sends x, or lets an event fault strike it; the engine is locked.
+func (e *Engine) Notify(x *Notice) { e.notifier.notify(x) }
+
+// NotifyIn sends x after wait, whatever the faults; the engine is locked.
+func (e *Engine) NotifyIn(x *Notice, wait time.Duration) { e.notifier.postpone(x, wait) }
+
+// Waiting returns the notifications of a vendor that are in line for their first
+// attempt and were struck by no fault, in order; the engine is locked.
+func (e *Engine) Waiting(vendor string) []*Notice {
+	var list []*Notice
+	for _, x := range e.notifier.due {
+		if x.Vendor == vendor && x.sent == 0 && x.fault == "" {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+// Client is what notifications are sent with; it follows no redirect.
+func (e *Engine) Client() *http.Client { return e.notifier.client }
+
+// Done is closed by [Engine.Close].
+func (e *Engine) Done() <-chan struct{} { return e.notifier.ctx.Done() }

@@ -1,4 +1,4 @@
-package sandbox
+package engine
 
 import (
 	"maps"
@@ -22,7 +22,7 @@ type Call struct {
 	Detail map[string]string `json:"detail,omitempty"`
 }
 
-// call is a Call in the making; s.mu guards it.
+// call is a Call in the making; the engine's lock guards it.
 type call struct {
 	Call
 	fault *Fault
@@ -38,16 +38,16 @@ type callLog struct {
 }
 
 // begin logs the arrival of a call and picks the fault that strikes it.
-func (s *Sandbox) begin(vendor, op string, r *http.Request) *call {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (e *Engine) begin(vendor, op string, r *http.Request) *call {
+	e.Lock()
+	defer e.Unlock()
 	var c *call
 	if strings.Contains(r.UserAgent(), platformApp) {
 		c = &call{} // what Lambda itself does is in nobody's way
 	} else {
-		c = s.newCall(vendor, op)
+		c = e.newCall(vendor, op)
 	}
-	if c.fault = s.take(vendor, op); c.fault != nil {
+	if c.fault = e.take(vendor, op); c.fault != nil {
 		c.Fault = c.fault.Kind
 	}
 	return c
@@ -57,11 +57,11 @@ func (s *Sandbox) begin(vendor, op string, r *http.Request) *call {
 // queues is not a call of the functions'.
 const platformApp = "app/caseroom-lambdahost"
 
-// newCall adds a call to the log; s.mu is held.
-func (s *Sandbox) newCall(vendor, op string) *call {
-	s.calls.seq++
-	c := &call{Call: Call{Seq: s.calls.seq, Time: s.now().UTC(), Vendor: vendor, Op: op}}
-	l := &s.calls
+// newCall adds a call to the log; the engine is locked.
+func (e *Engine) newCall(vendor, op string) *call {
+	e.calls.seq++
+	c := &call{Call: Call{Seq: e.calls.seq, Time: e.Now().UTC(), Vendor: vendor, Op: op}}
+	l := &e.calls
 	if len(l.ring) < maxCalls {
 		l.ring = append(l.ring, c)
 	} else {
@@ -71,15 +71,15 @@ func (s *Sandbox) newCall(vendor, op string) *call {
 	return c
 }
 
-func (s *Sandbox) setStatus(c *call, status int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (e *Engine) setStatus(c *call, status int) {
+	e.Lock()
+	defer e.Unlock()
 	c.Status = status
 }
 
-// note adds a detail to the log line of r's call; s.mu is held. Values must be
+// Note adds a detail to the log line of r's call; the engine is locked. Values must be
 // ids or small facts, never credentials or bodies.
-func note(r *http.Request, key, value string) {
+func Note(r *http.Request, key, value string) {
 	c, ok := r.Context().Value(callKey{}).(*call)
 	if !ok || value == "" {
 		return
@@ -94,13 +94,13 @@ func note(r *http.Request, key, value string) {
 }
 
 // Calls returns the calls so far, oldest first, at most the last 10,000.
-func (s *Sandbox) Calls() []Call { return s.callsSince(0) }
+func (e *Engine) Calls() []Call { return e.callsSince(0) }
 
-func (s *Sandbox) callsSince(seq uint64) []Call {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (e *Engine) callsSince(seq uint64) []Call {
+	e.Lock()
+	defer e.Unlock()
 	out := []Call{}
-	l := &s.calls
+	l := &e.calls
 	for i := range l.ring {
 		c := l.ring[(l.next+i)%len(l.ring)]
 		if c.Seq <= seq {
@@ -114,8 +114,8 @@ func (s *Sandbox) callsSince(seq uint64) []Call {
 }
 
 // ResetCalls empties the log. Sequence numbers go on.
-func (s *Sandbox) ResetCalls() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.calls.ring, s.calls.next = nil, 0
+func (e *Engine) ResetCalls() {
+	e.Lock()
+	defer e.Unlock()
+	e.calls.ring, e.calls.next = nil, 0
 }

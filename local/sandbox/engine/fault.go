@@ -1,4 +1,4 @@
-package sandbox
+package engine
 
 import (
 	"fmt"
@@ -79,32 +79,38 @@ type armedFault struct {
 
 // AddFault arms f. It returns an error, and arms nothing, when f could never
 // strike as written.
-func (s *Sandbox) AddFault(f Fault) error {
+func (e *Engine) AddFault(f Fault) error {
 	if err := f.validate(); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, &armedFault{f, f.Times})
-	if (f.Vendor == "" || f.Vendor == "chat") && (f.Op == "" || f.Op == "events") && !slices.Contains(eventFaults, f.Kind) {
-		s.tencent.chat.cut() // streams that are open break too
+	e.Lock()
+	defer e.Unlock()
+	e.faults = append(e.faults, &armedFault{f, f.Times})
+	for _, armed := range e.onFault {
+		armed(f)
 	}
 	return nil
 }
 
+// OnFault calls g with every fault that is armed; the engine is locked.
+func (e *Engine) OnFault(g func(Fault)) { e.onFault = append(e.onFault, g) }
+
+// Matches reports whether f strikes calls of an operation.
+func (f Fault) Matches(vendor, op string) bool { return f.matches(vendor, op, false) }
+
 // ClearFaults disarms all faults.
-func (s *Sandbox) ClearFaults() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
+func (e *Engine) ClearFaults() {
+	e.Lock()
+	defer e.Unlock()
+	e.faults = nil
 }
 
 // Faults returns the faults that are still armed, Times being what is left.
-func (s *Sandbox) Faults() []Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]Fault, 0, len(s.faults))
-	for _, a := range s.faults {
+func (e *Engine) Faults() []Fault {
+	e.Lock()
+	defer e.Unlock()
+	out := make([]Fault, 0, len(e.faults))
+	for _, a := range e.faults {
 		f := a.Fault
 		f.Times = a.left
 		out = append(out, f)
@@ -132,29 +138,29 @@ func (f Fault) validate() error {
 	return nil
 }
 
-// take returns the fault that strikes a call, or nil; s.mu is held.
-func (s *Sandbox) take(vendor, op string) *Fault { return s.takeKind(vendor, op, false) }
+// take returns the fault that strikes a call, or nil; the engine is locked.
+func (e *Engine) take(vendor, op string) *Fault { return e.takeKind(vendor, op, false) }
 
-// takeEvent returns the fault that strikes a notification, or nil; s.mu is held.
-func (s *Sandbox) takeEvent(vendor, op string) *Fault { return s.takeKind(vendor, op, true) }
+// takeEvent returns the fault that strikes a notification, or nil; the engine is locked.
+func (e *Engine) takeEvent(vendor, op string) *Fault { return e.takeKind(vendor, op, true) }
 
-// faultFree reports whether no fault would strike a notification; s.mu is held.
-func (s *Sandbox) faultFree(vendor, op string) bool {
-	return !slices.ContainsFunc(s.faults, func(a *armedFault) bool { return a.strikes(vendor, op, true) })
+// FaultFree reports whether no fault would strike a notification; the engine is locked.
+func (e *Engine) FaultFree(vendor, op string) bool {
+	return !slices.ContainsFunc(e.faults, func(a *armedFault) bool { return a.matches(vendor, op, true) })
 }
 
-func (a *armedFault) strikes(vendor, op string, event bool) bool {
-	return (a.Vendor == "" || a.Vendor == vendor) && (a.Op == "" || a.Op == op) && slices.Contains(eventFaults, a.Kind) == event
+func (f Fault) matches(vendor, op string, event bool) bool {
+	return (f.Vendor == "" || f.Vendor == vendor) && (f.Op == "" || f.Op == op) && slices.Contains(eventFaults, f.Kind) == event
 }
 
-func (s *Sandbox) takeKind(vendor, op string, event bool) *Fault {
-	for i, a := range s.faults {
-		if !a.strikes(vendor, op, event) {
+func (e *Engine) takeKind(vendor, op string, event bool) *Fault {
+	for i, a := range e.faults {
+		if !a.matches(vendor, op, event) {
 			continue
 		}
 		if a.Times > 0 {
 			if a.left--; a.left == 0 {
-				s.faults = slices.Delete(s.faults, i, i+1)
+				e.faults = slices.Delete(e.faults, i, i+1)
 			}
 		}
 		f := a.Fault
@@ -165,7 +171,7 @@ func (s *Sandbox) takeKind(vendor, op string, event bool) *Fault {
 
 // strike does the operation under the call's fault, if it has one. It reports
 // true when the connection is gone and nothing may be sent.
-func (s *Sandbox) strike(c *call, answer *recorder, w http.ResponseWriter, r *http.Request, h http.HandlerFunc) bool {
+func (e *Engine) strike(c *call, answer *Answer, w http.ResponseWriter, r *http.Request, h http.HandlerFunc) bool {
 	f := c.fault
 	if f == nil {
 		h(answer, r)
@@ -215,11 +221,11 @@ func (s *Sandbox) strike(c *call, answer *recorder, w http.ResponseWriter, r *ht
 		h(answer, r)
 		answer.body.Truncate(answer.body.Len() / 2)
 	case FaultCode:
-		render := s.codeErrors[c.Vendor+"/"+c.Op]
+		render := e.codeErrors[c.Vendor+"/"+c.Op]
 		if render == nil {
-			render = s.codeErrors[c.Vendor]
+			render = e.codeErrors[c.Vendor]
 		}
-		if render == nil || s.innerCodes[c.Vendor+"/"+f.Code] {
+		if render == nil || e.ownCodes[c.Vendor+"/"+f.Code] {
 			h(answer, r)
 		} else {
 			render(answer, f.Code)
@@ -231,9 +237,9 @@ func (s *Sandbox) strike(c *call, answer *recorder, w http.ResponseWriter, r *ht
 	return false
 }
 
-// forced reports whether a "code" fault tells the handler of r to answer with
-// code. The code must be registered in innerCodes.
-func forced(r *http.Request, code string) bool {
+// Forced reports whether a "code" fault tells the handler of r to answer with
+// code. The code must be registered with [Engine.OwnCode].
+func Forced(r *http.Request, code string) bool {
 	c, ok := r.Context().Value(callKey{}).(*call)
 	return ok && c.fault != nil && c.fault.Kind == FaultCode && c.fault.Code == code
 }

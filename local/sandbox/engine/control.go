@@ -1,4 +1,4 @@
-package sandbox
+package engine
 
 import (
 	"fmt"
@@ -7,43 +7,26 @@ import (
 	"strconv"
 )
 
-// State is what the stand-ins hold, for tests and for /state. Each part is
-// defined with its vendor; none holds a credential.
-type State struct {
-	Zendesk    ZendeskState    `json:"zendesk"`
-	Salesforce SalesforceState `json:"salesforce"`
-	Tencent    TencentState    `json:"tencent"`
-	Cronofy    CronofyState    `json:"cronofy"`
-	AWS        AWSState        `json:"aws"`
+// Control answers GET /path with what state returns, which takes the lock
+// itself. Like all control routes it is for this machine's pages only.
+func (e *Engine) Control(path string, state func() any) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+		WriteJSON(w, http.StatusOK, state())
+	})
+	e.mux.Handle(path, FromLoopback(mux))
 }
 
-// State returns a copy of what the stand-ins hold now.
-func (s *Sandbox) State() State {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return State{
-		Zendesk:    s.zendesk.state(),
-		Salesforce: s.salesforce.state(),
-		Tencent:    s.tencent.state(),
-		Cronofy:    s.cronofy.state(),
-		AWS:        s.aws.state(),
-	}
-}
-
-// control registers the routes that look at the sandbox and change it.
+// control registers the routes that look at the engine and change it.
 //
-//	GET    /state
 //	GET    /calls?since=<seq>   DELETE /calls
 //	GET    /faults   POST /faults (one Fault)   DELETE /faults
 //	POST   /flush    returns when every notification is delivered, see Flush
-func (s *Sandbox) control() {
+func (e *Engine) control() {
 	mux := http.NewServeMux()
-	for _, path := range []string{"/state", "/calls", "/faults", "/flush"} {
-		s.mux.Handle(path, fromLoopback(mux))
+	for _, path := range []string{"/calls", "/faults", "/flush"} {
+		e.mux.Handle(path, FromLoopback(mux))
 	}
-	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, s.State())
-	})
 	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, r *http.Request) {
 		var since uint64
 		if v := r.URL.Query().Get("since"); v != "" {
@@ -53,43 +36,43 @@ func (s *Sandbox) control() {
 				return
 			}
 		}
-		writeJSON(w, http.StatusOK, s.callsSince(since))
+		WriteJSON(w, http.StatusOK, e.callsSince(since))
 	})
 	mux.HandleFunc("DELETE /calls", func(w http.ResponseWriter, _ *http.Request) {
-		s.ResetCalls()
+		e.ResetCalls()
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, s.Faults())
+		WriteJSON(w, http.StatusOK, e.Faults())
 	})
 	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) {
 		var f Fault
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err == nil {
-			err = decodeStrict(body, &f)
+			err = DecodeStrict(body, &f)
 		}
 		if err != nil {
 			badControl(w, fmt.Sprintf("the body must be one fault: %v", err))
 			return
 		}
-		if err := s.AddFault(f); err != nil {
+		if err := e.AddFault(f); err != nil {
 			badControl(w, err.Error())
 			return
 		}
-		writeJSON(w, http.StatusCreated, f)
+		WriteJSON(w, http.StatusCreated, f)
 	})
 	mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.Flush(r.Context()); err != nil {
+		if err := e.Flush(r.Context()); err != nil {
 			return // the client is gone
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
-		s.ClearFaults()
+		e.ClearFaults()
 		w.WriteHeader(http.StatusNoContent)
 	})
 }
 
 func badControl(w http.ResponseWriter, message string) {
-	writeJSON(w, http.StatusBadRequest, map[string]string{"error": message})
+	WriteJSON(w, http.StatusBadRequest, map[string]string{"error": message})
 }
