@@ -316,12 +316,12 @@ func (b *bench) prepare(t *testing.T, n int) {
 	b.ids = ids
 	b.w.Box.Zendesk().OnChange(func(e sandbox.ZendeskEvent) {
 		if e.Type == "agent_assignment_changed" || e.Type == "status_changed" {
-			b.changed(relay.Hint{Desk: relay.Zendesk, Ticket: fmt.Sprint(e.Ticket.ID)})
+			b.changed(relay.Hint{Ref: relay.Ref{Desk: relay.Zendesk, Ticket: fmt.Sprint(e.Ticket.ID)}})
 		}
 	})
 	b.w.Box.Salesforce().OnChange(func(e sandbox.SalesforceEvent) {
 		if e.Object == "Case" {
-			b.changed(relay.Hint{Desk: relay.Salesforce, Ticket: e.ID})
+			b.changed(relay.Hint{Ref: relay.Ref{Desk: relay.Salesforce, Ticket: e.ID}})
 		}
 	})
 	for i, id := range ids {

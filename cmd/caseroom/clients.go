@@ -115,11 +115,11 @@ func (p *parts) table() relay.Table {
 }
 
 // queue is where hints go. A stack without one cannot be told anything.
-func (p *parts) queue() (*sqsqueue.Queue, error) {
+func (p *parts) queue() (*sqsqueue.Queue[relay.Hint], error) {
 	if p.Queue.URL == "" {
 		return nil, fmt.Errorf("SYNC_QUEUE_URL is not set: the stack has no queue of tickets")
 	}
-	return sqsqueue.New(p.sqs, p.Queue.URL, boot.NewID), nil
+	return sqsqueue.New[relay.Hint](p.sqs, p.Queue.URL, boot.NewID), nil
 }
 
 // desk returns a desk by the name that --desk gave.

@@ -39,7 +39,7 @@ func (p *parts) rehearse(ctx context.Context, refs []relay.Ref) []verdict {
 	s := p.sync(desks, rehearsal.Rooms{SyncRooms: p.rooms, Script: script}, archive, rehearsal.Meter{})
 	items := make([]relay.SyncItem, len(refs))
 	for i, ref := range refs {
-		items[i] = relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket}
+		items[i] = relay.SyncItem{Hint: relay.Hint{Ref: ref}}
 	}
 	errs := s.Run(ctx, items)
 	list := make([]verdict, len(refs))

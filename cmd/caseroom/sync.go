@@ -104,7 +104,7 @@ func (p *parts) syncTickets(ctx context.Context, o syncOptions, out *printer) er
 	}
 	hints := make([]relay.Hint, len(refs))
 	for i, ref := range refs {
-		hints[i] = relay.Hint{Desk: ref.Desk, Ticket: ref.Ticket}
+		hints[i] = relay.Hint{Ref: ref}
 	}
 	if err := q.SendAll(ctx, hints...); err != nil {
 		return err

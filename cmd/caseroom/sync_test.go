@@ -204,7 +204,7 @@ func (p *parts) settled(o *operator, group string, mark relay.Mark) {
 	ref, err := relay.ParseGroupID(group)
 	o.must(err)
 	s := p.sync(p.desks, p.rooms, nil, rehearsal.Meter{})
-	o.must(s.Run(o.Context(), []relay.SyncItem{{Desk: ref.Desk, Ticket: ref.Ticket}})[0])
+	o.must(s.Run(o.Context(), []relay.SyncItem{{Hint: relay.Hint{Ref: ref}}})[0])
 	rooms, err := p.rooms.Read(o.Context(), mark.Desk, group)
 	o.must(err)
 	now := rooms[group].Mark

@@ -40,7 +40,7 @@ func main() {
 			Records: records, Feeds: connections.Feeds{API: kept, Prefix: env.Cronofy.Secret},
 			Authorize: client.AuthorizeURL,
 			Connect:   (&cronofy.Calendars{Client: client, Records: records, Meter: p.Meter, Now: time.Now}).Connect,
-			Queue:     sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
+			Queue:     sqsqueue.New[calendar.Hint](sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
 			Meter:     p.Meter, Now: time.Now, NewID: boot.NewID,
 		}
 	}

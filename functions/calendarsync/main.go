@@ -40,14 +40,16 @@ func main() {
 	}))
 	queue := sqs.NewFromConfig(p.AWS)
 
-	lambda.Start((&worker.Worker{
+	lambda.Start((&worker.Worker[calendar.Hint, calendar.Hint]{
+		Decode: calendar.DecodeHint,
+		Item:   func(hints []calendar.Hint, _ bool, _ time.Time) calendar.Hint { return calendar.Together(hints) },
 		Sync: &calendar.Sync{
 			Desk: desk, Meter: p.Meter, Now: time.Now,
 			Calendars: &cronofy.Calendars{
 				Client: client, Meter: p.Meter, Now: time.Now,
 				Records: connections.Secrets{API: secretsmanager.NewFromConfig(p.AWS), Prefix: env.Cronofy.Secret},
 			},
-			Queue: sqsqueue.New(queue, env.CalendarQueue.URL, boot.NewID),
+			Queue: sqsqueue.New[calendar.Hint](queue, env.CalendarQueue.URL, boot.NewID),
 			Settings: calendar.Settings{
 				Host: desk.Host(), Start: env.Start, Length: time.Duration(env.Length) * time.Minute,
 				Reminder: env.Reminder, Subjects: env.Subjects,

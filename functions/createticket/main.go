@@ -51,7 +51,7 @@ func main() {
 		Auth:  auth,
 		Desks: desks, Default: relay.DeskName(env.Desks.Default()),
 		Operation: &relay.CreateTicket{
-			Rooms: rooms, Queue: sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
+			Rooms: rooms, Queue: sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
 			Meter: p.Meter, Now: time.Now, Random: boot.Random,
 		},
 		Signer: boottencent.Signer(p, env.Tencent, env.Identities),

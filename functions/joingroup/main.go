@@ -31,7 +31,7 @@ func main() {
 		Desks: map[relay.DeskName]bool{relay.Zendesk: env.ZendeskBaseURL != "", relay.Salesforce: env.SalesforceBaseURL != ""},
 		Rules: boot.Rules(env.Identities),
 		Operation: &relay.Members{
-			Rooms: rooms, Queue: sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID), Meter: p.Meter, Now: time.Now,
+			Rooms: rooms, Queue: sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.URL, boot.NewID), Meter: p.Meter, Now: time.Now,
 		},
 	}).JoinRoutes())
 }

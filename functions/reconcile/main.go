@@ -13,6 +13,7 @@ import (
 	"github.com/caseroom/caseroom/shared/boot/bootsalesforce"
 	"github.com/caseroom/caseroom/shared/boot/boottencent"
 	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
+	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/salesforce"
@@ -51,11 +52,11 @@ func main() {
 	table := boot.Table(env.Identities, env.Lifecycle)
 
 	reconcile := &relay.Reconcile{
-		Desks: desks, Rooms: rooms, Queue: sqsqueue.New(queues, env.Queue.URL, boot.NewID), Table: table,
+		Desks: desks, Rooms: rooms, Queue: sqsqueue.New[relay.Hint](queues, env.Queue.URL, boot.NewID), Table: table,
 		Meter: p.Meter, Now: time.Now,
 	}
 	if env.CalendarQueue.URL != "" {
-		reconcile.Calendars = sqsqueue.New(queues, env.CalendarQueue.URL, boot.NewID)
+		reconcile.Calendars = calendar.Tasks{Queue: sqsqueue.New[calendar.Hint](queues, env.CalendarQueue.URL, boot.NewID)}
 	}
 
 	lambda.Start((&worker.Windows{

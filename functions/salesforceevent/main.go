@@ -7,6 +7,7 @@ import (
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/config"
+	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/sqsqueue"
 )
 
@@ -21,7 +22,7 @@ func main() {
 	p.Serve((&api.SalesforceEvent{
 		Auth:       &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
 		Configured: env.SalesforceBaseURL != "",
-		Queue:      sqsqueue.New(sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
+		Queue:      sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
 		Meter:      p.Meter,
 	}).Routes())
 }

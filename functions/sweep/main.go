@@ -46,7 +46,7 @@ func main() {
 
 	lambda.Start((&worker.Pages{
 		Sweep: &relay.Sweep{
-			Desks: desks, Rooms: rooms, Queue: sqsqueue.New(queues, env.Queue.URL, boot.NewID), Table: table,
+			Desks: desks, Rooms: rooms, Queue: sqsqueue.New[relay.Hint](queues, env.Queue.URL, boot.NewID), Table: table,
 			Meter: p.Meter, Now: time.Now, DissolveAfter: env.DissolveAfter, HistoryDays: env.HistoryDays,
 		},
 		Mailbox: worker.Mailbox{

@@ -46,7 +46,9 @@ func main() {
 		transcripts.Archive = s3archive.New(p.AWS, env.TranscriptBucket)
 	}
 
-	lambda.Start((&worker.Worker{
+	lambda.Start((&worker.Worker[relay.Hint, relay.SyncItem]{
+		Decode: relay.DecodeHint,
+		Item:   relay.NewSyncItem,
 		Sync: &relay.Sync{
 			Desks: desks, Rooms: rooms, Transcripts: transcripts, Rules: boot.Rules(env.Identities),
 			Texts: relay.Texts{Language: env.NoticeLanguage, Table: env.Texts()},

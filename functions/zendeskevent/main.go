@@ -8,7 +8,9 @@ import (
 
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/config"
+	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/sqsqueue"
 	"github.com/caseroom/caseroom/shared/upstream"
@@ -31,12 +33,12 @@ func main() {
 		Secret:     secret.Load, Reread: secret.Reload,
 		Verifier: webhook.Verifier{Tests: p.Local || upstream.Loopback(env.ZendeskBaseURL)},
 		Decode:   zendesk.DecodeEvent,
-		Queue:    sqsqueue.New(sqs.NewFromConfig(p.AWS), env.Queue.URL, boot.NewID),
+		Queue:    sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.Queue.URL, boot.NewID),
 		Meter:    p.Meter, Now: time.Now,
 	}
 	if env.CalendarQueue.URL != "" {
 		handler.DecodeTask = zendesk.DecodeTaskEvent
-		handler.Calendars = sqsqueue.New(sqs.NewFromConfig(p.AWS), env.CalendarQueue.URL, boot.NewID)
+		handler.Calendars = sqsqueue.New[calendar.Hint](sqs.NewFromConfig(p.AWS), env.CalendarQueue.URL, boot.NewID)
 	}
 	p.Serve(handler.Routes())
 }

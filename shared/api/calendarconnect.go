@@ -32,7 +32,7 @@ type CalendarConnect struct {
 	Authorize func(ctx context.Context, redirect, state string) (string, error)
 	// Connect turns the code that came back into a connection.
 	Connect func(ctx context.Context, agent, code, redirect string) (calendar.Record, error)
-	Queue   relay.Queue // of calendars
+	Queue   CalendarQueue
 	Meter   relay.Meter
 	Now     func() time.Time
 	NewID   func() string // 128 random bits in hex
@@ -237,7 +237,7 @@ func (h *CalendarConnect) callback(r *Request) (any, error) {
 		return nil, err
 	}
 	said := "Your open tasks with a due date appear in it within a few minutes."
-	if err := h.Queue.Send(r.Context(), relay.Hint{Desk: calendar.Agents, Ticket: agent}); err != nil {
+	if err := h.Queue.Send(r.Context(), calendar.Hint{Agent: agent}); err != nil {
 		h.Meter.Count(r.Context(), "QueueSendFailed", 1, "desk", string(calendar.Agents))
 		said = "Your open tasks with a due date appear in it within a day."
 	}
@@ -262,7 +262,7 @@ func (h *CalendarConnect) disconnect(r *Request, agent string) (any, error) {
 	if !there {
 		return map[string]string{"state": "none"}, nil
 	}
-	if err := h.Queue.Send(r.Context(), relay.Hint{Desk: calendar.Agents, Ticket: agent, Hint: calendar.HintDisconnect}); err != nil {
+	if err := h.Queue.Send(r.Context(), calendar.Hint{Agent: agent, Disconnect: true}); err != nil {
 		h.Meter.Count(r.Context(), "QueueSendFailed", 1, "desk", string(calendar.Agents))
 		return nil, problem.Wrap(err, problem.Unavailable, "Disconnecting could not be queued. Send the same request again.")
 	}

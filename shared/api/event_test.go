@@ -87,7 +87,7 @@ func newEdge(t *testing.T) *edge {
 	store := secrets.New(secretsmanager.NewFromConfig(cfg), e.clock, rand.New(rand.NewSource(1)).Float64, log)
 	secret := secrets.For[webhook.Secret](store, sandbox.SecretZendeskEvents)
 	n := 0
-	queue := sqsqueue.New(sqs.NewFromConfig(cfg), srv.URL+"/aws/"+e.fix.AWS.AccountID+"/sync.fifo", func() string { n++; return strconv.Itoa(n) })
+	queue := sqsqueue.New[relay.Hint](sqs.NewFromConfig(cfg), srv.URL+"/aws/"+e.fix.AWS.AccountID+"/sync.fifo", func() string { n++; return strconv.Itoa(n) })
 	meter := &telemetry.Meter{Out: e.metrics, Now: e.clock, Function: "test"}
 	e.handler = &api.ZendeskEvent{
 		Configured: true, Secret: secret.Load, Reread: secret.Reload, Decode: zendesk.DecodeEvent,
@@ -172,11 +172,18 @@ func (e *edge) queued() []string {
 	e.t.Helper()
 	list := []string{}
 	for _, m := range e.State().AWS.Queues[0].Messages {
-		h, err := sqsqueue.Decode(m.Body)
+		h, err := relay.DecodeHint(m.Body)
 		if err != nil {
 			e.t.Fatal(err)
 		}
-		list = append(list, strings.TrimSpace(string(h.Desk)+":"+h.Ticket+" "+h.Hint))
+		line := h.Group()
+		if h.Deleted {
+			line += " deleted"
+		}
+		if h.Into != "" {
+			line += " merged:" + h.Into
+		}
+		list = append(list, line)
 	}
 	return list
 }

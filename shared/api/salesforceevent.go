@@ -91,7 +91,7 @@ func caseHints(body salesforceEventRequest) ([]relay.Hint, error) {
 		}
 		if !seen[full] {
 			seen[full] = true
-			hints = append(hints, relay.Hint{Desk: relay.Salesforce, Ticket: full})
+			hints = append(hints, relay.Hint{Ref: relay.Ref{Desk: relay.Salesforce, Ticket: full}})
 		}
 	}
 	return hints, nil

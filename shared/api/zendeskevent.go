@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/problem"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/webhook"
@@ -34,10 +35,15 @@ type ZendeskEvent struct {
 	Queue  relay.Queue
 	// DecodeTask returns the changed ticket where its task may be in a calendar,
 	// for Calendars, the queue of calendars. Both are nil where there are none.
-	DecodeTask func(body []byte) (hint relay.Hint, ok bool, err error)
-	Calendars  relay.Queue
+	DecodeTask func(body []byte) (hint calendar.Hint, ok bool, err error)
+	Calendars  CalendarQueue
 	Meter      relay.Meter
 	Now        func() time.Time
+}
+
+// CalendarQueue takes what may have to change in agents' calendars.
+type CalendarQueue interface {
+	Send(ctx context.Context, hint calendar.Hint) error
 }
 
 // Routes returns the function's routes.
@@ -71,8 +77,9 @@ func (h *ZendeskEvent) serve(r *Request) (any, error) {
 	}
 	queued := queuedAnswer{0}
 	if ours {
-		if err := h.queue(ctx, r, h.Queue, hint); err != nil {
-			return nil, err
+		r.LogTicket(hint.Ticket)
+		if err := h.Queue.Send(ctx, hint); err != nil {
+			return nil, h.notQueued(r, err)
 		}
 		queued.Queued = 1
 	}
@@ -81,22 +88,19 @@ func (h *ZendeskEvent) serve(r *Request) (any, error) {
 		if err != nil || !ok {
 			return queued, nil // the first look was good
 		}
-		if err := h.queue(ctx, r, h.Calendars, task); err != nil {
-			return nil, err
+		r.LogTicket(task.Task)
+		if err := h.Calendars.Send(ctx, task); err != nil {
+			return nil, h.notQueued(r, err)
 		}
 		queued.Queued = 1
 	}
 	return queued, nil
 }
 
-// queue sends a hint. When one of two queues fails, the sender repeats both.
-func (h *ZendeskEvent) queue(ctx context.Context, r *Request, q relay.Queue, hint relay.Hint) error {
-	r.LogTicket(hint.Ticket)
-	if err := q.Send(ctx, hint); err != nil {
-		h.Meter.Count(r.Context(), "QueueSendFailed", 1, "desk", string(relay.Zendesk))
-		return notQueued(err)
-	}
-	return nil
+// notQueued answers for a queue that failed. The sender then repeats both.
+func (h *ZendeskEvent) notQueued(r *Request, err error) error {
+	h.Meter.Count(r.Context(), "QueueSendFailed", 1, "desk", string(relay.Zendesk))
+	return notQueued(err)
 }
 
 // authenticate wants a good signature or a good bearer, and nothing that is

@@ -3,6 +3,7 @@ package calendar_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -87,17 +88,17 @@ func (c *counts) of(metric string) int {
 // queue is the queue of calendars, in memory.
 type queue struct {
 	mu    sync.Mutex
-	hints []relay.Hint
+	hints []calendar.Hint
 }
 
-func (q *queue) SendAll(_ context.Context, hints ...relay.Hint) error {
+func (q *queue) SendAll(_ context.Context, hints ...calendar.Hint) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.hints = append(q.hints, hints...)
 	return nil
 }
 
-func (q *queue) take() []relay.Hint {
+func (q *queue) take() []calendar.Hint {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	hints := q.hints
@@ -242,7 +243,7 @@ func (b *bed) connect(n int) {
 	b.ok(err)
 	_, err = b.calendars.Connect(context.Background(), b.agent(n), code, redirect)
 	b.ok(err)
-	b.ok(b.queue.SendAll(context.Background(), relay.Hint{Desk: calendar.Agents, Ticket: b.agent(n)}))
+	b.ok(b.queue.SendAll(context.Background(), calendar.Hint{Agent: b.agent(n)}))
 }
 
 // task makes a task of agent n, or of nobody for -1, that is due then.
@@ -264,28 +265,27 @@ func (b *bed) assign(id int64, n int) {
 	b.ok(b.box.Zendesk().Assign(id, agent))
 }
 
-func hintOf(id int64) relay.Hint {
-	return relay.Hint{Desk: relay.Zendesk, Ticket: strconv.FormatInt(id, 10)}
+func hintOf(id int64) calendar.Hint {
+	return calendar.Hint{Task: strconv.FormatInt(id, 10)}
 }
 
 // run works on hints as the worker does, in one batch, and returns the errors.
-func (b *bed) run(ctx context.Context, hints ...relay.Hint) []error {
-	var items []relay.SyncItem
-	for _, h := range hints {
-		i := slices.IndexFunc(items, func(it relay.SyncItem) bool { return it.Desk == h.Desk && it.Ticket == h.Ticket })
-		if i < 0 {
-			i = len(items)
-			items = append(items, relay.SyncItem{Desk: h.Desk, Ticket: h.Ticket})
+func (b *bed) run(ctx context.Context, hints ...calendar.Hint) []error {
+	var items []calendar.Hint
+	for _, first := range dedupe(hints) {
+		var said []calendar.Hint
+		for _, h := range hints {
+			if h.Group() == first.Group() {
+				said = append(said, h)
+			}
 		}
-		if h.Hint != "" {
-			items[i].Hints = append(items[i].Hints, h.Hint)
-		}
+		items = append(items, calendar.Together(said))
 	}
 	return b.sync.Run(ctx, items)
 }
 
 // must works on hints, which has to succeed.
-func (b *bed) must(hints ...relay.Hint) {
+func (b *bed) must(hints ...calendar.Hint) {
 	b.Helper()
 	for _, err := range b.run(context.Background(), hints...) {
 		b.ok(err)
@@ -338,6 +338,16 @@ func (b *bed) want(n int, tickets ...int64) {
 	}
 }
 
+// noHints is the queue of rooms, for which nothing comes.
+type noHints struct{}
+
+func (noHints) SendAll(_ context.Context, hints ...relay.Hint) error {
+	if len(hints) > 0 {
+		return errors.New("a hint for the rooms")
+	}
+	return nil
+}
+
 // noRooms is a chat without any room: these tickets are nobody's request.
 type noRooms struct{}
 
@@ -352,7 +362,7 @@ func (b *bed) reconcile(since time.Time) {
 	b.Helper()
 	b.clock.add(2 * time.Minute) // the feed does not show the last one
 	r := &relay.Reconcile{
-		Desks: map[relay.DeskName]relay.ChangeDesk{relay.Zendesk: b.feed}, Rooms: noRooms{}, Queue: &queue{}, Calendars: b.queue, Meter: b.meter, Now: b.clock.Now,
+		Desks: map[relay.DeskName]relay.ChangeDesk{relay.Zendesk: b.feed}, Rooms: noRooms{}, Queue: noHints{}, Calendars: calendar.Tasks{Queue: b.queue}, Meter: b.meter, Now: b.clock.Now,
 	}
 	report, err := r.Run(context.Background(), relay.Window{Desk: relay.Zendesk, From: since, Until: b.clock.Now()})
 	b.ok(err)

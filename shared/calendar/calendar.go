@@ -15,6 +15,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/relay"
 )
 
@@ -174,55 +175,7 @@ func (s Settings) EventID(ticket string) string {
 // not this desk's.
 func (s Settings) Ticket(eventID string) (ticket string, ok bool) {
 	ticket, ok = strings.CutPrefix(eventID, s.EventID(""))
-	return ticket, ok && number(ticket)
-}
-
-// number reports whether s is an id of Zendesk's.
-func number(s string) bool {
-	return s != "" && len(s) <= 20 && s[0] != '0' && strings.Trim(s, "0123456789") == ""
-}
-
-// The queue of calendars takes hints about tickets, as the queue of rooms does,
-// and about agents' whole calendars: of the desk Agents, with the Zendesk user
-// id, or Everybody, for a ticket.
-const (
-	Agents    relay.DeskName = "agent"
-	Everybody string         = "all"
-)
-
-// HintDisconnect ends an agent's connection.
-const HintDisconnect = "disconnect"
-
-const hintAgents = "agents:"
-
-// maxHintAgents bounds the agents that one hint names.
-const maxHintAgents = 10
-
-// HintAgents says of a ticket that these agents may have its event, beside those
-// whom its history shows.
-func HintAgents(agents ...string) string { return hintAgents + strings.Join(agents, ",") }
-
-// ParseHintAgents reads a hint of HintAgents.
-func ParseHintAgents(hint string) (agents []string, ok bool) {
-	list, ok := strings.CutPrefix(hint, hintAgents)
-	if !ok {
-		return nil, false
-	}
-	agents = strings.Split(list, ",")
-	if len(agents) > maxHintAgents {
-		return nil, false
-	}
-	for _, a := range agents {
-		if !number(a) {
-			return nil, false
-		}
-	}
-	return agents, true
-}
-
-// IsAgentHint reports whether h is a well-formed hint of the desk Agents.
-func IsAgentHint(h relay.Hint) bool {
-	return h.Desk == Agents && (h.Hint == "" && (h.Ticket == Everybody || number(h.Ticket)) || h.Hint == HintDisconnect && number(h.Ticket))
+	return ticket, ok && identity.IsZendeskID(ticket)
 }
 
 // Agenda returns the events of an agent's open tasks, in the order of their ids.

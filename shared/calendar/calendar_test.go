@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/caseroom/caseroom/shared/calendar"
-	"github.com/caseroom/caseroom/shared/relay"
 )
 
 var settings = calendar.Settings{Host: "example.zendesk.com", Start: "08:00", Length: 10 * time.Minute, Reminder: -1, Subjects: true}
@@ -127,33 +126,6 @@ func TestParseStart(t *testing.T) {
 	for s, ok := range map[string]bool{"08:00": true, "23:59": true, "due": true, "24:00": false, "8:00": false, "08:60": false, "0800": false, "": false, "-1:30": false, "08:0x": false} {
 		if _, _, _, err := calendar.ParseStart(s); (err == nil) != ok {
 			t.Errorf("%q: %v", s, err)
-		}
-	}
-}
-
-func TestAgentHints(t *testing.T) {
-	for h, ok := range map[relay.Hint]bool{
-		{Desk: calendar.Agents, Ticket: "1"}:                              true,
-		{Desk: calendar.Agents, Ticket: "all"}:                            true,
-		{Desk: calendar.Agents, Ticket: "1", Hint: "disconnect"}:          true,
-		{Desk: calendar.Agents, Ticket: "all", Hint: "disconnect"}:        false,
-		{Desk: calendar.Agents, Ticket: "01"}:                             false,
-		{Desk: calendar.Agents, Ticket: ""}:                               false,
-		{Desk: calendar.Agents, Ticket: "1", Hint: "deleted"}:             false,
-		{Desk: relay.Zendesk, Ticket: "1"}:                                false,
-		{Desk: calendar.Agents, Ticket: "123456789012345678901"}:          false,
-		{Desk: calendar.Agents, Ticket: "1", Hint: calendar.HintAgents()}: false,
-	} {
-		if calendar.IsAgentHint(h) != ok {
-			t.Errorf("%+v: %v", h, !ok)
-		}
-	}
-	if got, ok := calendar.ParseHintAgents(calendar.HintAgents("1", "2")); !ok || len(got) != 2 {
-		t.Errorf("%v %v", got, ok)
-	}
-	for _, s := range []string{"", "agents:", "agents:x", "agents:1,", "agents:" + strings.Repeat("1,", 10) + "1", "agent:1"} {
-		if got, ok := calendar.ParseHintAgents(s); ok {
-			t.Errorf("%q: %v", s, got)
 		}
 	}
 }

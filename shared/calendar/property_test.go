@@ -10,14 +10,13 @@ import (
 
 	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/calendar"
-	"github.com/caseroom/caseroom/shared/relay"
 )
 
 // world is two agents, their tasks, and what became of the events.
 type world struct {
 	*bed
 	ids     []int64
-	pending []relay.Hint
+	pending []calendar.Hint
 	start   time.Time
 	n       int
 }
@@ -30,7 +29,7 @@ func (w *world) pick(t *rapid.T) int64 {
 }
 
 // told loses, delivers or repeats an event.
-func (w *world) told(t *rapid.T, h relay.Hint) {
+func (w *world) told(t *rapid.T, h calendar.Hint) {
 	for range rapid.IntRange(0, 2).Draw(t, "deliveries") {
 		w.pending = append(w.pending, h)
 	}
@@ -103,7 +102,7 @@ func (w *world) work(t *rapid.T) {
 	w.pending = rapid.Permutation(w.pending).Draw(t, "order")
 	n := min(len(w.pending), rapid.IntRange(1, 10).Draw(t, "batch"))
 	batch := w.pending[:n]
-	w.pending = append([]relay.Hint{}, w.pending[n:]...)
+	w.pending = append([]calendar.Hint{}, w.pending[n:]...)
 	if how := fate(rapid.IntRange(0, 5).Draw(t, "fate")); how == cutBefore || how == cutAfter {
 		left := w.killed(int32(rapid.IntRange(1, 12).Draw(t, "call")), how, batch...)
 		if rapid.Bool().Draw(t, "redelivered") {
@@ -137,11 +136,11 @@ func TestProperty(t *testing.T) {
 
 		w.reconcile(w.start)
 		w.drain()
-		w.must(relay.Hint{Desk: calendar.Agents, Ticket: calendar.Everybody})
+		w.must(calendar.Hint{Agent: calendar.Everybody})
 		w.drain()
 		w.wantAll(w.ids)
 		w.box.ResetCalls()
-		w.must(relay.Hint{Desk: calendar.Agents, Ticket: calendar.Everybody})
+		w.must(calendar.Hint{Agent: calendar.Everybody})
 		w.drain()
 		for _, c := range w.box.Calls() {
 			if c.Op == "event_upsert" || c.Op == "event_delete" {

@@ -82,14 +82,9 @@ var (
 	ErrRefused = errors.New("calendar: the event was refused")
 )
 
-// Queue takes hints in bulk; it is the queue that Sync works off.
-type Queue interface {
-	SendAll(ctx context.Context, hints ...relay.Hint) error
-}
-
 // Sync makes calendars what tickets say. A ticket's event is in the calendar of
 // its owner, if that agent has one with us, and in that of nobody else who ever
-// had the ticket. It is a worker.Syncer.
+// had the ticket.
 type Sync struct {
 	Desk      Desk
 	Calendars Calendars
@@ -105,14 +100,15 @@ type Sync struct {
 // 50 requests a second over everybody.
 const parallel = 4
 
-// Run works on a batch and returns one error per item. One read shows all
+// Run works on a batch of hints, each about another task or agent, and returns one
+// error per hint. One read shows all
 // tickets of the batch, and one their owners' time zones.
-func (s *Sync) Run(ctx context.Context, items []relay.SyncItem) []error {
-	errs := make([]error, len(items))
+func (s *Sync) Run(ctx context.Context, hints []Hint) []error {
+	errs := make([]error, len(hints))
 	var ids []string
-	for _, it := range items {
-		if it.Desk == relay.Zendesk {
-			ids = append(ids, it.Ticket)
+	for _, h := range hints {
+		if h.Task != "" {
+			ids = append(ids, h.Task)
 		}
 	}
 	b := &batch{Sync: s}
@@ -121,11 +117,11 @@ func (s *Sync) Run(ctx context.Context, items []relay.SyncItem) []error {
 	}
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, parallel)
-	for i, it := range items {
+	for i, h := range hints {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			errs[i] = b.one(ctx, it)
+			errs[i] = b.one(ctx, h)
 		})
 	}
 	wg.Wait()
@@ -161,8 +157,8 @@ func (b *batch) read(ctx context.Context, ids []string) (err error) {
 	return err
 }
 
-// one works on one item within its own time. A bug met there costs no other item.
-func (b *batch) one(ctx context.Context, it relay.SyncItem) (err error) {
+// one works on one hint within its own time. A bug met there costs no other hint.
+func (b *batch) one(ctx context.Context, h Hint) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			slog.ErrorContext(ctx, "panic", "panic", p, "stack", string(debug.Stack()))
@@ -180,18 +176,17 @@ func (b *batch) one(ctx context.Context, it relay.SyncItem) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	switch {
-	case it.Desk == relay.Zendesk && b.err != nil:
+	case h.Task != "" && b.err != nil:
 		return b.err
-	case it.Desk == relay.Zendesk:
-		return b.ticket(ctx, it)
-	case it.Desk == Agents && it.Ticket == Everybody:
+	case h.Task != "":
+		return b.ticket(ctx, h)
+	case h.Agent == Everybody:
 		return b.everybody(ctx)
-	case it.Desk == Agents && slices.Contains(it.Hints, HintDisconnect):
-		return b.disconnect(ctx, it.Ticket)
-	case it.Desk == Agents:
-		return b.agent(ctx, it.Ticket)
+	case h.Disconnect:
+		return b.disconnect(ctx, h.Agent)
+	default:
+		return b.agent(ctx, h.Agent)
 	}
-	return &upstream.Error{Vendor: "sqs", Op: "receive", Class: upstream.Refused, Err: errors.New("not a ticket of Zendesk's")}
 }
 
 func (b *batch) stopped() error {
@@ -213,9 +208,9 @@ func (b *batch) note(err error) {
 
 // ticket puts a ticket's event where it belongs and takes it from everybody
 // else who may have it.
-func (b *batch) ticket(ctx context.Context, it relay.SyncItem) error {
-	t, there := b.tasks[it.Ticket]
-	others, there, err := b.others(ctx, it, there)
+func (b *batch) ticket(ctx context.Context, h Hint) error {
+	t, there := b.tasks[h.Task]
+	others, there, err := b.others(ctx, h, there)
 	if err != nil {
 		return err
 	}
@@ -233,7 +228,7 @@ func (b *batch) ticket(ctx context.Context, it relay.SyncItem) error {
 		if agent == owner {
 			continue
 		}
-		if err := b.remove(ctx, agent, it.Ticket, place); err != nil {
+		if err := b.remove(ctx, agent, h.Task, place); err != nil {
 			return err
 		}
 	}
@@ -244,15 +239,15 @@ func (b *batch) ticket(ctx context.Context, it relay.SyncItem) error {
 // ticket and those whom hints name. Who had one that is gone nobody says any
 // more; then it is everybody who has a calendar. there is false for a ticket
 // that is gone, which it may be since the batch was read.
-func (b *batch) others(ctx context.Context, it relay.SyncItem, read bool) (agents []string, there bool, err error) {
+func (b *batch) others(ctx context.Context, h Hint, read bool) (agents []string, there bool, err error) {
 	if read {
-		agents, err = b.Desk.Assignees(ctx, it.Ticket)
+		agents, err = b.Desk.Assignees(ctx, h.Task)
 		if there = err == nil; !there && !notFound(err) {
 			return nil, false, err
 		}
 	}
 	if !there {
-		gone, err := b.Desk.Gone(ctx, it.Ticket)
+		gone, err := b.Desk.Gone(ctx, h.Task)
 		if err != nil {
 			return nil, false, err
 		}
@@ -263,10 +258,7 @@ func (b *batch) others(ctx context.Context, it relay.SyncItem, read bool) (agent
 			return nil, false, err
 		}
 	}
-	for _, hint := range it.Hints {
-		named, _ := ParseHintAgents(hint)
-		agents = append(agents, named...)
-	}
+	agents = append(agents, h.Had...)
 	slices.Sort(agents)
 	return slices.Compact(agents), there, nil
 }
@@ -365,7 +357,7 @@ func (b *batch) agent(ctx context.Context, agent string) error {
 			return b.skip(ctx, err)
 		}
 	}
-	var hints []relay.Hint
+	var hints []Hint
 	wanted := map[string]bool{}
 	for _, t := range tasks {
 		e, err := b.Settings.Event(t, zones[agent])
@@ -375,12 +367,12 @@ func (b *batch) agent(ctx context.Context, agent string) error {
 		wanted[e.ID] = true
 		was, there := shown[e.ID]
 		if !there || was.Summary != e.Summary || !was.Start.Equal(e.Start) || !was.End.Equal(e.End) {
-			hints = append(hints, relay.Hint{Desk: relay.Zendesk, Ticket: t.ID})
+			hints = append(hints, Hint{Task: t.ID})
 		}
 	}
 	for id := range shown {
 		if ticket, _ := b.Settings.Ticket(id); !wanted[id] {
-			hints = append(hints, relay.Hint{Desk: relay.Zendesk, Ticket: ticket, Hint: HintAgents(agent)})
+			hints = append(hints, Hint{Task: ticket, Had: []string{agent}})
 		}
 	}
 	if len(hints) == 0 {
@@ -404,9 +396,9 @@ func (b *batch) everybody(ctx context.Context) error {
 	if err != nil || len(agents) == 0 {
 		return err
 	}
-	hints := make([]relay.Hint, len(agents))
+	hints := make([]Hint, len(agents))
 	for i, a := range agents {
-		hints[i] = relay.Hint{Desk: Agents, Ticket: a}
+		hints[i] = Hint{Agent: a}
 	}
 	return b.Queue.SendAll(ctx, hints...)
 }

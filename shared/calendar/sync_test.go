@@ -3,6 +3,7 @@ package calendar_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -74,8 +75,8 @@ func TestTable(t *testing.T) {
 			b.want(0, id)
 			b.want(1)
 			b.ok(tt.change(b, id))
-			h := hintOf(id)
-			h.Hint = tt.hint
+			h, err := calendar.DecodeHint(fmt.Sprintf(`{"v":1,"desk":"zendesk","ticket":"%d","hint":%q}`, id, tt.hint))
+			b.ok(err)
 			for range 2 { // once more changes nothing
 				b.must(h)
 				for n, has := range []bool{tt.alex, tt.billie} {
@@ -139,7 +140,7 @@ func TestFirstConnection(t *testing.T) {
 		t.Errorf("%d repairs of %d tasks", calls, len(mine))
 	}
 	b.box.ResetCalls()
-	b.must(relay.Hint{Desk: calendar.Agents, Ticket: calendar.Everybody})
+	b.must(calendar.Hint{Agent: calendar.Everybody})
 	b.drain()
 	for _, c := range b.box.Calls() {
 		if c.Vendor == "cronofy" && c.Op != "events_read" {
@@ -163,7 +164,7 @@ func TestSweep(t *testing.T) {
 	b.ok(b.box.Cronofy().PutEvent(people[0], sandbox.CronofyEvent{ID: key(99999), Summary: "of no ticket", Start: due, End: due}))
 	other := calendar.Settings{Host: "other.zendesk.com"}.EventID("1001")
 	b.ok(b.box.Cronofy().PutEvent(people[0], sandbox.CronofyEvent{ID: other, Summary: "another stack's", Start: due, End: due}))
-	b.must(relay.Hint{Desk: calendar.Agents, Ticket: calendar.Everybody})
+	b.must(calendar.Hint{Agent: calendar.Everybody})
 	b.drain()
 	if _, ok := b.events(0)[other]; !ok {
 		t.Error("another stack's event is gone")
@@ -188,7 +189,7 @@ func TestDisconnect(t *testing.T) {
 		t.Fatal(there, err)
 	}
 	b.must(hintOf(b.task(0, "late", due))) // nothing more comes in
-	b.must(relay.Hint{Desk: calendar.Agents, Ticket: b.agent(0), Hint: calendar.HintDisconnect})
+	b.must(calendar.Hint{Agent: b.agent(0), Disconnect: true})
 	b.want(0, past)
 	if r, err := b.records.Load(ctx, b.agent(0)); err != nil || r != (calendar.Record{}) {
 		t.Errorf("a record is left: %v %v", r.State, err)
@@ -199,9 +200,9 @@ func TestDisconnect(t *testing.T) {
 		}
 	}
 	// Twice is as good, and a new connection is not ended by an old message.
-	b.must(relay.Hint{Desk: calendar.Agents, Ticket: b.agent(0), Hint: calendar.HintDisconnect})
+	b.must(calendar.Hint{Agent: b.agent(0), Disconnect: true})
 	b.connect(0)
-	b.must(relay.Hint{Desk: calendar.Agents, Ticket: b.agent(0), Hint: calendar.HintDisconnect})
+	b.must(calendar.Hint{Agent: b.agent(0), Disconnect: true})
 	b.drain()
 	if r, err := b.records.Load(ctx, b.agent(0)); err != nil || r.State != calendar.Connected {
 		t.Errorf("%v %v", r.State, err)
@@ -217,7 +218,7 @@ func TestSweepFinishesLeaving(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.queue.take()
-	b.must(relay.Hint{Desk: calendar.Agents, Ticket: calendar.Everybody})
+	b.must(calendar.Hint{Agent: calendar.Everybody})
 	b.drain()
 	b.want(0)
 	if r, err := b.records.Load(context.Background(), b.agent(0)); err != nil || r.State != calendar.None {
@@ -241,7 +242,7 @@ func TestSharedAccount(t *testing.T) {
 		b.assign(id, owner)
 		b.must(hintOf(id))
 		b.want(0, id)
-		b.must(relay.Hint{Desk: calendar.Agents, Ticket: calendar.Everybody})
+		b.must(calendar.Hint{Agent: calendar.Everybody})
 		b.drain()
 		b.want(0, id)
 	}
@@ -252,7 +253,7 @@ func TestSharedAccount(t *testing.T) {
 
 func TestNoConnection(t *testing.T) {
 	b := newBed(t)
-	b.must(hintOf(b.task(0, "nobody's calendar", due)), relay.Hint{Desk: calendar.Agents, Ticket: calendar.Everybody})
+	b.must(hintOf(b.task(0, "nobody's calendar", due)), calendar.Hint{Agent: calendar.Everybody})
 	if b.meter.of("CalendarSkipped") != 1 {
 		t.Error("not counted")
 	}
@@ -311,7 +312,7 @@ func TestRateLimitStopsTheBatch(t *testing.T) {
 	b.connect(0)
 	b.queue.take()
 	b.box.Cronofy().SetLimits(sandbox.CronofyLimits{PerMinute: 5})
-	var hints []relay.Hint
+	var hints []calendar.Hint
 	var ids []int64
 	for range 30 {
 		ids = append(ids, b.task(0, "x", due))
@@ -375,7 +376,7 @@ func TestFiveHundredTasks(t *testing.T) {
 	start := b.clock.Now()
 	b.clock.add(time.Minute)
 	var ids []int64
-	var pending []relay.Hint
+	var pending []calendar.Hint
 	told := func(id int64) {
 		switch rng.IntN(4) {
 		case 0: // lost
@@ -468,7 +469,7 @@ func TestCutAtEveryCall(t *testing.T) {
 
 // killed works on hints in a process that dies at a call, and forgets what it
 // held. It returns what was not done.
-func (b *bed) killed(at int32, how fate, hints ...relay.Hint) (left []relay.Hint) {
+func (b *bed) killed(at int32, how fate, hints ...calendar.Hint) (left []calendar.Hint) {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -498,9 +499,9 @@ func (b *bed) killed(at int32, how fate, hints ...relay.Hint) (left []relay.Hint
 }
 
 // dedupe keeps the first hint of each ticket, as run does.
-func dedupe(hints []relay.Hint) (list []relay.Hint) {
+func dedupe(hints []calendar.Hint) (list []calendar.Hint) {
 	for _, h := range hints {
-		if !slices.ContainsFunc(list, func(o relay.Hint) bool { return o.Desk == h.Desk && o.Ticket == h.Ticket }) {
+		if !slices.ContainsFunc(list, func(o calendar.Hint) bool { return o.Group() == h.Group() }) {
 			list = append(list, h)
 		}
 	}

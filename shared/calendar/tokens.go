@@ -13,6 +13,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/login/jws"
 )
 
@@ -132,7 +133,7 @@ func (t Tokens) verify(ctx context.Context, issuer, token string) (a Asked, nonc
 	a.Agent, _ = claims["sub"].(string)
 	a.Mark, _ = claims["mark"].(string)
 	nonce, _ = claims["nonce"].(string)
-	if !number(a.Agent) {
+	if !identity.IsZendeskID(a.Agent) {
 		return Asked{}, "", ErrToken
 	}
 	return a, nonce, nil
@@ -161,7 +162,7 @@ func (t Tokens) OfFeed(ctx context.Context, token string) (agent string, generat
 	agent, rest, _ := strings.Cut(token, ".")
 	text, _, ok := strings.Cut(rest, ".")
 	generation, numErr := strconv.Atoi(text)
-	if !ok || len(token) > 128 || !number(agent) || numErr != nil || generation < 0 {
+	if !ok || len(token) > 128 || !identity.IsZendeskID(agent) || numErr != nil || generation < 0 {
 		return "", 0, ErrToken
 	}
 	secret, err := t.Secret(ctx)

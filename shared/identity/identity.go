@@ -54,7 +54,6 @@ var (
 	allDigits    = regexp.MustCompile(`^[0-9]+$`)
 	salesforceID = regexp.MustCompile(`^[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?$`)
 	rawAgentID   = regexp.MustCompile(`^(?i:005)(?:[a-zA-Z0-9]{12}|[a-zA-Z0-9]{15})$`)
-	zendeskID    = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
 	base64URL    = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 )
 
@@ -122,7 +121,7 @@ func KnownGuest(id string) (Identity, error) {
 // ZendeskAgent returns the identity of a Zendesk user id: "123" or "zd_123".
 func (r Rules) ZendeskAgent(userID string) (Identity, error) {
 	n := strings.TrimPrefix(userID, "zd_")
-	if !zendeskID.MatchString(n) {
+	if !IsZendeskID(n) {
 		return Identity{}, ErrSubject
 	}
 	if r.RawAgents {
@@ -190,4 +189,10 @@ func (r Rules) service(id string) bool {
 		}
 	}
 	return false
+}
+
+// IsZendeskID reports whether s is an id of Zendesk's, of a ticket or a user, in
+// its one form: a positive number of at most 20 digits.
+func IsZendeskID(s string) bool {
+	return s != "" && len(s) <= 20 && s[0] != '0' && strings.Trim(s, "0123456789") == ""
 }

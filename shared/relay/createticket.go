@@ -62,11 +62,11 @@ func (c *CreateTicket) Run(ctx context.Context, desk Desk, r TicketRequest) (Ref
 	if err != nil {
 		return Ref{}, err
 	}
-	ref := Ref{Desk: desk.Name(), Ticket: ticketID}
+	ref := Ref{desk.Name(), ticketID}
 
 	// The hint goes out beside the room call, not after it: if this process
 	// dies in between, Sync makes the room.
-	defer sendHint(ctx, c.Queue, c.Meter, Hint{Desk: ref.Desk, Ticket: ticketID})()
+	defer sendHint(ctx, c.Queue, c.Meter, Hint{Ref: ref})()
 
 	// An import that failed is no reason to give up: most customers have been
 	// here before, and the room call says if this one has not.

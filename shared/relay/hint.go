@@ -1,9 +1,15 @@
 package relay
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
+	"strings"
+
+	"github.com/caseroom/caseroom/shared/identity"
 )
 
 // Queue takes the hint that a ticket changed.
@@ -16,27 +22,158 @@ type HintQueue interface {
 	SendAll(ctx context.Context, hints ...Hint) error
 }
 
-// Hint says that a ticket may have changed. It is never the truth: whoever
-// receives it reads the ticket again.
-type Hint struct {
-	Desk   DeskName `json:"desk"`
-	Ticket string   `json:"ticket"`
-	Hint   string   `json:"hint"` // "", "deleted", "merged:<ticket id>" or HintFile
+// TaskQueue takes the ids of tasks whose events in agents' calendars may have to
+// change.
+type TaskQueue interface {
+	SendTasks(ctx context.Context, ids ...string) error
 }
 
-// HintFile asks for the transcript so far: the chat is about to forget some of it.
-const HintFile = "file"
+// Hint says that a ticket may have changed. It is never the truth: whoever
+// receives it reads the ticket again. What it says beyond the ticket is one thing
+// at most.
+type Hint struct {
+	Ref
+	// Deleted: the desk said that the ticket is deleted.
+	Deleted bool
+	// Into is the ticket that this one was merged into, "" if it was not.
+	Into string
+	// File asks for the transcript so far: the chat is about to forget some of it.
+	File bool
+}
+
+// Body is the body of a queue's message:
+//
+//	{"v":1,"desk":"zendesk|salesforce","ticket":"…","hint":"deleted|merged:<ticket>|file|"}
+//
+// The calendars' queue has forms of its own; see shared/calendar.
+type Body struct {
+	V      int      `json:"v"`
+	Desk   DeskName `json:"desk"`
+	Ticket string   `json:"ticket"`
+	Hint   string   `json:"hint"`
+}
+
+const (
+	hintDeleted = "deleted"
+	hintMerged  = "merged:"
+	hintFile    = "file"
+)
+
+// The errors of a message that is no hint.
+var (
+	errBody    = errors.New("relay: the body is not one JSON object of ours")
+	errVersion = errors.New("relay: the message has another version")
+	errDesk    = errors.New("relay: no such desk")
+	errTicket  = errors.New("relay: not the id of a ticket of this desk")
+	// ErrHint means that a message says nothing that its queue understands.
+	ErrHint = errors.New("relay: no such hint")
+)
+
+// Group is the hint's message group: messages of one ticket follow each other.
+func (h Hint) Group() string { return string(h.Desk) + ":" + h.Ticket }
+
+// Plain reports whether the hint says nothing beyond the ticket.
+func (h Hint) Plain() bool { return h == Hint{Ref: h.Ref} }
+
+// Encode returns the hint's message. It refuses ids that are not in their normal
+// form: a ticket id is part of the group, and two forms would be two groups.
+func (h Hint) Encode() (string, error) {
+	b := Body{Desk: h.Desk, Ticket: h.Ticket}
+	said := 0
+	if h.Deleted {
+		b.Hint, said = hintDeleted, said+1
+	}
+	if h.Into != "" {
+		b.Hint, said = hintMerged+h.Into, said+1
+	}
+	if h.File {
+		b.Hint, said = hintFile, said+1
+	}
+	if said > 1 {
+		return "", ErrHint
+	}
+	if _, err := b.Meaning(); err != nil {
+		return "", err
+	}
+	return b.Encode()
+}
+
+// DecodeHint reads a body that [Hint.Encode] wrote. Keys that it does not know
+// are ignored; anything else unexpected is an error, which holds nothing of the
+// body.
+func DecodeHint(body string) (Hint, error) {
+	b, err := DecodeBody(body)
+	if err != nil {
+		return Hint{}, err
+	}
+	return b.Meaning()
+}
+
+// Encode returns the message's body, of the one version that there is.
+func (b Body) Encode() (string, error) {
+	b.V = 1
+	text, err := json.Marshal(b)
+	return string(text), err
+}
+
+// DecodeBody reads a body without asking what it means.
+func DecodeBody(body string) (Body, error) {
+	raw := bytes.TrimSpace([]byte(body))
+	if len(raw) == 0 || raw[0] != '{' {
+		return Body{}, errBody
+	}
+	var b Body
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return Body{}, errBody
+	}
+	if b.V != 1 {
+		return Body{}, errVersion
+	}
+	return b, nil
+}
+
+// Meaning is what a message of a desk's ticket says.
+func (b Body) Meaning() (Hint, error) {
+	h := Hint{Ref: Ref{b.Desk, b.Ticket}}
+	if b.Desk != Zendesk && b.Desk != Salesforce {
+		return Hint{}, errDesk
+	}
+	if !isTicket(b.Desk, b.Ticket) {
+		return Hint{}, errTicket
+	}
+	into, merged := strings.CutPrefix(b.Hint, hintMerged)
+	switch {
+	case b.Hint == "":
+	case b.Hint == hintDeleted:
+		h.Deleted = true
+	case b.Hint == hintFile:
+		h.File = true
+	case merged && isTicket(b.Desk, into):
+		h.Into = into
+	default:
+		return Hint{}, ErrHint
+	}
+	return h, nil
+}
+
+func isTicket(desk DeskName, id string) bool {
+	if desk == Salesforce {
+		full, err := identity.SalesforceID(id, "500")
+		return err == nil && full == id
+	}
+	return identity.IsZendeskID(id)
+}
 
 // hintOf is what a row says that Sync's own read may not show any more.
-func hintOf(t Ticket, erased bool) string {
+func hintOf(ref Ref, t Ticket, erased bool) Hint {
+	h := Hint{Ref: ref}
 	switch {
 	case t.Merged && t.Into != "":
-		return "merged:" + t.Into
+		h.Into = t.Into
 	case (t.Deleted && !t.Merged) || erased:
-		return "deleted"
-	default:
-		return ""
+		h.Deleted = true
 	}
+	return h
 }
 
 // sendHint queues a hint beside the caller's work and returns what waits for it.

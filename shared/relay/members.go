@@ -42,7 +42,7 @@ const lookedAt = 5 * time.Millisecond
 // so, and again after a call that was answered so much later than the queue that
 // Sync may have had its word before it.
 func (m *Members) move(ctx context.Context, ref Ref, call func() error) error {
-	hint := Hint{Desk: ref.Desk, Ticket: ref.Ticket}
+	hint := Hint{Ref: ref}
 	first := &stamped{Queue: m.Queue, now: m.Now}
 	queued := sync.OnceFunc(sendHint(ctx, first, m.Meter, hint))
 	defer queued()

@@ -53,7 +53,7 @@ func TestPanicInARead(t *testing.T) {
 			poison(b, refs[1])
 			items := make([]relay.SyncItem, len(refs))
 			for i, ref := range refs {
-				items[i] = relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket}
+				items[i] = item(ref)
 			}
 			for i, err := range b.run(items...) {
 				if !errors.Is(err, relay.ErrPanic) || relay.Permanent(err) {

@@ -54,7 +54,7 @@ type Reconcile struct {
 	Queue HintQueue
 	// Calendars takes what may have to change in agents' calendars; nil where
 	// there are none.
-	Calendars HintQueue
+	Calendars TaskQueue
 	Table     Table
 	Meter     Meter
 	Now       Clock
@@ -103,11 +103,9 @@ type ReconcileReport struct {
 
 // Found is a ticket whose room differs.
 type Found struct {
-	Ref     Ref
+	Hint    // what is queued
 	Why     []Difference
 	Changed time.Time // zero if unknown
-	// Hint is what is queued.
-	Hint string
 }
 
 // notified is how long a change may take to reach its room by the notification.
@@ -165,21 +163,16 @@ func short(ctx context.Context) bool {
 
 // tasks queues every task on a page. What a calendar shows of it is not looked
 // up: that would take more calls than to write what is there already.
-func (r *Reconcile) tasks(ctx context.Context, desk DeskName, w Window, page Changes) error {
+func (r *Reconcile) tasks(ctx context.Context, w Window, page Changes) error {
 	if r.Calendars == nil || len(page.Tasks) == 0 || w.DryRun {
 		return nil
 	}
-	ids := slices.Compact(slices.Sorted(slices.Values(page.Tasks)))
-	hints := make([]Hint, len(ids))
-	for i, id := range ids {
-		hints[i] = Hint{Desk: desk, Ticket: id}
-	}
-	return r.Calendars.SendAll(ctx, hints...)
+	return r.Calendars.SendTasks(ctx, slices.Compact(slices.Sorted(slices.Values(page.Tasks)))...)
 }
 
 func (r *Reconcile) page(ctx context.Context, desk ChangeDesk, w Window, page Changes, queued seenBefore, report *ReconcileReport) error {
 	report.Listed += page.Listed
-	if err := r.tasks(ctx, desk.Name(), w, page); err != nil {
+	if err := r.tasks(ctx, w, page); err != nil {
 		return err
 	}
 	byID := map[string]Change{}
@@ -217,7 +210,7 @@ func (r *Reconcile) page(ctx context.Context, desk ChangeDesk, w Window, page Ch
 		if room.Err != nil {
 			unread(ctx, r.Meter, ref, room.Err)
 		}
-		f := Found{Ref: ref, Why: t.changed(ref, c, room), Changed: c.At, Hint: hintOf(c.Ticket, c.Erased)}
+		f := Found{Hint: hintOf(ref, c.Ticket, c.Erased), Why: t.changed(ref, c, room), Changed: c.At}
 		if len(f.Why) == 0 || queued.add(ref.Ticket) {
 			continue
 		}
@@ -228,7 +221,7 @@ func (r *Reconcile) page(ctx context.Context, desk ChangeDesk, w Window, page Ch
 		if r.Each != nil {
 			r.Each(f)
 		}
-		hints = append(hints, Hint{Desk: w.Desk, Ticket: ref.Ticket, Hint: f.Hint})
+		hints = append(hints, f.Hint)
 	}
 	report.Repaired += late
 	if w.DryRun {

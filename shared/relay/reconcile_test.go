@@ -31,11 +31,7 @@ func (q *hints) SendAll(_ context.Context, list ...relay.Hint) error {
 func (q *hints) take() []relay.SyncItem {
 	var items []relay.SyncItem
 	for _, h := range q.list {
-		it := relay.SyncItem{Desk: h.Desk, Ticket: h.Ticket}
-		if h.Hint != "" {
-			it.Hints = []string{h.Hint}
-		}
-		items = append(items, it)
+		items = append(items, relay.NewSyncItem([]relay.Hint{h}, false, time.Time{}))
 	}
 	q.list = nil
 	return items

@@ -85,7 +85,7 @@ const (
 
 // Swept is a room that something is done about.
 type Swept struct {
-	Ref    Ref
+	Ref
 	Action SweepAction
 	Why    []Difference // of SweepQueued
 	Err    error        // of SweepFailed
@@ -226,7 +226,7 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []Ref) er
 		if ageing[i] {
 			w.report.Filed++
 			w.tell(Swept{Ref: v.ref, Action: SweepFiled})
-			w.hints = append(w.hints, Hint{Desk: v.ref.Desk, Ticket: v.ref.Ticket, Hint: HintFile})
+			w.hints = append(w.hints, Hint{Ref: v.ref, File: true})
 		}
 	}
 	return w.dissolve(ctx, desk, due)
@@ -307,9 +307,7 @@ func (w *sweeping) read(ctx context.Context, desk SweepDesk, refs []Ref) ([]*vie
 func (w *sweeping) queue(ctx context.Context, v *view, why []Difference) {
 	w.report.Queued++
 	w.tell(Swept{Ref: v.ref, Action: SweepQueued, Why: why})
-	w.hints = append(w.hints, Hint{
-		Desk: v.ref.Desk, Ticket: v.ref.Ticket, Hint: hintOf(v.ticket, v.row() == rowDeleted && !v.seen),
-	})
+	w.hints = append(w.hints, hintOf(v.ref, v.ticket, v.row() == rowDeleted && !v.seen))
 }
 
 func (w *sweeping) tell(s Swept) {

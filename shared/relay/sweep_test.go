@@ -151,7 +151,7 @@ func TestSweepDissolves(t *testing.T) {
 			t.Errorf("filed %q", got)
 		}
 		// The other room's first notice is about to leave the history.
-		if want := []relay.Hint{{Desk: desk, Ticket: open.Ticket, Hint: relay.HintFile}}; !slices.Equal(q.list, want) {
+		if want := []relay.Hint{{Ref: open, File: true}}; !slices.Equal(q.list, want) {
 			t.Errorf("queued %+v, want %+v", q.list, want)
 		}
 		// It stays gone, until its ticket is opened again.

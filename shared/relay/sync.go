@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -89,14 +88,26 @@ type Sync struct {
 
 // SyncItem is one ticket to look at.
 type SyncItem struct {
-	Desk   DeskName
-	Ticket string
-	// Hints are what the messages said, such as "deleted" or "merged:<id>".
-	Hints []string
+	Hint // what the messages about it said, put together
 	// Redelivered: an earlier try may have been cut off anywhere.
 	Redelivered bool
 	// Since is when the first message about the change was sent; zero if unknown.
 	Since time.Time
+}
+
+// NewSyncItem puts together what messages about one ticket say. Of several
+// survivors of a merge the first one counts.
+func NewSyncItem(hints []Hint, redelivered bool, since time.Time) SyncItem {
+	it := SyncItem{Redelivered: redelivered, Since: since}
+	for _, h := range hints {
+		it.Ref = h.Ref
+		it.Deleted = it.Deleted || h.Deleted
+		it.File = it.File || h.File
+		if it.Into == "" {
+			it.Into = h.Into
+		}
+	}
+	return it
 }
 
 // table is the table of states as this Sync follows it.
@@ -158,9 +169,8 @@ func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, i
 			if errs[i] = s.pass(ctx, &gate); errs[i] != nil {
 				return
 			}
-			ref := Ref{it.Desk, it.Ticket}
 			w := &work{Sync: s, desk: desk, item: it, view: view{
-				Table: s.table(), ref: ref, room: rooms[ref.GroupID()], gone: slices.Contains(it.Hints, "deleted"),
+				Table: s.table(), ref: it.Ref, room: rooms[it.GroupID()], gone: it.Deleted,
 			}}
 			w.ticket, w.seen = tickets[it.Ticket]
 			errs[i] = s.patiently(ctx, w, &gate)
@@ -175,7 +185,7 @@ func (s *Sync) read(ctx context.Context, desk TicketDesk, items []SyncItem, inde
 	ids, groups := make([]string, len(indexes)), make([]string, len(indexes))
 	for n, i := range indexes {
 		ids[n] = items[i].Ticket
-		groups[n] = Ref{items[i].Desk, items[i].Ticket}.GroupID()
+		groups[n] = items[i].GroupID()
 	}
 	var tickets map[string]Ticket
 	var rooms map[string]Room

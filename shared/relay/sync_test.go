@@ -318,7 +318,7 @@ func TestSyncMergedNobodyKnowsWhere(t *testing.T) {
 	b.say("carol", loser, "it burns")
 	b.ok(b.box.Zendesk().Merge(b.number(winner), b.number(loser)))
 	b.sync.Desks[relay.Zendesk] = lost{b.zd}
-	if err := b.run(relay.SyncItem{Desk: relay.Zendesk, Ticket: loser.Ticket})[0]; !relay.Permanent(err) {
+	if err := b.run(item(loser))[0]; !relay.Permanent(err) {
 		t.Errorf("%v", err)
 	}
 	if got := strings.Join(b.archived(loser), ""); !strings.Contains(got, "it burns") {
@@ -339,7 +339,7 @@ func TestSyncDeleted(t *testing.T) {
 		b.remove(ref)
 		if desk == relay.Zendesk {
 			// Zendesk's row is missing, which alone proves nothing.
-			if err := b.run(relay.SyncItem{Desk: desk, Ticket: ref.Ticket})[0]; !errors.Is(err, relay.ErrUnreadable) || relay.Permanent(err) {
+			if err := b.run(item(ref))[0]; !errors.Is(err, relay.ErrUnreadable) || relay.Permanent(err) {
 				t.Errorf("without a second sign: %v", err)
 			}
 			b.wantMembers(ref, "carol", agent)
@@ -371,7 +371,7 @@ func TestSyncUnreadable(t *testing.T) {
 	ref := b.open(relay.Zendesk, "carol", "Printer")
 	b.converge(ref)
 	b.remove(ref)
-	old := relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket, Since: b.clock.Now().Add(-25 * time.Hour)}
+	old := relay.SyncItem{Hint: relay.Hint{Ref: ref}, Since: b.clock.Now().Add(-25 * time.Hour)}
 	if err := b.run(old)[0]; !errors.Is(err, relay.ErrUnreadable) {
 		t.Errorf("%v", err)
 	}
@@ -379,7 +379,7 @@ func TestSyncUnreadable(t *testing.T) {
 		t.Error("a day of it is not counted")
 	}
 	// Without a room there is nothing to come back for.
-	hidden := relay.SyncItem{Desk: relay.Zendesk, Ticket: "4711"}
+	hidden := relay.SyncItem{Hint: relay.Hint{Ref: relay.Ref{Desk: relay.Zendesk, Ticket: "4711"}}}
 	if err := b.run(hidden)[0]; !errors.Is(err, relay.ErrUnreadable) {
 		t.Errorf("a ticket that may show up: %v", err)
 	}
@@ -389,7 +389,7 @@ func TestSyncUnreadable(t *testing.T) {
 	}
 	// A deletion that the ticket read alone does not confirm.
 	b.ok(b.box.AddFault(sandbox.Fault{Vendor: "zendesk", Op: "tickets_show", Kind: sandbox.FaultStatus, Status: 403}))
-	err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket, Hints: []string{"deleted"}})[0]
+	err := b.run(item(ref, "deleted"))[0]
 	if err == nil || relay.Permanent(err) {
 		t.Errorf("a forbidden ticket: %v", err)
 	}
@@ -434,7 +434,7 @@ func TestSyncForeignRoom(t *testing.T) {
 	b := newBed(t, sandbox.TencentPlan{})
 	ref := b.open(relay.Zendesk, "carol", "Printer")
 	b.ok(b.rooms.Change(context.Background(), ref.GroupID(), relay.RoomChange{Mark: relay.Mark{Desk: relay.DeskHash("other.zendesk.com")}}))
-	err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket})[0]
+	err := b.run(item(ref))[0]
 	if !errors.Is(err, relay.ErrForeignRoom) || !relay.Permanent(err) {
 		t.Errorf("%v", err)
 	}
@@ -533,7 +533,7 @@ func TestSyncBatchReads(t *testing.T) {
 	for i := range 5 {
 		for _, desk := range []relay.DeskName{relay.Zendesk, relay.Salesforce} {
 			ref := b.open(desk, fmt.Sprintf("carol%d", i), "Printer")
-			items = append(items, relay.SyncItem{Desk: desk, Ticket: ref.Ticket})
+			items = append(items, item(ref))
 		}
 	}
 	for _, err := range b.run(items...) {
@@ -594,7 +594,7 @@ func TestSyncRefusedNoticeKeepsNobodyIn(t *testing.T) {
 		b.converge(ref)
 		b.assign(ref, 1)
 		b.ok(b.box.AddFault(sandbox.Fault{Vendor: "tencent", Op: "send_group_msg", Kind: sandbox.FaultCode, Code: "10016", Times: 1}))
-		err := b.run(relay.SyncItem{Desk: desk, Ticket: ref.Ticket})[0]
+		err := b.run(item(ref))[0]
 		if !relay.Permanent(err) {
 			t.Errorf("a refused notice: %v", err)
 		}
@@ -603,7 +603,7 @@ func TestSyncRefusedNoticeKeepsNobodyIn(t *testing.T) {
 		b.say("carol", ref, "thank you")
 		b.end(ref)
 		b.ok(b.box.AddFault(sandbox.Fault{Vendor: "tencent", Op: "send_group_msg", Kind: sandbox.FaultCode, Code: "10016", Times: 1}))
-		err = b.run(relay.SyncItem{Desk: desk, Ticket: ref.Ticket})[0]
+		err = b.run(item(ref))[0]
 		if !relay.Permanent(err) {
 			t.Errorf("a refused notice: %v", err)
 		}

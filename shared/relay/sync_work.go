@@ -1,11 +1,11 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -47,7 +47,7 @@ func (w *work) run(ctx context.Context) error {
 		}
 		return w.deleted(ctx)
 	}
-	if w.ticket.Status == Closed && slices.ContainsFunc(w.item.Hints, func(h string) bool { return strings.HasPrefix(h, "merged:") }) {
+	if w.ticket.Status == Closed && w.item.Into != "" {
 		w.ticket.Merged = true
 	}
 	if w.starting() && w.ticket.Status == Open {
@@ -151,7 +151,7 @@ func (w *work) open(ctx context.Context) error {
 		return errors.Join(tellErr, w.flush(ctx))
 	}
 	var fileErr error
-	if w.ticket.Status == Solved || slices.Contains(w.item.Hints, HintFile) {
+	if w.ticket.Status == Solved || w.item.File {
 		if fileErr = w.file(ctx, false); fileErr != nil && !Permanent(fileErr) {
 			return errors.Join(fileErr, w.flush(ctx))
 		}
@@ -379,12 +379,7 @@ func (w *work) farewell(ctx context.Context) (announcement, error) {
 	if said := mergedInto("any"); w.told(said) {
 		return said, nil // no need to look where
 	}
-	into := w.ticket.Into
-	for _, h := range w.item.Hints {
-		if id, ok := strings.CutPrefix(h, "merged:"); ok && into == "" {
-			into = id
-		}
-	}
+	into := cmp.Or(w.ticket.Into, w.item.Into)
 	if into == "" {
 		var err error
 		if into, err = w.desk.Survivor(ctx, w.ref.Ticket); err != nil {

@@ -225,10 +225,23 @@ func (b *bed) run(items ...relay.SyncItem) []error {
 	return b.sync.Run(ctx, items)
 }
 
+// item is what messages about a ticket say to Sync.
+func item(ref relay.Ref, said ...string) relay.SyncItem {
+	hints := []relay.Hint{{Ref: ref}}
+	for _, words := range said {
+		h, err := relay.Body{Desk: ref.Desk, Ticket: ref.Ticket, Hint: words}.Meaning()
+		if err != nil {
+			panic(err)
+		}
+		hints = append(hints, h)
+	}
+	return relay.NewSyncItem(hints, false, time.Time{})
+}
+
 // converge syncs one ticket, which must work.
 func (b *bed) converge(ref relay.Ref, hints ...string) {
 	b.Helper()
-	if err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket, Hints: hints})[0]; err != nil {
+	if err := b.run(item(ref, hints...))[0]; err != nil {
 		b.Fatalf("sync of %v: %v", ref, err)
 	}
 }

@@ -125,7 +125,7 @@ func TestSyncCutAnywhere(t *testing.T) {
 							b.converge(ref, s.hints...)
 						}
 						cut.do(b, ref)
-						item := relay.SyncItem{Desk: desk, Ticket: ref.Ticket, Hints: cut.hints}
+						item := item(ref, cut.hints...)
 						there := b.killed(n, how, item)
 						b.clock.add(10 * time.Minute) // the vendor has forgotten what it was told
 						item.Redelivered = there
@@ -176,7 +176,7 @@ func TestSyncFaults(t *testing.T) {
 						f.Vendor, f.Op, f.Times = v, o, 1
 						b.ok(b.box.AddFault(f))
 					}
-					item := relay.SyncItem{Desk: desk, Ticket: ref.Ticket}
+					item := item(ref)
 					for try := range 8 {
 						err := b.run(item)[0]
 						if err == nil {
@@ -221,7 +221,7 @@ func TestSyncOutdatedNotice(t *testing.T) {
 		ref := b.open(desk, "carol", "Printer")
 		b.converge(ref)
 		b.end(ref)
-		item := relay.SyncItem{Desk: desk, Ticket: ref.Ticket}
+		item := item(ref)
 		b.killed(5, cutBefore, item)
 		b.wantSaid(ref, "will join", "solved")
 		if mark, _ := relay.ParseMark(b.group(ref).Introduction); mark.Announced != 1 {

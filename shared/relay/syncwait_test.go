@@ -77,7 +77,7 @@ func TestSyncWaitsOutALimit(t *testing.T) {
 	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
 		ref := b.ended(desk)
 		b.setCut(refused(1, files))
-		errs, waits := b.invoke(nil, relay.SyncItem{Desk: desk, Ticket: ref.Ticket})
+		errs, waits := b.invoke(nil, item(ref))
 		if errs[0] != nil || len(waits) != 1 || waits[0] != time.Minute {
 			t.Fatalf("errors %v, waited %v", errs, waits)
 		}
@@ -109,7 +109,7 @@ func TestSyncMeanwhile(t *testing.T) {
 	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
 		ref := b.ended(desk)
 		b.setCut(refused(1, files))
-		errs, waits := b.invoke(func() { b.converge(ref) }, relay.SyncItem{Desk: desk, Ticket: ref.Ticket})
+		errs, waits := b.invoke(func() { b.converge(ref) }, item(ref))
 		if errs[0] != nil || len(waits) != 1 {
 			t.Fatalf("errors %v, waited %v", errs, waits)
 		}
@@ -125,7 +125,7 @@ func TestSyncMeanwhile(t *testing.T) {
 			b.reopen(ref)
 			b.converge(ref)
 			b.say("carol", ref, "and smokes")
-		}, relay.SyncItem{Desk: desk, Ticket: ref.Ticket})
+		}, item(ref))
 		if errs[0] != nil {
 			t.Fatal(errs)
 		}
@@ -149,7 +149,7 @@ func TestSyncCutAroundAWait(t *testing.T) {
 					b := newBed(t, sandbox.TencentPlan{})
 					ref := b.ended(desk)
 					limit := refused(1, files)
-					item := relay.SyncItem{Desk: desk, Ticket: ref.Ticket}
+					item := item(ref)
 					var mu sync.Mutex
 					calls := 0
 					b.setCut(func(r *http.Request) int {
@@ -197,7 +197,7 @@ func TestSyncWaitsBeforeItSpeaks(t *testing.T) {
 		ref := b.open(desk, "carol", "Printer")
 		b.assign(ref, 0)
 		b.setCut(refused(3, func(r *http.Request) bool { return strings.Contains(r.URL.Path, "add_group_member") }))
-		errs, waits := b.invoke(nil, relay.SyncItem{Desk: desk, Ticket: ref.Ticket})
+		errs, waits := b.invoke(nil, item(ref))
 		if errs[0] != nil || len(waits) == 0 {
 			t.Fatalf("errors %v, waited %v", errs, waits)
 		}
@@ -211,11 +211,11 @@ func TestSyncNoTimeToWait(t *testing.T) {
 	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
 		ref := b.ended(desk)
 		b.setCut(refused(1, files))
-		if err := b.run(relay.SyncItem{Desk: desk, Ticket: ref.Ticket})[0]; err == nil || relay.Permanent(err) {
+		if err := b.run(item(ref))[0]; err == nil || relay.Permanent(err) {
 			t.Errorf("got %v", err)
 		}
 		b.setCut(nil)
-		if err := b.run(relay.SyncItem{Desk: desk, Ticket: ref.Ticket, Redelivered: true})[0]; err != nil {
+		if err := b.run(relay.SyncItem{Hint: relay.Hint{Ref: ref}, Redelivered: true})[0]; err != nil {
 			t.Error(err)
 		}
 		b.filedOnce(ref)
@@ -235,7 +235,7 @@ func TestQuotaIsNotWaitedOut(t *testing.T) {
 	b := newBed(t, sandbox.TencentPlan{})
 	ref := b.open(relay.Salesforce, "carol", "One")
 	b.sync.Desks[relay.Salesforce] = spent{b.sf}
-	errs, waits := b.invoke(nil, relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket})
+	errs, waits := b.invoke(nil, item(ref))
 	if upstream.ClassOf(errs[0]) != upstream.RateLimited || len(waits) != 0 {
 		t.Errorf("%v after waits %v", errs[0], waits)
 	}

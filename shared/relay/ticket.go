@@ -2,7 +2,7 @@ package relay
 
 import (
 	"errors"
-	"regexp"
+	"strings"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/identity"
@@ -18,22 +18,21 @@ const (
 	Salesforce DeskName = "salesforce"
 )
 
-// Ref names a ticket's room.
+// Ref names a ticket and its room.
 type Ref struct {
 	Desk   DeskName
 	Ticket string
 }
 
-var (
-	zendeskGroup   = regexp.MustCompile(`^ZENDESK#([1-9][0-9]{0,19})$`)
-	errNotOurGroup = errors.New("relay: not a caseroom group id")
-)
+const zendeskGroup = "ZENDESK#"
+
+var errNotOurGroup = errors.New("relay: not a caseroom group id")
 
 // GroupID returns the room's Tencent group id: "ZENDESK#<ticket id>", or the
 // 18-character Case id.
 func (r Ref) GroupID() string {
 	if r.Desk == Zendesk {
-		return "ZENDESK#" + r.Ticket
+		return zendeskGroup + r.Ticket
 	}
 	return r.Ticket
 }
@@ -49,8 +48,8 @@ func (r Ref) NeutralName() string {
 // ParseGroupID returns the room a group id names. A 15-character Case id is
 // accepted and normalised.
 func ParseGroupID(id string) (Ref, error) {
-	if m := zendeskGroup.FindStringSubmatch(id); m != nil {
-		return Ref{Zendesk, m[1]}, nil
+	if ticket, ok := strings.CutPrefix(id, zendeskGroup); ok && identity.IsZendeskID(ticket) {
+		return Ref{Zendesk, ticket}, nil
 	}
 	if caseID, err := identity.SalesforceID(id, "500"); err == nil {
 		return Ref{Salesforce, caseID}, nil

@@ -337,7 +337,7 @@ func TestTranscriptRefusedForGood(t *testing.T) {
 	key := fmt.Sprintf("transcripts/zendesk/%s/%d/%012d.txt", ref.Ticket, b.group(ref).Created.Unix(), 1)
 	_, err := b.sync.Transcripts.Archive.Put(context.Background(), key, relay.Part{Name: "another's", Body: "x"})
 	b.ok(err)
-	if err := b.run(relay.SyncItem{Desk: ref.Desk, Ticket: ref.Ticket, Hints: []string{"deleted"}})[0]; !relay.Permanent(err) {
+	if err := b.run(item(ref, "deleted"))[0]; !relay.Permanent(err) {
 		t.Errorf("%v", err)
 	}
 	b.wantMuted(ref, true)

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -77,12 +76,10 @@ type Agents struct {
 	Now     func() time.Time // time.Now if nil
 }
 
-var zendeskUser = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
-
 // Issue returns a token for the Zendesk user, good for [AgentTTL], and when it
 // ends. The id is Zendesk's bare number.
 func (a Agents) Issue(ctx context.Context, zendeskUserID string) (token string, expires time.Time, err error) {
-	if !zendeskUser.MatchString(zendeskUserID) {
+	if !identity.IsZendeskID(zendeskUserID) {
 		return "", time.Time{}, errors.New("session: not a Zendesk user id")
 	}
 	return authority{AgentIssuer, AgentTTL, a.Secrets, a.Now}.issue(ctx, zendeskUserID)
@@ -95,7 +92,7 @@ func (a Agents) Verify(ctx context.Context, token string) (zendeskUserID string,
 	if err != nil {
 		return "", err
 	}
-	if !zendeskUser.MatchString(sub) {
+	if !identity.IsZendeskID(sub) {
 		return "", invalid(jws.ErrClaims)
 	}
 	return sub, nil

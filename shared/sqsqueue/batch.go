@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
@@ -23,23 +22,23 @@ const (
 	batchPause    = 50 * time.Millisecond
 )
 
-// SendAll queues hints, ten per call and several calls at a time, in no order.
-// Nothing is sent when one of the hints is none; otherwise every hint is tried,
+// SendAll queues messages, ten per call and several calls at a time, in no order.
+// Nothing is sent when one of them does not encode; otherwise every message is tried,
 // whatever becomes of the others. What SQS answers as failed on its own side is
 // sent again, with the same deduplication id.
 //
-// The error is nil when all hints were accepted, and else an *[upstream.Error]
-// whose text says how many were not. The caller sends all of them again: a hint
+// The error is nil when all messages were accepted, and else an *[upstream.Error]
+// whose text says how many were not. The caller sends all of them again: a message
 // too many does no harm.
-func (q *Queue) SendAll(ctx context.Context, hints ...relay.Hint) error {
-	entries := make([]types.SendMessageBatchRequestEntry, len(hints))
-	for i, h := range hints {
-		body, group, err := encode(h)
+func (q *Queue[M]) SendAll(ctx context.Context, messages ...M) error {
+	entries := make([]types.SendMessageBatchRequestEntry, len(messages))
+	for i, m := range messages {
+		body, err := m.Encode()
 		if err != nil {
 			return &upstream.Error{Vendor: "sqs", Op: opSendBatch, Class: upstream.Refused, Err: err}
 		}
 		entries[i] = types.SendMessageBatchRequestEntry{
-			Id: aws.String(strconv.Itoa(i)), MessageBody: &body, MessageGroupId: &group,
+			Id: aws.String(strconv.Itoa(i)), MessageBody: &body, MessageGroupId: aws.String(m.Group()),
 			MessageDeduplicationId: aws.String(q.newID()),
 		}
 	}
@@ -77,7 +76,7 @@ func (q *Queue) SendAll(ctx context.Context, hints ...relay.Hint) error {
 		return nil
 	}
 	told := *worst
-	told.Err = fmt.Errorf("%d of %d hints not queued", failed, len(hints))
+	told.Err = fmt.Errorf("%d of %d hints not queued", failed, len(messages))
 	if worst.Err != nil {
 		told.Err = fmt.Errorf("%w: %w", told.Err, worst.Err)
 	}
@@ -85,7 +84,7 @@ func (q *Queue) SendAll(ctx context.Context, hints ...relay.Hint) error {
 }
 
 // sendBatch sends up to ten entries and returns how many were not accepted.
-func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchRequestEntry) (left int, _ *upstream.Error) {
+func (q *Queue[M]) sendBatch(ctx context.Context, entries []types.SendMessageBatchRequestEntry) (left int, _ *upstream.Error) {
 	for try := 1; ; try++ {
 		out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
 		if err != nil {
@@ -95,7 +94,7 @@ func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchR
 		if failure == nil {
 			return 0, nil
 		}
-		if !failure.Retryable() || try == batchTries || !pause(ctx, batchPause<<try) {
+		if !failure.Retryable() || try == batchTries || upstream.Sleep(ctx, batchPause<<try) != nil {
 			return len(again), failure
 		}
 		entries = again
@@ -133,16 +132,4 @@ func unsent(entries []types.SendMessageBatchRequestEntry, out *sqs.SendMessageBa
 		}
 	}
 	return again, failure
-}
-
-// pause waits and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -106,7 +106,7 @@ func (q *batchWire) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func zendeskHints(n int) []relay.Hint {
 	hints := make([]relay.Hint, n)
 	for i := range hints {
-		hints[i] = relay.Hint{Desk: relay.Zendesk, Ticket: strconv.Itoa(i + 1)}
+		hints[i] = relay.Hint{Ref: relay.Ref{Desk: relay.Zendesk, Ticket: strconv.Itoa(i + 1)}}
 	}
 	return hints
 }
@@ -249,7 +249,7 @@ func TestSendAllOnTheSandbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	q := sqsqueue.New(sqs.NewFromConfig(cfg), s.URL+"/aws/"+f.AccountID+"/sync.fifo", func() string { n++; return strconv.Itoa(n) })
+	q := sqsqueue.New[relay.Hint](sqs.NewFromConfig(cfg), s.URL+"/aws/"+f.AccountID+"/sync.fifo", func() string { n++; return strconv.Itoa(n) })
 	if err := q.SendAll(t.Context(), zendeskHints(23)...); err != nil {
 		t.Fatal(err)
 	}

@@ -16,13 +16,13 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sqsqueue"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
@@ -34,42 +34,63 @@ type API interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
 
-// Syncer is relay's Sync: one error per item, nil where the room is right.
-type Syncer interface {
-	Run(ctx context.Context, items []relay.SyncItem) []error
+// Message is what one queue message says.
+type Message interface {
+	// Group is the message group, "<desk>:<ticket>".
+	Group() string
+	// Plain reports whether the message says no more than that its group changed.
+	Plain() bool
+	// Encode returns the message's one form.
+	Encode() (string, error)
 }
 
-// Worker works off batches of hints.
-type Worker struct {
+// Syncer works on items and returns one error per item, nil where all is right.
+type Syncer[I any] interface {
+	Run(ctx context.Context, items []I) []error
+}
+
+// Worker works off batches of messages M. What the messages of one group say is
+// put together into one item I.
+type Worker[M Message, I any] struct {
 	Mailbox
-	Sync Syncer
+	// Decode reads a body. One that it does not understand is a dead letter.
+	Decode func(body string) (M, error)
+	// Item puts together what messages of one group say. redelivered says that an
+	// earlier try may have been cut off anywhere; since is when the first of them
+	// was sent, zero if unknown.
+	Item func(messages []M, redelivered bool, since time.Time) I
+	Sync Syncer[I]
 }
 
-// job is the messages of one ticket in a batch, in their order.
-type job struct {
-	item     relay.SyncItem
+// job is the messages of one group in a batch, in their order.
+type job[M Message] struct {
+	group    string
+	said     []M
 	messages []events.SQSMessage
 	// spare messages say nothing that one before them does not.
-	spare map[string]bool // by message id
+	spare       map[string]bool // by message id
+	bodies      map[string]bool
+	redelivered bool
+	since       time.Time
 }
 
 // Lambda handles one batch, as the runtime calls it. It returns an error only
 // for a batch it could not look at; the response names the messages to be
 // delivered again.
-func (w *Worker) Lambda(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
+func (w *Worker[M, I]) Lambda(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 	var res events.SQSEventResponse
 	fail := func(m events.SQSMessage) {
 		res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
 	}
-	jobs, broken := group(e.Records)
+	jobs, broken := w.group(e.Records)
 	for _, b := range broken {
 		if !w.bury(ctx, b.message, b.err) {
 			fail(b.message)
 		}
 	}
-	items := make([]relay.SyncItem, len(jobs))
+	items := make([]I, len(jobs))
 	for i, j := range jobs {
-		items[i] = j.item
+		items[i] = w.Item(j.said, j.redelivered, j.since)
 	}
 	errs := w.run(ctx, items)
 	var pause time.Duration
@@ -102,7 +123,7 @@ func (w *Worker) Lambda(ctx context.Context, e events.SQSEvent) (events.SQSEvent
 
 // run syncs the tickets of a batch. One that met a panic in company is tried
 // alone: the bug may have been met by another of them, in what they share.
-func (w *Worker) run(ctx context.Context, items []relay.SyncItem) []error {
+func (w *Worker[M, I]) run(ctx context.Context, items []I) []error {
 	if len(items) == 0 {
 		return nil
 	}
@@ -121,7 +142,7 @@ func (w *Worker) run(ctx context.Context, items []relay.SyncItem) []error {
 }
 
 // sync is one run of Sync. A panic in it is the error of all its items.
-func (w *Worker) sync(ctx context.Context, items []relay.SyncItem) (errs []error) {
+func (w *Worker[M, I]) sync(ctx context.Context, items []I) (errs []error) {
 	defer func() {
 		if p := recover(); p != nil {
 			slog.ErrorContext(ctx, "panic", "panic", p, "stack", string(debug.Stack()))
@@ -136,35 +157,34 @@ type brokenMessage struct {
 	err     error
 }
 
-// group puts the messages of one ticket together, tickets in the order of their
+// group puts the messages of one group together, groups in the order of their
 // first message.
-func group(records []events.SQSMessage) (jobs []*job, broken []brokenMessage) {
-	byTicket := map[relay.Ref]*job{}
+func (w *Worker[M, I]) group(records []events.SQSMessage) (jobs []*job[M], broken []brokenMessage) {
+	byGroup := map[string]*job[M]{}
 	for _, m := range records {
-		hint, err := sqsqueue.Decode(m.Body)
+		said, err := w.Decode(m.Body)
 		if err != nil {
 			broken = append(broken, brokenMessage{m, err})
 			continue
 		}
-		ref := relay.Ref{Desk: hint.Desk, Ticket: hint.Ticket}
-		j := byTicket[ref]
+		body, err := said.Encode()
+		if err != nil {
+			broken = append(broken, brokenMessage{m, err})
+			continue
+		}
+		j := byGroup[said.Group()]
 		if j == nil {
-			j = &job{item: relay.SyncItem{Desk: hint.Desk, Ticket: hint.Ticket}, spare: map[string]bool{}}
-			byTicket[ref] = j
+			j = &job[M]{group: said.Group(), spare: map[string]bool{}, bodies: map[string]bool{}}
+			byGroup[j.group] = j
 			jobs = append(jobs, j)
 		}
-		switch {
-		case hint.Hint == "":
-			j.spare[m.MessageId] = len(j.messages) > 0
-		case slices.Contains(j.item.Hints, hint.Hint):
-			j.spare[m.MessageId] = true
-		default:
-			j.item.Hints = append(j.item.Hints, hint.Hint)
-		}
+		j.spare[m.MessageId] = j.bodies[body] || said.Plain() && len(j.messages) > 0
+		j.bodies[body] = true
+		j.said = append(j.said, said)
 		j.messages = append(j.messages, m)
-		j.item.Redelivered = j.item.Redelivered || receives(m) > 1
-		if sent := sentAt(m); !sent.IsZero() && (j.item.Since.IsZero() || sent.Before(j.item.Since)) {
-			j.item.Since = sent
+		j.redelivered = j.redelivered || receives(m) > 1
+		if sent := sentAt(m); !sent.IsZero() && (j.since.IsZero() || sent.Before(j.since)) {
+			j.since = sent
 		}
 	}
 	return jobs, broken
@@ -178,9 +198,10 @@ func sentAt(m events.SQSMessage) time.Time {
 	return time.UnixMilli(ms)
 }
 
-func (w *Worker) log(ctx context.Context, j *job, err error) {
+func (w *Worker[M, I]) log(ctx context.Context, j *job[M], err error) {
 	w.count(ctx, err)
-	w.Meter.Count(ctx, "SyncFailed", 1, "desk", string(j.item.Desk))
-	slog.WarnContext(ctx, "sync failed", "desk", j.item.Desk, "ticket", j.item.Ticket,
+	desk, ticket, _ := strings.Cut(j.group, ":")
+	w.Meter.Count(ctx, "SyncFailed", 1, "desk", desk)
+	slog.WarnContext(ctx, "sync failed", "desk", desk, "ticket", ticket,
 		"receives", receives(j.messages[0]), "permanent", relay.Permanent(err), "err", err)
 }

@@ -80,7 +80,7 @@ func run(t *testing.T, s *syncs, q *queue, waits *[]time.Duration, records ...ev
 	if q.hidden == nil {
 		q.hidden = map[string]int32{}
 	}
-	w := &worker.Worker{Sync: s, Mailbox: worker.Mailbox{
+	w := &worker.Worker[relay.Hint, relay.SyncItem]{Decode: relay.DecodeHint, Item: relay.NewSyncItem, Sync: s, Mailbox: worker.Mailbox{
 		Queue: q, QueueURL: "https://sqs/queue", DeadLetterURL: "https://sqs/dead", Meter: noMeter{},
 		Random: func() float64 { return 0.5 },
 		Wait: func(_ context.Context, d time.Duration) error {
@@ -114,10 +114,10 @@ func TestWorkerOneSyncPerTicket(t *testing.T) {
 		t.Fatalf("synced %+v", s.items)
 	}
 	one, two := s.items[0], s.items[1]
-	if one.Ticket != "1" || !one.Redelivered || !slices.Equal(one.Hints, []string{"deleted"}) || one.Since.Unix() != 1790000000 {
+	if one.Ticket != "1" || !one.Redelivered || !one.Deleted || one.Into != "" || one.Since.Unix() != 1790000000 {
 		t.Errorf("ticket 1: %+v", one)
 	}
-	if two.Ticket != "2" || two.Redelivered || !slices.Equal(two.Hints, []string{"merged:9"}) {
+	if two.Ticket != "2" || two.Redelivered || two.Deleted || two.Into != "9" {
 		t.Errorf("ticket 2: %+v", two)
 	}
 }

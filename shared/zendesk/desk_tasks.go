@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/caseroom/caseroom/shared/calendar"
-	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
@@ -147,12 +146,12 @@ var TaskEvents = []string{"created", "subject_changed", "task_due_at_changed", "
 // ok is true when the ticket is a task, has just become one or ceased to be one,
 // and for the second form, which does not say what it is. Whose the ticket is
 // does not matter. A change of assignee names the agent who had it.
-func DecodeTaskEvent(body []byte) (hint relay.Hint, ok bool, err error) {
+func DecodeTaskEvent(body []byte) (hint calendar.Hint, ok bool, err error) {
 	e, named, err := decodeNotification(body)
 	if err != nil {
-		return relay.Hint{}, false, err
+		return calendar.Hint{}, false, err
 	}
-	hint = relay.Hint{Desk: relay.Zendesk, Ticket: named}
+	hint.Task = named
 	if named != "" {
 		return hint, true, nil
 	}
@@ -161,20 +160,20 @@ func DecodeTaskEvent(body []byte) (hint relay.Hint, ok bool, err error) {
 	subject, _ := value(e.Subject).(string)
 	about, _ := strings.CutPrefix(subject, "zen:ticket:")
 	detail, _ := value(e.Detail).(map[string]any)
-	if hint.Ticket = ticketID(detail["id"]); hint.Ticket == "" {
-		hint.Ticket = ticketID(about)
+	if hint.Task = ticketID(detail["id"]); hint.Task == "" {
+		hint.Task = ticketID(about)
 	}
-	if !isTicket || hint.Ticket == "" {
-		return relay.Hint{}, false, nil
+	if !isTicket || hint.Task == "" {
+		return calendar.Hint{}, false, nil
 	}
 	name, _ := detail["type"].(string)
 	if kind != "type_changed" && !strings.EqualFold(name, "task") {
-		return relay.Hint{}, false, nil
+		return calendar.Hint{}, false, nil
 	}
 	if kind == "agent_assignment_changed" {
 		event, _ := value(e.Event).(map[string]any)
 		if before := ticketID(event["previous"]); before != "" {
-			hint.Hint = calendar.HintAgents(before)
+			hint.Had = []string{before}
 		}
 	}
 	return hint, true, nil

@@ -5,13 +5,13 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/calendar"
-	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
@@ -112,7 +112,7 @@ func TestDecodeTaskEvent(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body   string
 		ticket string // "" for none
-		hint   string
+		had    string
 		bad    bool
 	}{
 		"a task":             {event("ticket.status_changed", `{"id":"5","type":"TASK"}`, `{}`), "5", "", false},
@@ -121,7 +121,7 @@ func TestDecodeTaskEvent(t *testing.T) {
 		"of no type":         {event("ticket.status_changed", `{"id":"5","type":null}`, `{}`), "", "", false},
 		"type not said":      {event("ticket.status_changed", `{"id":"5"}`, `{}`), "", "", false},
 		"a task no more":     {event("ticket.type_changed", `{"id":"5","type":null}`, `{"previous":"TASK","current":null}`), "5", "", false},
-		"handed over":        {event("ticket.agent_assignment_changed", `{"id":"5","type":"TASK"}`, `{"previous":"7","current":"8"}`), "5", calendar.HintAgents("7"), false},
+		"handed over":        {event("ticket.agent_assignment_changed", `{"id":"5","type":"TASK"}`, `{"previous":"7","current":"8"}`), "5", "7", false},
 		"handed to somebody": {event("ticket.agent_assignment_changed", `{"id":"5","type":"TASK"}`, `{"previous":null,"current":"8"}`), "5", "", false},
 		"nonsense before":    {event("ticket.agent_assignment_changed", `{"id":"5","type":"TASK"}`, `{"previous":"7,8","current":"8"}`), "5", "", false},
 		"deleted":            {event("ticket.soft_deleted", `{"id":"5","type":"TASK","status":"DELETED"}`, `{}`), "5", "", false},
@@ -133,8 +133,11 @@ func TestDecodeTaskEvent(t *testing.T) {
 		"not JSON":           {`{`, "", "", true},
 	} {
 		hint, ok, err := zendesk.DecodeTaskEvent([]byte(tt.body))
-		want := relay.Hint{Desk: relay.Zendesk, Ticket: tt.ticket, Hint: tt.hint}
-		if ok != (tt.ticket != "") || (err != nil) != tt.bad || (ok && hint != want) {
+		want := calendar.Hint{Task: tt.ticket}
+		if tt.had != "" {
+			want.Had = []string{tt.had}
+		}
+		if ok != (tt.ticket != "") || (err != nil) != tt.bad || (ok && !cmp.Equal(hint, want)) {
 			t.Errorf("%s: %+v %v %v", name, hint, ok, err)
 		}
 	}
@@ -149,11 +152,9 @@ func FuzzDecodeTaskEvent(f *testing.F) {
 		if !ok {
 			return
 		}
-		if err != nil || hint.Desk != relay.Zendesk || hint.Ticket == "" || strings.Trim(hint.Ticket, "0123456789") != "" {
-			t.Errorf("%+v %v", hint, err)
-		}
-		if _, agents := calendar.ParseHintAgents(hint.Hint); hint.Hint != "" && !agents {
-			t.Errorf("hint %q", hint.Hint)
+		sent, encErr := hint.Encode()
+		if again, decErr := calendar.DecodeHint(sent); err != nil || encErr != nil || decErr != nil || hint.Task == "" || !cmp.Equal(again, hint) {
+			t.Errorf("%+v %v, on the queue %s %v %v", hint, err, sent, encErr, decErr)
 		}
 	})
 }

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"strings"
 
+	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/relay"
 )
 
@@ -35,7 +35,7 @@ func DecodeEvent(body []byte) (hint relay.Hint, ours bool, err error) {
 	if err != nil {
 		return relay.Hint{}, false, err
 	}
-	hint = relay.Hint{Desk: relay.Zendesk, Ticket: named}
+	hint.Ref = relay.Ref{Desk: relay.Zendesk, Ticket: named}
 	if named != "" {
 		return hint, true, nil
 	}
@@ -68,11 +68,9 @@ func DecodeEvent(body []byte) (hint relay.Hint, ours bool, err error) {
 	case hint.Ticket == "":
 		return relay.Hint{}, false, ErrEvent
 	case deletions[kind]:
-		hint.Hint = "deleted"
+		hint.Deleted = true
 	case kind == "merged":
-		if into := survivor(value(e.Event), hint.Ticket); into != "" {
-			hint.Hint = "merged:" + into
-		}
+		hint.Into = survivor(value(e.Event), hint.Ticket)
 	}
 	return hint, true, nil
 }
@@ -117,8 +115,6 @@ func value(raw json.RawMessage) (v any) {
 	return v
 }
 
-var ticketIDPattern = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
-
 // ticketID reads an id that is a string, an integer or an object with an id;
 // "" for anything else.
 func ticketID(v any) string {
@@ -133,7 +129,7 @@ func ticketID(v any) string {
 			return ticketID(x["id"])
 		}
 	}
-	if !ticketIDPattern.MatchString(s) {
+	if !identity.IsZendeskID(s) {
 		return ""
 	}
 	return s

@@ -60,7 +60,7 @@ var layers = []layer{
 		rule:      "calendar imports no vendor, no AWS package and no HTTP.",
 		packages:  []string{"shared/calendar"},
 		forbidden: []string{"shared", "net/http", "github.com/aws", "github.com/awslabs"},
-		allowed:   []string{"shared/relay", "shared/login/jws", "shared/upstream"},
+		allowed:   []string{"shared/relay", "shared/identity", "shared/login/jws", "shared/upstream"},
 	},
 	{
 		rule:      "Vendors do not know each other, AWS, the HTTP edge, or where their settings come from.",
@@ -71,6 +71,16 @@ var layers = []layer{
 		rule:      "The HTTP edge and the worker reach vendors through relay and calendar.",
 		packages:  []string{"shared/api", "shared/worker"},
 		forbidden: slices.Concat(vendors, startUp),
+	},
+	{
+		rule:      "An adapter to AWS knows AWS, and no more of us than what it carries.",
+		packages:  awsPackages,
+		forbidden: slices.Concat(vendors, startUp, []string{"shared/api", "shared/worker"}),
+	},
+	{
+		rule:      "A queue does not know what its messages mean.",
+		packages:  []string{"shared/sqsqueue"},
+		forbidden: []string{"shared/relay", "shared/calendar"},
 	},
 	{
 		rule:      "The HTTP edge reaches AWS through interfaces of its own.",

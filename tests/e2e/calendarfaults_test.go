@@ -234,7 +234,7 @@ func calendarRows() []row {
 			if a := status(s, session); last.text("state") != "leaving" || a.text("state") != "leaving" {
 				return fmt.Errorf("%s, then %s", last, a)
 			}
-			return s.queued("agent:"+strconv.FormatInt(id, 10), calendar.HintDisconnect)
+			return s.queued("agent:"+strconv.FormatInt(id, 10), "disconnect")
 		}}
 	}
 	renew := func(again bool) func(*stack) scene {
@@ -358,7 +358,7 @@ func calendarErrands() []errandRow {
 			if !there {
 				s.tb.Fatal("there is no connection")
 			}
-			return errand{[]errandMessage{message("agent", text(agent), calendar.HintDisconnect)}, func() error {
+			return errand{[]errandMessage{message("agent", text(agent), "disconnect")}, func() error {
 				r, err := s.records().Load(context.Background(), text(agent))
 				switch {
 				case err != nil || r.State != calendar.None:

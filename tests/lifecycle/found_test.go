@@ -23,7 +23,7 @@ func TestFound(t *testing.T) {
 			l := h.open(relay.Zendesk)
 			h.out("tencent", world.Unavailable)
 			for i := range 14 {
-				h.ok(h.w.Notify(context.Background(), relay.Hint{Desk: l.desk, Ticket: l.id}, fmt.Sprintf("again-%d", i)))
+				h.ok(h.w.Notify(context.Background(), relay.Hint{Ref: relay.Ref{Desk: l.desk, Ticket: l.id}}, fmt.Sprintf("again-%d", i)))
 			}
 			h.remove(l, false)
 			h.deliverAll()

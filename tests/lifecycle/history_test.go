@@ -145,13 +145,13 @@ func (h *history) zendeskSays(e sandbox.ZendeskEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.changes = append(h.changes, time.Now())
-	hint := relay.Hint{Desk: relay.Zendesk, Ticket: fmt.Sprint(e.Ticket.ID)}
+	hint := relay.Hint{Ref: relay.Ref{Desk: relay.Zendesk, Ticket: fmt.Sprint(e.Ticket.ID)}}
 	switch e.Type {
 	case "agent_assignment_changed", "status_changed", "undeleted", "comment_added":
 	case "soft_deleted", "permanently_deleted", "marked_as_spam":
-		hint.Hint = "deleted"
+		hint.Deleted = true
 	case "merged":
-		hint.Hint = fmt.Sprintf("merged:%v", e.Current)
+		hint.Into = fmt.Sprint(e.Current)
 	default:
 		return
 	}
@@ -173,7 +173,7 @@ func (h *history) salesforceSays(e sandbox.SalesforceEvent) {
 		// Only what this goroutine does changes work, so it may look at tickets.
 		for _, l := range h.lives {
 			if opened && !l.foreign && l.id == e.After["WorkItemId"] {
-				h.announce(relay.Hint{Desk: relay.Salesforce, Ticket: l.id})
+				h.announce(relay.Hint{Ref: relay.Ref{Desk: relay.Salesforce, Ticket: l.id}})
 			}
 		}
 	}
@@ -184,7 +184,7 @@ func (h *history) salesforceSays(e sandbox.SalesforceEvent) {
 	if e.After["Caseroom_Key__c"] == nil {
 		return
 	}
-	h.announce(relay.Hint{Desk: relay.Salesforce, Ticket: e.ID})
+	h.announce(relay.Hint{Ref: relay.Ref{Desk: relay.Salesforce, Ticket: e.ID}})
 }
 
 func (h *history) announce(hint relay.Hint) {

@@ -389,9 +389,9 @@ func (h *history) checkQuiet() {
 		if l.id == "" || l.foreign || (l.deleted && g.Owner != "") {
 			continue
 		}
-		hint := relay.Hint{Desk: l.desk, Ticket: l.id}
+		hint := relay.Hint{Ref: relay.Ref{Desk: l.desk, Ticket: l.id}}
 		if l.deleted {
-			hint.Hint = "deleted"
+			hint.Deleted = true
 		}
 		if err := h.w.Notify(context.Background(), hint, fmt.Sprintf("quiet-%d", i)); err != nil {
 			h.Fatalf("notify: %v", err)

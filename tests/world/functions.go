@@ -95,8 +95,8 @@ func (p *Process) CreateTicket() (*relay.CreateTicket, map[relay.DeskName]relay.
 }
 
 // Queue sends hints to sync's queue.
-func (p *Process) Queue() *sqsqueue.Queue {
-	return sqsqueue.New(sqs.NewFromConfig(p.aws()), p.World.Queue("-sync.fifo").URL, p.newID)
+func (p *Process) Queue() *sqsqueue.Queue[relay.Hint] {
+	return sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.aws()), p.World.Queue("-sync.fifo").URL, p.newID)
 }
 
 // Sync returns the function sync as it runs in the process.
@@ -106,7 +106,9 @@ func (p *Process) Sync() (Handler, error) {
 		return nil, err
 	}
 	w := p.World
-	return (&worker.Worker{
+	return (&worker.Worker[relay.Hint, relay.SyncItem]{
+		Decode: relay.DecodeHint,
+		Item:   relay.NewSyncItem,
 		Sync: &relay.Sync{
 			Desks: map[relay.DeskName]relay.TicketDesk{
 				relay.Zendesk: &zendesk.SyncDesk{Client: c.zendesk}, relay.Salesforce: &salesforce.SyncDesk{Client: c.salesforce, Omni: p.World.Omni},
@@ -268,12 +270,12 @@ func (w *World) Bucket() string { return w.Stack.Buckets[0] }
 
 // Notify queues a hint as the event functions do.
 func (w *World) Notify(ctx context.Context, h relay.Hint, id string) error {
-	return sqsqueue.New(w.platform, w.Queue("-sync.fifo").URL, func() string { return id }).Send(ctx, h)
+	return sqsqueue.New[relay.Hint](w.platform, w.Queue("-sync.fifo").URL, func() string { return id }).Send(ctx, h)
 }
 
 // NotifyAll queues many hints.
 func (w *World) NotifyAll(ctx context.Context, hints []relay.Hint, id func() string) error {
-	return sqsqueue.New(w.platform, w.Queue("-sync.fifo").URL, id).SendAll(ctx, hints...)
+	return sqsqueue.New[relay.Hint](w.platform, w.Queue("-sync.fifo").URL, id).SendAll(ctx, hints...)
 }
 
 // Depth returns how many messages of a queue may be received now and how many
@@ -301,7 +303,7 @@ type Batch struct {
 // Hints are the hints of a batch of sync's queue.
 func (b *Batch) Hints() (list []relay.Hint) {
 	for _, m := range b.messages {
-		if h, err := sqsqueue.Decode(aws.ToString(m.Body)); err == nil {
+		if h, err := relay.DecodeHint(aws.ToString(m.Body)); err == nil {
 			list = append(list, h)
 		}
 	}
