@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
@@ -126,7 +127,7 @@ func (p *parts) queue() (*sqsqueue.Queue[relay.Hint], error) {
 func (p *parts) desk(name string) (relay.TicketDesk, error) {
 	d, ok := p.desks[relay.DeskName(name)]
 	if !ok {
-		return nil, usage("the stack has no desk %q, only %s", name, strings.Join(p.deskNames(), " and "))
+		return nil, cli.Usagef("the stack has no desk %q, only %s", name, strings.Join(p.deskNames(), " and "))
 	}
 	return d, nil
 }
@@ -147,7 +148,7 @@ func (p *parts) ticket(arg, desk string) (relay.Ref, error) {
 	id := arg
 	if name, rest, ok := strings.Cut(arg, ":"); ok {
 		if desk != "" && desk != name {
-			return relay.Ref{}, usage("%s is not a ticket of %s", arg, desk)
+			return relay.Ref{}, cli.Usagef("%s is not a ticket of %s", arg, desk)
 		}
 		desk, id = name, rest
 	}
@@ -156,10 +157,10 @@ func (p *parts) ticket(arg, desk string) (relay.Ref, error) {
 		ref, err = relay.ParseGroupID("ZENDESK#" + id)
 	}
 	if err != nil {
-		return ref, usage("%s names no ticket: give a group id (ZENDESK#123, or a Case's id), zendesk:123 or salesforce:500…", arg)
+		return ref, cli.Usagef("%s names no ticket: give a group id (ZENDESK#123, or a Case's id), zendesk:123 or salesforce:500…", arg)
 	}
 	if desk != "" && desk != string(ref.Desk) {
-		return ref, usage("%s is not a ticket of %s", arg, desk)
+		return ref, cli.Usagef("%s is not a ticket of %s", arg, desk)
 	}
 	_, err = p.desk(string(ref.Desk))
 	return ref, err

@@ -11,12 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 func doctorCommand() *cobra.Command {
 	var at place
-	var out printer
+	var out cli.Printer
 	var o doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -34,7 +35,7 @@ agents are assigned and may be told of it: name those to use with --agents.`,
 		Example: `  caseroom doctor --local
   caseroom doctor --stack caseroom --json
   caseroom doctor --stack caseroom --deep --agents zendesk:123,zendesk:456`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := at.parts(cmd.Context())
 			if err != nil {
@@ -44,7 +45,7 @@ agents are assigned and may be told of it: name those to use with --agents.`,
 		},
 	}
 	at.flags(cmd)
-	out.flags(cmd)
+	out.Flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.api, "api-url", "", "address of the stack's HTTP API, where --stack or --local does not tell it")
 	f.IntVar(&o.roomsPerUser, "rooms-per-user", 500, "how many rooms the chat's plan lets one account be in")
@@ -154,39 +155,39 @@ type doctorReport struct {
 	cut bool // interrupted: what is not in Checks was not looked at
 }
 
-func (p *parts) doctor(ctx context.Context, o doctorOptions, out *printer) error {
+func (p *parts) doctor(ctx context.Context, o doctorOptions, out *cli.Printer) error {
 	d := p.newDoctor(o)
 	if o.api != "" {
 		if _, err := upstream.ParseBaseURL(o.api, false); err != nil {
-			return usage("--api-url: %w", err)
+			return cli.Usagef("--api-url: %w", err)
 		}
 	}
 	if o.deep {
-		if err := out.agree(o.yes || p.stack.Sandbox != "", "This makes a real ticket on each desk, assigns it to real agents and deletes it."); err != nil {
+		if err := out.Agree(o.yes || p.stack.Sandbox != "", "This makes a real ticket on each desk, assigns it to real agents and deletes it."); err != nil {
 			return err
 		}
 	}
-	bar := out.progress(len(d.looks()), "looking")
-	d.told = bar.add
+	bar := out.Progress(len(d.looks()), "looking")
+	d.told = bar.Add
 	d.look(ctx)
-	bar.clear()
+	bar.Clear()
 	switch {
 	case !o.deep:
 	case len(d.findings()) > 0:
 		d.skip("deep", "mend the findings first")
 	default:
-		d.drillDesks(ctx, out.note)
+		d.drillDesks(ctx, out.Note)
 	}
 	r := &doctorReport{At: d.now().UTC(), Checks: d.checks, Findings: len(d.findings())}
 	r.cut = ctx.Err() != nil
-	if err := out.result(r, r.print); err != nil {
+	if err := out.Result(r, r.print); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if r.Findings > 0 {
-		return found("%s", count(r.Findings, "finding"))
+		return cli.Foundf("%s", cli.Count(r.Findings, "finding"))
 	}
 	return nil
 }
@@ -210,7 +211,7 @@ func (r *doctorReport) print(w io.Writer) {
 	_ = t.Flush()
 	switch {
 	case r.Findings > 0:
-		fmt.Fprintln(w, count(r.Findings, "finding"))
+		fmt.Fprintln(w, cli.Count(r.Findings, "finding"))
 	case !r.cut:
 		fmt.Fprintln(w, "all is well")
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/deadletters"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zendesklink"
 	"github.com/caseroom/caseroom/shared/api"
@@ -201,7 +202,7 @@ func (d *doctor) lookLogin(ctx context.Context) {
 	case status != http.StatusOK || json.Unmarshal(body, &set) != nil || len(set.Keys) == 0:
 		d.bad(id, "check LoginJwksUrl: it must answer a JSON Web Key Set", "LOGIN_JWKS_URL: status %d, no keys", status)
 	default:
-		d.ok(id, "%s", count(len(set.Keys), "key"))
+		d.ok(id, "%s", cli.Count(len(set.Keys), "key"))
 	}
 }
 
@@ -444,7 +445,7 @@ func (d *doctor) lookQueues(ctx context.Context) {
 			d.ok("queue."+q.Name, "%d wait, %d in work or put off", s.Waiting, s.InFlight)
 		}
 		if s.Dead > 0 {
-			d.bad("dead."+q.Name, "caseroom redrive --dry-run tells what they died of; mend that, then caseroom redrive", "%s", count(s.Dead, "dead letter"))
+			d.bad("dead."+q.Name, "caseroom redrive --dry-run tells what they died of; mend that, then caseroom redrive", "%s", cli.Count(s.Dead, "dead letter"))
 			continue
 		}
 		d.ok("dead."+q.Name, "none")

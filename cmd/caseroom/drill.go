@@ -17,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/login"
 	"github.com/caseroom/caseroom/shared/relay"
@@ -466,5 +467,5 @@ func (r *drill) filed(ctx context.Context) (string, error) {
 	if len(parts) == 0 {
 		return "", errors.New("no part of it is on the ticket")
 	}
-	return fmt.Sprintf("%s on the ticket, the last %s", count(len(parts), "part"), parts[len(parts)-1]), nil
+	return fmt.Sprintf("%s on the ticket, the last %s", cli.Count(len(parts), "part"), parts[len(parts)-1]), nil
 }

@@ -1,19 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/erasure"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/rehearsal"
 	"github.com/caseroom/caseroom/shared/boot"
@@ -25,7 +23,7 @@ import (
 
 func eraseCommand() *cobra.Command {
 	var at place
-	var out printer
+	var out cli.Printer
 	var o eraseOptions
 	cmd := &cobra.Command{
 		Use:   "erase <user>",
@@ -51,7 +49,7 @@ with the same login cannot chat before. Leave --account out to let them.
 		Example: `  caseroom erase --stack caseroom --dry-run dana
   caseroom erase --stack caseroom --sub 'auth0|5f7c8ec7c33c6c004bbafe82'
   caseroom erase --local --account --yes dana`,
-		Args: exactArgs(1),
+		Args: cli.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.user = args[0]
 			p, err := at.parts(cmd.Context())
@@ -62,7 +60,7 @@ with the same login cannot chat before. Leave --account out to let them.
 		},
 	}
 	at.flags(cmd)
-	out.flags(cmd)
+	out.Flags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&o.sub, "sub", false, "<user> is the sub of a login token, not an IM user id")
 	f.StringVar(&o.issuer, "issuer", "", "the token's issuer, for --sub (default the stack's LOGIN_ISSUER)")
@@ -87,7 +85,7 @@ type eraseReport struct {
 	error   string
 }
 
-func (p *parts) erase(ctx context.Context, o eraseOptions, out *printer) error {
+func (p *parts) erase(ctx context.Context, o eraseOptions, out *cli.Printer) error {
 	user, err := p.eraseUser(ctx, o)
 	if err != nil {
 		return err
@@ -105,31 +103,31 @@ func (p *parts) erase(ctx context.Context, o eraseOptions, out *printer) error {
 	}
 	r := &eraseReport{Report: found, DryRun: o.dryRun, Archive: p.TranscriptBucket, account: o.account}
 	if o.dryRun || !found.Account {
-		return out.result(r, r.print)
+		return out.Result(r, r.print)
 	}
 	if !o.yes {
 		r.DryRun = true
-		r.print(out.cmd.ErrOrStderr())
+		r.print(out.Stderr())
 		r.DryRun = false
-		if err := confirm(out.cmd, user); err != nil {
+		if err := out.Confirm(user); err != nil {
 			return err
 		}
 	}
-	bar := out.progress(len(found.Rooms), "rooms")
-	err = e.Carry(ctx, found, o.account, bar.add)
-	bar.clear()
+	bar := out.Progress(len(found.Rooms), "rooms")
+	err = e.Carry(ctx, found, o.account, bar.Add)
+	bar.Clear()
 	if err != nil {
 		r.error = err.Error()
 	}
-	if perr := out.result(r, r.print); perr != nil {
+	if perr := out.Result(r, r.print); perr != nil {
 		return perr
 	}
 	stay := len(slices.DeleteFunc(slices.Clone(found.Rooms), func(r erasure.Room) bool { return !r.Stays() }))
 	switch {
 	case err != nil:
-		return partly("%w; run it again for the rest", err)
+		return cli.Partlyf("%w; run it again for the rest", err)
 	case stay > 0:
-		return partly("%s not done with; see why, then run it again", count(stay, "room"))
+		return cli.Partlyf("%s not done with; see why, then run it again", cli.Count(stay, "room"))
 	}
 	return nil
 }
@@ -157,7 +155,7 @@ func (p *parts) eraseUser(ctx context.Context, o eraseOptions) (string, error) {
 		rules.AdminUserID = app.AdminUserID
 		who, err := rules.EndUser(o.issuer, o.user)
 		if err != nil {
-			return "", usage("--sub: the sub is empty")
+			return "", cli.Usagef("--sub: the sub is empty")
 		}
 		user = who.ID()
 	}
@@ -166,25 +164,12 @@ func (p *parts) eraseUser(ctx context.Context, o eraseOptions) (string, error) {
 		return "", err
 	}
 	if user == app.AdminUserID || slices.Contains(p.ReservedUserIDs, user) {
-		return "", usage("%s is an admin of the app and nobody to erase", user)
+		return "", cli.Usagef("%s is an admin of the app and nobody to erase", user)
 	}
 	if !imUserID.MatchString(user) {
-		return "", usage("%q is no IM user id; is it a login's sub? Then say --sub", o.user)
+		return "", cli.Usagef("%q is no IM user id; is it a login's sub? Then say --sub", o.user)
 	}
 	return user, nil
-}
-
-// confirm asks for a word on the terminal.
-func confirm(cmd *cobra.Command, word string) error {
-	if f, ok := cmd.InOrStdin().(*os.File); ok && !term.IsTerminal(int(f.Fd())) {
-		return usage("nobody is here to ask: say --yes")
-	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "This cannot be undone. Type %s to go on: ", word)
-	line, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-	if strings.TrimSpace(line) != word {
-		return fmt.Errorf("not confirmed; nothing was done")
-	}
-	return nil
 }
 
 // The words for what becomes of a room: planned and done.

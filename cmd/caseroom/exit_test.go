@@ -2,23 +2,15 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
-	"github.com/spf13/cobra"
 
-	"github.com/caseroom/caseroom/shared/awsenv"
-	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 )
 
 // said runs a command line and returns its exit code and what it said.
@@ -30,7 +22,7 @@ func said(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	root.SetErr(&errs)
 	root.SetIn(strings.NewReader(""))
 	root.SetArgs(args)
-	code = execute(t.Context(), root, &errs)
+	code = cli.Execute(t.Context(), root, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -71,8 +63,8 @@ func TestWrongCommandLines(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			code, stdout, stderr := said(t, strings.Fields(line)...)
-			if code != exitUsage || !strings.Contains(stderr, want) {
-				t.Errorf("exit code %d, want %d; it says %s, want %q", code, exitUsage, stderr, want)
+			if code != cli.ExitUsage || !strings.Contains(stderr, want) {
+				t.Errorf("exit code %d, want %d; it says %s, want %q", code, cli.ExitUsage, stderr, want)
 			}
 			if stdout != "" {
 				t.Errorf("it prints a result: %s", stdout)
@@ -87,72 +79,6 @@ func TestHelpIsNoMistake(t *testing.T) {
 		code, stdout, stderr := said(t, strings.Fields(line)...)
 		if code != 0 || stdout == "" || stderr != "" {
 			t.Errorf("%q: exit code %d, %q, %q", line, code, stdout, stderr)
-		}
-	}
-}
-
-// TestInterruptedIsInterrupted, also of what then stopped half-way.
-func TestInterruptedIsInterrupted(t *testing.T) {
-	for want, err := range map[int]error{
-		exitInterrupted: partly("%w; run it again for the rest", context.Canceled),
-		exitFound:       found("1 finding"), // it had got to its end
-		exitUsage:       usage("which?"),
-	} {
-		ctx, cancel := context.WithCancel(t.Context())
-		var errs bytes.Buffer
-		root := &cobra.Command{Use: "caseroom", SilenceUsage: true, SilenceErrors: true, RunE: func(*cobra.Command, []string) error {
-			cancel()
-			return err
-		}}
-		root.SetArgs([]string{})
-		if code := execute(ctx, root, &errs); code != want {
-			t.Errorf("%v: exit code %d, want %d", err, code, want)
-		}
-		if want == exitInterrupted && !strings.Contains(errs.String(), "interrupted; run it again") {
-			t.Errorf("it says %s", &errs)
-		}
-	}
-}
-
-// TestPagesHalfWay: what was uploaded stays, and the exit code says that there is
-// more to do.
-func TestPagesHalfWay(t *testing.T) {
-	web := fstest.MapFS{"widget.js": {Data: []byte("w")}, "assets/a.js": {Data: []byte("a")}}
-	done, err := uploadPages(t.Context(), &failing{after: 1}, web, stackOutputs{API: "https://api.example.com", Bucket: "b"}, func(string, ...any) {})
-	if err == nil || len(done) != 1 || done[0] != "assets/a.js" {
-		t.Errorf("done %v, %v", done, err)
-	}
-}
-
-// failing takes so many objects and no more.
-type failing struct{ after int }
-
-func (f *failing) PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
-	if f.after--; f.after < 0 {
-		return nil, errors.New("access denied")
-	}
-	return &s3.PutObjectOutput{}, nil
-}
-
-// TestAdvice: who cannot do anything with a vendor's code is told what to do.
-func TestAdvice(t *testing.T) {
-	refused := func(code string) error {
-		return awsenv.Told(&smithy.GenericAPIError{Code: code, Message: "User: arn:aws:iam::1:user/ada is not authorized"})
-	}
-	for want, err := range map[string]error{
-		"docs/command.md":                         fmt.Errorf("secret caseroom/zendesk: %w", refused("AccessDeniedException")),
-		"sign in again":                           &upstream.Error{Vendor: "sqs", Code: "AWS.ExpiredTokenException", Credentials: true},
-		"not in this account":                     refused("ResourceNotFoundException"),
-		"caseroom doctor tells which credentials": partly("%w; run it again", &upstream.Error{Vendor: "zendesk", Class: upstream.Refused, Credentials: true}),
-		"QuotaExceededAlarm":                      &upstream.Error{Vendor: "tencent", Class: upstream.Refused, Quota: true},
-		"Try again":                               &upstream.Error{Vendor: "tencent", Class: upstream.Unavailable},
-		"":                                        &upstream.Error{Vendor: "tencent", Class: upstream.Refused, Code: "10014"},
-	} {
-		if got := advice(err); !strings.Contains(got, want) || (want == "") != (got == "") {
-			t.Errorf("%v: %q, want %q", err, got, want)
-		}
-		if err != nil && strings.Contains(err.Error(), "arn:") {
-			t.Errorf("AWS's own text is told: %v", err)
 		}
 	}
 }
@@ -174,7 +100,7 @@ func TestNoCredentials(t *testing.T) {
 		"sync --ticket 1":                              "code NoCredentials",
 	} {
 		code, stdout, stderr := said(t, strings.Fields(line)...)
-		if code != exitFailed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, "aws sso login") || strings.Contains(stderr, "IMDS") {
+		if code != cli.ExitFailed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, "aws sso login") || strings.Contains(stderr, "IMDS") {
 			t.Errorf("%s: exit code %d, %s%s", line, code, stdout, stderr)
 		}
 	}

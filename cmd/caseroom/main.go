@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 )
 
 func main() {
@@ -17,7 +19,7 @@ func main() {
 	defer stop()
 	// What functions log, commands report.
 	slog.SetDefault(slog.New(slog.DiscardHandler))
-	os.Exit(execute(ctx, command(), os.Stderr))
+	os.Exit(cli.Execute(ctx, command(), os.Stderr))
 }
 
 // command is the whole command line.
@@ -40,9 +42,9 @@ Exit codes: 0 done and all is well; 1 it failed; 2 the command line is wrong;
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%w; %s --help has every flag", err, cmd.CommandPath())
+		return cli.Usagef("%w; %s --help has every flag", err, cmd.CommandPath())
 	})
-	root.AddCommand(runCommand())
+	root.AddCommand(localCommands()...)
 	root.AddCommand(zendeskCommand(), salesforceCommand(), zisCommand(), zendeskAppCommand(), pagesCommand())
 	root.AddCommand(doctorCommand(), roomCommand(), syncCommand(), sweepCommand(), redriveCommand(), eraseCommand())
 	return root

@@ -16,6 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/localrun"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/localrun/localruntest"
 	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/relay"
@@ -24,7 +27,7 @@ import (
 // operator is somebody with a running stack and the command.
 type operator struct {
 	testing.TB
-	ready readiness
+	ready localrun.Ready
 	file  string // of the local run
 	parts *parts
 	stop  func() error
@@ -34,8 +37,8 @@ type operator struct {
 func newOperator(t *testing.T, parameters ...string) *operator {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "local.json")
-	ready, _, stop := mustRun(t, func(o *runOptions) {
-		o.noBuild, o.readyFile, o.parameters = built(t), file, parameters
+	ready, _, stop := localruntest.Start(t, func(o *localrun.Options) {
+		o.ReadyFile, o.Parameters = file, parameters
 	})
 	at := place{local: true, file: file}
 	p, err := at.parts(t.Context())
@@ -65,7 +68,7 @@ func (o *operator) runIn(ctx context.Context, stdin string, args ...string) ran 
 	root.SetErr(&errs)
 	root.SetIn(strings.NewReader(stdin))
 	root.SetArgs(args)
-	code := execute(ctx, root, &errs)
+	code := cli.Execute(ctx, root, &errs)
 	for _, secret := range o.secrets() {
 		if strings.Contains(out.String()+errs.String(), secret) {
 			o.Errorf("%v prints a secret", args)

@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/shared/awsenv"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
@@ -36,7 +37,7 @@ type stackOutputs struct {
 func pagesCommand() *cobra.Command {
 	var outputs, web, extra string
 	var dryRun bool
-	var p printer
+	var p cli.Printer
 	cmd := &cobra.Command{
 		Use:   "pages",
 		Short: "Upload the widget and the panel to the stack's bucket",
@@ -47,11 +48,11 @@ and who may show the panel.
 It reads the stack's outputs as sam list stack-outputs --output json prints them,
 and the AWS credentials from the standard environment variables.`,
 		Example: `  sam list stack-outputs --stack-name caseroom --output json | caseroom pages --outputs -`,
-		Args:    noArgs(),
+		Args:    cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in := cmd.InOrStdin()
 			if f, ok := in.(*os.File); ok && outputs == "-" && term.IsTerminal(int(f.Fd())) {
-				return usage("where are the stack's outputs? Pipe them in, as sam list stack-outputs --output json prints them, or name their file with --outputs")
+				return cli.Usagef("where are the stack's outputs? Pipe them in, as sam list stack-outputs --output json prints them, or name their file with --outputs")
 			}
 			if outputs != "-" {
 				f, err := os.Open(outputs) //nolint:gosec // the user's own file
@@ -86,17 +87,17 @@ and the AWS credentials from the standard environment variables.`,
 					s.HTTPClient = awshttp.NewBuildableClient().WithTimeout(uploadTime)
 				})
 			}
-			files, err := uploadPages(cmd.Context(), client, os.DirFS(web), o, p.note)
+			files, err := uploadPages(cmd.Context(), client, os.DirFS(web), o, p.Note)
 			switch {
 			case cmd.Context().Err() != nil:
 				return cmd.Context().Err()
 			case err != nil && len(files) > 0:
-				return partly("%w; %s uploaded, run it again for the rest", err, count(len(files), "file"))
+				return cli.Partlyf("%w; %s uploaded, run it again for the rest", err, cli.Count(len(files), "file"))
 			case err != nil:
 				return err
 			}
 			done := map[string]any{"bucket": o.Bucket, "files": files, "widget": o.Pages + "/widget.js", "panel": o.Pages + "/panel.html", "uploaded": !dryRun}
-			return p.result(done, func(w io.Writer) {
+			return p.Result(done, func(w io.Writer) {
 				if dryRun {
 					fmt.Fprintf(w, "%d files would go to %s\n", len(files), o.Bucket)
 					return
@@ -105,7 +106,7 @@ and the AWS credentials from the standard environment variables.`,
 			})
 		},
 	}
-	p.flags(cmd)
+	p.Flags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&dryRun, "dry-run", false, "say what would be uploaded, and upload nothing")
 	f.StringVar(&outputs, "outputs", "-", "the stack's outputs; - for the standard input")

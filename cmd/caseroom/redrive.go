@@ -12,12 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/deadletters"
 )
 
 func redriveCommand() *cobra.Command {
 	var at place
-	var out printer
+	var out cli.Printer
 	var o redriveOptions
 	cmd := &cobra.Command{
 		Use:   "redrive",
@@ -30,7 +31,7 @@ through. One that is delivered twice, late or in another order does no harm.`,
 		Example: `  caseroom redrive --stack caseroom --dry-run
   caseroom redrive --stack caseroom --reason 'belongs to another stack'
   caseroom redrive --local --queue sync`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := at.parts(cmd.Context())
 			if err != nil {
@@ -38,18 +39,18 @@ through. One that is delivered twice, late or in another order does no harm.`,
 			}
 			report, err := p.redrive(cmd.Context(), o, &out)
 			if report != nil {
-				if perr := out.result(report, report.print); perr != nil {
+				if perr := out.Result(report, report.print); perr != nil {
 					return perr
 				}
 			}
 			if err != nil && report != nil && report.Moved > 0 {
-				return partly("%w; what was moved is in its queue, run it again for the rest", err)
+				return cli.Partlyf("%w; what was moved is in its queue, run it again for the rest", err)
 			}
 			return err
 		},
 	}
 	at.flags(cmd)
-	out.flags(cmd)
+	out.Flags(cmd)
 	cmd.Flags().StringVar(&o.queue, "queue", "", "only the dead letters of sync, reconcile, sweep or calendar; of all if empty")
 	cmd.Flags().StringVar(&o.reason, "reason", "", "only those whose reason contains this")
 	cmd.Flags().StringVar(&o.ticket, "ticket", "", "only those of this ticket, such as zendesk:123")
@@ -102,7 +103,7 @@ func (p *parts) queueURLs() []namedQueue {
 	return slices.DeleteFunc(all, func(q namedQueue) bool { return q.url == "" })
 }
 
-func (p *parts) redrive(ctx context.Context, o redriveOptions, out *printer) (*redriveReport, error) {
+func (p *parts) redrive(ctx context.Context, o redriveOptions, out *cli.Printer) (*redriveReport, error) {
 	var group string
 	if o.ticket != "" {
 		ref, err := p.ticket(o.ticket, "")
@@ -123,7 +124,7 @@ func (p *parts) redrive(ctx context.Context, o redriveOptions, out *printer) (*r
 			for _, q := range all {
 				names = append(names, q.Name)
 			}
-			return nil, usage("there is no queue %q, only %s", o.queue, strings.Join(names, ", "))
+			return nil, cli.Usagef("there is no queue %q, only %s", o.queue, strings.Join(names, ", "))
 		}
 	}
 	r := &redriveReport{DryRun: o.dryRun, Reasons: []reasonCount{}, Letters: []deadletters.Letter{}}
@@ -132,11 +133,11 @@ func (p *parts) redrive(ctx context.Context, o redriveOptions, out *printer) (*r
 		if err != nil {
 			return r, err
 		}
-		bar := out.progress(state.Dead, q.Name)
+		bar := out.Progress(state.Dead, q.Name)
 		seen := 0
 		moved, err := q.Walk(ctx, p.sqs, func(l deadletters.Letter) bool {
 			seen++
-			bar.add()
+			bar.Add()
 			if (group != "" && l.Group != group) || !strings.Contains(l.Reason, o.reason) {
 				r.Kept++
 				return false
@@ -144,7 +145,7 @@ func (p *parts) redrive(ctx context.Context, o redriveOptions, out *printer) (*r
 			r.add(l)
 			return !o.dryRun
 		})
-		bar.clear()
+		bar.Clear()
 		r.Moved += moved
 		r.Hidden += max(0, state.Dead-seen)
 		if err != nil {
@@ -186,9 +187,9 @@ func (r *redriveReport) print(w io.Writer) {
 	case len(r.Letters) == 0 && r.Kept == 0 && r.Hidden == 0:
 		fmt.Fprintln(w, "no dead letters")
 	case r.DryRun:
-		fmt.Fprintf(w, "%s would be moved, %d kept\n", count(len(r.Letters), "dead letter"), r.Kept)
+		fmt.Fprintf(w, "%s would be moved, %d kept\n", cli.Count(len(r.Letters), "dead letter"), r.Kept)
 	default:
-		fmt.Fprintf(w, "%s moved, %d kept\n", count(r.Moved, "dead letter"), r.Kept)
+		fmt.Fprintf(w, "%s moved, %d kept\n", cli.Count(r.Moved, "dead letter"), r.Kept)
 	}
 	if r.Hidden > 0 {
 		fmt.Fprintf(w, "%d more are hidden behind them or in other hands; run it again in two minutes\n", r.Hidden)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/relay"
 )
@@ -24,7 +25,7 @@ func roomCommand() *cobra.Command {
 
 func roomShowCommand() *cobra.Command {
 	var at place
-	var out printer
+	var out cli.Printer
 	var desk string
 	cmd := &cobra.Command{
 		Use:   "show <ticket>",
@@ -39,7 +40,7 @@ that cannot be known.`,
 		Example: `  caseroom room show --local 1001
   caseroom room show --stack caseroom 'ZENDESK#1001'
   caseroom room show --stack caseroom salesforce:500Hs00001ABCDE --json`,
-		Args: exactArgs(1),
+		Args: cli.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			p, err := at.parts(ctx)
@@ -54,20 +55,20 @@ that cannot be known.`,
 			if err != nil {
 				return err
 			}
-			if err := out.result(v, v.print); err != nil {
+			if err := out.Result(v, v.print); err != nil {
 				return err
 			}
 			switch {
 			case v.Sync.Error != "":
-				return found("Sync cannot say what the room should be")
+				return cli.Foundf("Sync cannot say what the room should be")
 			case len(v.Sync.Steps) > 0:
-				return found("the room is not what the ticket says: caseroom sync --ticket %s queues it", args[0])
+				return cli.Foundf("the room is not what the ticket says: caseroom sync --ticket %s queues it", args[0])
 			}
 			return nil
 		},
 	}
 	at.flags(cmd)
-	out.flags(cmd)
+	out.Flags(cmd)
 	cmd.Flags().StringVar(&desk, "desk", "", "zendesk or salesforce, which the ticket must be of")
 	return cmd
 }

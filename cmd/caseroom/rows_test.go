@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/localrun"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/localrun/localruntest"
 	"github.com/caseroom/caseroom/local/lambdahost"
 	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/boot"
@@ -31,8 +33,8 @@ import (
 // town is a running stack with everybody who has a part in its tickets.
 type town struct {
 	*operator
-	know       demoKnowledge
-	out        *output
+	know       localrun.Knowledge
+	out        *localruntest.Output
 	parameters []string
 	stuck      *[]string // message groups of tickets that the desk hides
 }
@@ -40,8 +42,8 @@ type town struct {
 func newTown(t *testing.T, parameters ...string) *town {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "local.json")
-	ready, out, stop := mustRun(t, func(o *runOptions) {
-		o.noBuild, o.readyFile, o.parameters, o.logs = built(t), file, parameters, true
+	ready, out, stop := localruntest.Start(t, func(o *localrun.Options) {
+		o.ReadyFile, o.Parameters, o.Logs = file, parameters, true
 	})
 	at := place{local: true, file: file}
 	p, err := at.parts(t.Context())
@@ -49,7 +51,7 @@ func newTown(t *testing.T, parameters ...string) *town {
 		t.Fatal(err)
 	}
 	w := &town{operator: &operator{TB: t, ready: ready, file: file, parts: p, stop: stop}, out: out, parameters: parameters, stuck: new([]string)}
-	get(t, ready.Gateway+"/demo.json", &w.know)
+	localruntest.Get(t, ready.Gateway+"/demo.json", &w.know)
 	return w
 }
 
@@ -146,7 +148,7 @@ type file struct {
 }
 
 // opens makes a ticket as a customer does, and goes to its room.
-func (w *town) opens(desk relay.DeskName, who demoPerson) *file {
+func (w *town) opens(desk relay.DeskName, who localrun.Person) *file {
 	w.Helper()
 	status, f := w.post(w.ready.Gateway+"/"+string(desk)+"/createticket",
 		fields{"caseInfo": fields{"subject": "The lamp", "desc": "It is dark."}},
@@ -160,7 +162,7 @@ func (w *town) opens(desk relay.DeskName, who demoPerson) *file {
 // login opens the chat in the customer's browser.
 func (f *file) login() {
 	f.Helper()
-	i := slices.IndexFunc(f.know.Customers, func(p demoPerson) bool { return p.ID == f.customer })
+	i := slices.IndexFunc(f.know.Customers, func(p localrun.Person) bool { return p.ID == f.customer })
 	status, sig := f.post(f.ready.Gateway+"/usersig", fields{}, "Authorization", "Bearer "+f.know.Customers[i].Token)
 	if status != http.StatusOK {
 		f.Fatalf("usersig: %d %v", status, sig)
@@ -905,15 +907,15 @@ func unreadable(w *town, desk relay.DeskName, goes, comes func(*file)) {
 // message would be delivered again, and what the function logged.
 func (w *town) function(logicalID string) func(age time.Duration, desk, ticket string) (again bool, said string) {
 	w.Helper()
-	template, err := lambdahost.LoadTemplate(templateFile)
+	template, err := lambdahost.LoadTemplate(localruntest.Template(w))
 	w.must(err)
-	parameters, err := localParameters(w.ready.Sandbox, w.ready.Gateway, w.parameters)
+	parameters, err := localrun.Parameters(w.ready.Sandbox, w.ready.Gateway, w.parameters)
 	w.must(err)
 	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: parameters})
 	w.must(err)
-	binary, err := binaries(w.Context(), filepath.Dir(templateFile), stack, true, io.Discard)
+	binary, err := localrun.Binaries(w.Context(), filepath.Dir(localruntest.Template(w)), stack, true, io.Discard)
 	w.must(err)
-	log := &output{}
+	log := &localruntest.Output{}
 	host, err := lambdahost.New(lambdahost.Options{
 		Template: template, Parameters: parameters, Bin: binary, Log: log, Region: w.ready.Env["AWS_REGION"],
 		Env: map[string]string{

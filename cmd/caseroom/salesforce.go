@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/salesforce"
@@ -75,7 +76,7 @@ type org struct {
 
 func salesforceStatusCommand() *cobra.Command {
 	var at place
-	var out printer
+	var out cli.Printer
 	var apiURL string
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -87,7 +88,7 @@ calls. Exit code 3 when something is wrong.
 
 No API shows the key in the external credential, nor who may use it: that the org
 reaches the stack is seen from its callouts alone.`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			s, err := at.open(ctx)
@@ -105,11 +106,11 @@ reaches the stack is seen from its callouts alone.`,
 			if err != nil {
 				return o.explain(err)
 			}
-			return out.verdict(st, st.print, len(st.Problems))
+			return out.Verdict(st, st.print, len(st.Problems))
 		},
 	}
 	at.flags(cmd)
-	out.flags(cmd)
+	out.Flags(cmd)
 	apiFlag(cmd, &apiURL)
 	return cmd
 }

@@ -5,13 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/localrun/localruntest"
 	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 func TestSalesforceStatus(t *testing.T) {
 	a := newAdmin(t, "Omni=on")
 	var good sandbox.SalesforceSetup
-	get(t, a.ready.Sandbox+"/desk/salesforce/setup", &good)
+	localruntest.Get(t, a.ready.Sandbox+"/desk/salesforce/setup", &good)
 	set := func(change func(*sandbox.SalesforceSetup)) {
 		t.Helper()
 		s := good

@@ -3,14 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	mathrand "math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -25,14 +23,12 @@ import (
 	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/localfile"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
-
-// localFile is where "caseroom run" leaves what the other commands need to know
-// of it, below the folder of its template.
-var localFile = filepath.Join(".caseroom", "local.json")
 
 // place says which stack a command works on.
 type place struct {
@@ -48,7 +44,7 @@ type place struct {
 func (p *place) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&p.local, "local", false, `the stack that "caseroom run" runs here`)
-	f.StringVar(&p.file, "local-file", localFile, "what the local run wrote; for a run of another folder")
+	f.StringVar(&p.file, "local-file", localfile.Path, "what the local run wrote; for a run of another folder")
 	f.StringVar(&p.name, "stack", "", "name of the deployed CloudFormation stack")
 	f.StringVar(&p.region, "region", "", "AWS region of the stack")
 	f.StringVar(&p.profile, "profile", "", "AWS profile of the shared configuration")
@@ -84,12 +80,12 @@ func (p *place) open(ctx context.Context) (*stack, error) {
 	if p.envFile != "" {
 		file, err := readEnv(p.envFile)
 		if err != nil {
-			return nil, usage("--env-file: %w", err)
+			return nil, cli.Usagef("--env-file: %w", err)
 		}
 		maps.Copy(env, file)
 	}
 	if env["ZENDESK_BASE_URL"] == "" && env["SALESFORCE_BASE_URL"] == "" {
-		return nil, usage(`which stack? Say --local for the one of "caseroom run", --stack NAME for a deployed one, or set the functions' variables, ZENDESK_BASE_URL or SALESFORCE_BASE_URL first`)
+		return nil, cli.Usagef(`which stack? Say --local for the one of "caseroom run", --stack NAME for a deployed one, or set the functions' variables, ZENDESK_BASE_URL or SALESFORCE_BASE_URL first`)
 	}
 	cfg, err := p.aws(ctx, env["AWS_ENDPOINT_URL"])
 	return &stack{Env: env, API: env["CASEROOM_API_URL"], AWS: cfg}, err
@@ -116,7 +112,7 @@ func (p *place) aws(ctx context.Context, endpoint string) (aws.Config, error) {
 	}
 	if endpoint != "" {
 		if _, err := upstream.ParseBaseURL(endpoint, false); err != nil {
-			return aws.Config{}, usage("AWS_ENDPOINT_URL: %w", err)
+			return aws.Config{}, cli.Usagef("AWS_ENDPOINT_URL: %w", err)
 		}
 		options = append(options, awsconfig.WithBaseEndpoint(endpoint))
 	}
@@ -125,10 +121,10 @@ func (p *place) aws(ctx context.Context, endpoint string) (aws.Config, error) {
 		return cfg, fmt.Errorf("the AWS configuration: %w", err)
 	}
 	if cfg.Region == "" {
-		return cfg, usage("in which AWS region? Say --region, or set AWS_REGION")
+		return cfg, cli.Usagef("in which AWS region? Say --region, or set AWS_REGION")
 	}
 	if cfg.Credentials != nil {
-		cfg.Credentials = aws.NewCredentialsCache(told{cfg.Credentials})
+		cfg.Credentials = aws.NewCredentialsCache(plainCredentials{cfg.Credentials})
 	}
 	return cfg, nil
 }
@@ -139,14 +135,11 @@ const awsCall = 15 * time.Second
 
 func awsClient() *awshttp.BuildableClient { return awshttp.NewBuildableClient().WithTimeout(awsCall) }
 
-// codeNoCredentials is the code of a failure to find AWS credentials.
-const codeNoCredentials = "NoCredentials"
+// plainCredentials finds credentials as another provider does, and says in a few
+// words that there are none.
+type plainCredentials struct{ aws.CredentialsProvider }
 
-// told finds credentials as another provider does, and says in a few words that
-// there are none.
-type told struct{ aws.CredentialsProvider }
-
-func (p told) Retrieve(ctx context.Context) (aws.Credentials, error) {
+func (p plainCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	c, err := p.CredentialsProvider.Retrieve(ctx)
 	if err != nil && ctx.Err() == nil {
 		return c, noCredentials{err}
@@ -157,7 +150,7 @@ func (p told) Retrieve(ctx context.Context) (aws.Credentials, error) {
 type noCredentials struct{ err error }
 
 // ErrorCode lets the error be told apart as AWS's own are.
-func (noCredentials) ErrorCode() string { return codeNoCredentials }
+func (noCredentials) ErrorCode() string { return cli.CodeNoCredentials }
 
 func (e noCredentials) Error() string {
 	// The last place that is looked at is a virtual machine's metadata, which
@@ -168,29 +161,12 @@ func (e noCredentials) Error() string {
 	return "the AWS credentials: " + e.err.Error()
 }
 
-// localStack is what "caseroom run" writes about itself.
-type localStack struct {
-	API     string            `json:"gateway"`
-	Sandbox string            `json:"sandbox"`
-	Env     map[string]string `json:"env"`
-}
-
 func (p *place) openLocal() (*stack, error) {
-	text, err := os.ReadFile(p.file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not there: start the stack with make run, and work in its folder or say --local-file", p.file)
-	}
+	l, err := localfile.Read(p.file)
 	if err != nil {
 		return nil, err
 	}
-	var l localStack
-	if err := json.Unmarshal(text, &l); err != nil || l.Env["AWS_ENDPOINT_URL"] == "" {
-		return nil, fmt.Errorf("%s was not written by this version's caseroom run", p.file)
-	}
-	if _, err := upstream.ParseBaseURL(l.Env["AWS_ENDPOINT_URL"], false); err != nil {
-		return nil, fmt.Errorf("%s: AWS_ENDPOINT_URL: %w", p.file, err)
-	}
-	return &stack{Env: l.Env, API: l.API, Sandbox: l.Sandbox, AWS: aws.Config{
+	return &stack{Env: l.Env, API: l.Gateway, Sandbox: l.Sandbox, AWS: aws.Config{
 		HTTPClient:   awsClient(),
 		Region:       l.Env["AWS_REGION"],
 		BaseEndpoint: aws.String(l.Env["AWS_ENDPOINT_URL"]),

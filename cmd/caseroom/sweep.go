@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/spf13/cobra"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/rehearsal"
 	"github.com/caseroom/caseroom/shared/awsenv"
 	"github.com/caseroom/caseroom/shared/boot"
@@ -22,7 +23,7 @@ import (
 
 func sweepCommand() *cobra.Command {
 	var at place
-	var out printer
+	var out cli.Printer
 	var here, dryRun bool
 	cmd := &cobra.Command{
 		Use:   "sweep",
@@ -37,7 +38,7 @@ with a report; --dry-run also here, and it only reports.`,
 		Example: `  caseroom sweep --stack caseroom
   caseroom sweep --stack caseroom --dry-run
   caseroom sweep --local --here --json`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := at.parts(cmd.Context())
 			if err != nil {
@@ -50,14 +51,14 @@ with a report; --dry-run also here, and it only reports.`,
 		},
 	}
 	at.flags(cmd)
-	out.flags(cmd)
+	out.Flags(cmd)
 	cmd.Flags().BoolVar(&here, "here", false, "sweep in this process instead of the function")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "report what would be done, here, and do nothing")
 	return cmd
 }
 
 // startSweep sends what the schedule sends every day.
-func (p *parts) startSweep(ctx context.Context, out *printer) error {
+func (p *parts) startSweep(ctx context.Context, out *cli.Printer) error {
 	if p.Pages.URL == "" {
 		return fmt.Errorf("SWEEP_QUEUE_URL is not set: the stack has no queue of sweeps; --here does without")
 	}
@@ -72,7 +73,7 @@ func (p *parts) startSweep(ctx context.Context, out *printer) error {
 	}); err != nil {
 		return fmt.Errorf("the queue of sweeps: %w", awsenv.Told(err))
 	}
-	return out.result(map[string]any{"queued": true, "sweep": at}, func(w io.Writer) {
+	return out.Result(map[string]any{"queued": true, "sweep": at}, func(w io.Writer) {
 		fmt.Fprintln(w, "queued; the log of the sweep function tells of each page")
 	})
 }
@@ -97,7 +98,7 @@ type sweptRoom struct {
 	Error  string             `json:"error,omitempty"`
 }
 
-func (p *parts) sweep(ctx context.Context, dryRun bool, out *printer) error {
+func (p *parts) sweep(ctx context.Context, dryRun bool, out *cli.Printer) error {
 	r := &sweepReport{DryRun: dryRun, Done: []sweptRoom{}}
 	s := &relay.Sweep{
 		Desks: map[relay.DeskName]relay.SweepDesk{}, Rooms: p.rooms, Table: p.table(), Meter: rehearsal.Meter{}, Now: time.Now,
@@ -122,7 +123,7 @@ func (p *parts) sweep(ctx context.Context, dryRun bool, out *printer) error {
 			s.Desks[name] = swept
 		}
 	}
-	bar := out.progress(0, "rooms and open tickets")
+	bar := out.Progress(0, "rooms and open tickets")
 	var failure error
 	for _, page := range s.Start(dryRun) {
 		for next := &page; next != nil && failure == nil; {
@@ -134,24 +135,24 @@ func (p *parts) sweep(ctx context.Context, dryRun bool, out *printer) error {
 			r.Filed += done.Filed
 			r.Dissolved += done.Dissolved
 			r.Failed += done.Failed
-			bar.set(r.Rooms + r.Tickets)
+			bar.Set(r.Rooms + r.Tickets)
 			if err != nil {
 				failure = fmt.Errorf("the list of %s: %w", next.List, err)
 			}
 			next = done.Next
 		}
 	}
-	bar.clear()
-	if err := out.result(r, r.print); err != nil {
+	bar.Clear()
+	if err := out.Result(r, r.print); err != nil {
 		return err
 	}
 	switch {
 	case failure != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case failure != nil:
-		return partly("%w; what was done stays done, run it again for the rest", failure)
+		return cli.Partlyf("%w; what was done stays done, run it again for the rest", failure)
 	case r.Failed > 0:
-		return partly("%s could not be looked at or destroyed; run it again", count(r.Failed, "room"))
+		return cli.Partlyf("%s could not be looked at or destroyed; run it again", cli.Count(r.Failed, "room"))
 	}
 	return nil
 }
@@ -190,6 +191,6 @@ func (r *sweepReport) print(w io.Writer) {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", x.Group, verbs[x.Action], strings.TrimSpace(strings.Join(why, ", ")+" "+x.Error))
 	}
 	_ = t.Flush()
-	fmt.Fprintf(w, "%s and %s: %d %s, %d %s, %d failed; %s of other installations left alone\n", count(r.Rooms, "room"), count(r.Tickets, "open ticket"),
-		r.Queued, verbs[relay.SweepQueued], r.Dissolved, verbs[relay.SweepDissolved], r.Failed, count(r.Foreign, "room"))
+	fmt.Fprintf(w, "%s and %s: %d %s, %d %s, %d failed; %s of other installations left alone\n", cli.Count(r.Rooms, "room"), cli.Count(r.Tickets, "open ticket"),
+		r.Queued, verbs[relay.SweepQueued], r.Dissolved, verbs[relay.SweepDissolved], r.Failed, cli.Count(r.Foreign, "room"))
 }

@@ -11,13 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/rehearsal"
 	"github.com/caseroom/caseroom/shared/relay"
 )
 
 func syncCommand() *cobra.Command {
 	var at place
-	var out printer
+	var out cli.Printer
 	var o syncOptions
 	cmd := &cobra.Command{
 		Use:   "sync",
@@ -34,13 +35,13 @@ do about it. It exits with 3 when something does.`,
 		Example: `  caseroom sync --stack caseroom --ticket 1001 --ticket 500Hs00001ABCDE
   caseroom sync --stack caseroom --since 2h --desk zendesk --dry-run
   caseroom sync --stack caseroom --since 2026-11-20T08:00:00Z --until 2026-11-20T12:00:00Z`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case len(o.tickets) == 0 && o.since == "":
-				return usage("which tickets? Say --ticket or --since")
+				return cli.Usagef("which tickets? Say --ticket or --since")
 			case len(o.tickets) > 0 && (o.since != "" || o.until != ""):
-				return usage("--ticket and --since are two ways to say which; use one")
+				return cli.Usagef("--ticket and --since are two ways to say which; use one")
 			}
 			p, err := at.parts(cmd.Context())
 			if err != nil {
@@ -53,7 +54,7 @@ do about it. It exits with 3 when something does.`,
 		},
 	}
 	at.flags(cmd)
-	out.flags(cmd)
+	out.Flags(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&o.tickets, "ticket", nil, "a group id, desk:id or a desk's id; repeatable")
 	f.StringVar(&o.since, "since", "", "a duration back from now, such as 2h, or a time, such as 2026-11-20T08:00:00Z")
@@ -77,7 +78,7 @@ type queuedReport struct {
 	Tickets []verdict `json:"tickets,omitempty"` // of a dry run
 }
 
-func (p *parts) syncTickets(ctx context.Context, o syncOptions, out *printer) error {
+func (p *parts) syncTickets(ctx context.Context, o syncOptions, out *cli.Printer) error {
 	var refs []relay.Ref
 	for _, t := range o.tickets {
 		ref, err := p.ticket(t, o.desk)
@@ -90,11 +91,11 @@ func (p *parts) syncTickets(ctx context.Context, o syncOptions, out *printer) er
 	}
 	if o.dryRun {
 		r := queuedReport{DryRun: true, Tickets: p.rehearse(ctx, refs)}
-		if err := out.result(r, func(w io.Writer) { printVerdicts(w, r.Tickets) }); err != nil {
+		if err := out.Result(r, func(w io.Writer) { printVerdicts(w, r.Tickets) }); err != nil {
 			return err
 		}
 		if slices.ContainsFunc(r.Tickets, func(v verdict) bool { return len(v.Steps) > 0 || v.Error != "" }) {
-			return found("not every room is what its ticket says")
+			return cli.Foundf("not every room is what its ticket says")
 		}
 		return nil
 	}
@@ -109,7 +110,7 @@ func (p *parts) syncTickets(ctx context.Context, o syncOptions, out *printer) er
 	if err := q.SendAll(ctx, hints...); err != nil {
 		return err
 	}
-	return out.result(queuedReport{Queued: len(hints)}, func(w io.Writer) { fmt.Fprintf(w, "%s queued\n", count(len(hints), "ticket")) })
+	return out.Result(queuedReport{Queued: len(hints)}, func(w io.Writer) { fmt.Fprintf(w, "%s queued\n", cli.Count(len(hints), "ticket")) })
 }
 
 func printVerdicts(w io.Writer, list []verdict) {
@@ -150,21 +151,21 @@ type differing struct {
 	Changed time.Time          `json:"changed"`
 }
 
-func (p *parts) syncSince(ctx context.Context, o syncOptions, out *printer) error {
+func (p *parts) syncSince(ctx context.Context, o syncOptions, out *cli.Printer) error {
 	now := time.Now().UTC()
 	from, err := moment(o.since, now)
 	if err != nil {
-		return usage("--since: %w", err)
+		return cli.Usagef("--since: %w", err)
 	}
 	until := now.Add(-relay.WindowUntil)
 	if o.until != "" {
 		if until, err = moment(o.until, now); err != nil {
-			return usage("--until: %w", err)
+			return cli.Usagef("--until: %w", err)
 		}
 		until = minTime(until, now.Add(-relay.WindowUntil))
 	}
 	if !from.Before(until) {
-		return usage("the window is empty: it ends at %s, a minute ago at the latest", until.Format(time.RFC3339))
+		return cli.Usagef("the window is empty: it ends at %s, a minute ago at the latest", until.Format(time.RFC3339))
 	}
 	names := p.deskNames()
 	if o.desk != "" {
@@ -184,7 +185,7 @@ func (p *parts) syncSince(ctx context.Context, o syncOptions, out *printer) erro
 		r := p.window(ctx, relay.Window{Desk: relay.DeskName(name), From: from, Until: until, DryRun: o.dryRun}, hints, out)
 		reports = append(reports, r)
 	}
-	if err := out.result(map[string]any{"dryRun": o.dryRun, "windows": reports}, func(w io.Writer) { printWindows(w, reports, o.dryRun) }); err != nil {
+	if err := out.Result(map[string]any{"dryRun": o.dryRun, "windows": reports}, func(w io.Writer) { printWindows(w, reports, o.dryRun) }); err != nil {
 		return err
 	}
 	var failed []string
@@ -199,25 +200,25 @@ func (p *parts) syncSince(ctx context.Context, o syncOptions, out *printer) erro
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case len(failed) > 0:
-		return partly("%s; what was queued stays queued, run it again for the rest", strings.Join(failed, "; "))
+		return cli.Partlyf("%s; what was queued stays queued, run it again for the rest", strings.Join(failed, "; "))
 	case o.dryRun && differ > 0:
-		return found("%s not what the ticket says", count(differ, "room"))
+		return cli.Foundf("%s not what the ticket says", cli.Count(differ, "room"))
 	}
 	return nil
 }
 
 // window looks through one desk's window. A failure stands in the report beside
 // what was done before it.
-func (p *parts) window(ctx context.Context, w relay.Window, hints relay.HintQueue, out *printer) windowReport {
+func (p *parts) window(ctx context.Context, w relay.Window, hints relay.HintQueue, out *cli.Printer) windowReport {
 	report := windowReport{Desk: w.Desk, From: w.From, Until: w.Until, Tickets: []differing{}}
-	bar := out.progress(0, string(w.Desk))
-	defer bar.clear()
+	bar := out.Progress(0, string(w.Desk))
+	defer bar.Clear()
 	r := &relay.Reconcile{
 		Desks: map[relay.DeskName]relay.ChangeDesk{}, Rooms: p.rooms, Queue: hints, Table: p.table(), Meter: rehearsal.Meter{}, Now: time.Now,
 		Each: func(f relay.Found) {
 			report.Tickets = append(report.Tickets, differing{f.Ref.Ticket, f.Why, f.Changed.UTC()})
 		},
-		Progress: func(r relay.ReconcileReport) { bar.set(r.Listed) },
+		Progress: func(r relay.ReconcileReport) { bar.Set(r.Listed) },
 	}
 	for name, d := range p.desks {
 		if c, ok := d.(relay.ChangeDesk); ok {

@@ -1,20 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zendesklink"
 	"github.com/caseroom/caseroom/shared/config"
@@ -63,11 +61,11 @@ func (s *stack) zendesk(scope, apiURL string) (*zendeskDesk, error) {
 		apiURL = s.API
 	}
 	if apiURL == "" {
-		return nil, usage("where is the stack's HTTP API? Say --api-url, or name the stack with --stack")
+		return nil, cli.Usagef("where is the stack's HTTP API? Say --api-url, or name the stack with --stack")
 	}
 	base, err := upstream.ParseBaseURL(apiURL, false)
 	if err != nil {
-		return nil, usage("--api-url: %w", err)
+		return nil, cli.Usagef("--api-url: %w", err)
 	}
 	d := &zendeskDesk{
 		credentials: env.ZendeskAdmin.Secret, events: env.ZendeskEvents.Secret,
@@ -96,14 +94,14 @@ func (d *zendeskDesk) explain(err error) error {
 // linkOptions are the flags that zendesk's subcommands share.
 type linkOptions struct {
 	place  place
-	out    printer
+	out    cli.Printer
 	apiURL string
 	dry    bool
 }
 
 func (o *linkOptions) flags(cmd *cobra.Command, writes bool) {
 	o.place.flags(cmd)
-	o.out.flags(cmd)
+	o.out.Flags(cmd)
 	apiFlag(cmd, &o.apiURL)
 	if writes {
 		cmd.Flags().BoolVar(&o.dry, "dry-run", false, "only say what would be done")
@@ -123,41 +121,24 @@ func (o *linkOptions) link(ctx context.Context) (*zendeskDesk, *zendesklink.Link
 	return d, &zendesklink.Link{
 		Account:  d.client,
 		Secret:   &zendesklink.Secret{API: secretsmanager.NewFromConfig(s.AWS), ID: d.events},
-		Endpoint: d.endpoint, Tasks: d.tasks, Now: time.Now, Wait: o.out.wait,
-		Did: func(step string) { o.out.note("%s", step) },
+		Endpoint: d.endpoint, Tasks: d.tasks, Now: time.Now, Wait: o.wait,
+		Did: func(step string) { o.out.Note("%s", step) },
 	}, nil
 }
 
 // wait waits with a progress bar. A time that has passed is no wait.
-func (p *printer) wait(ctx context.Context, d time.Duration, what string) error {
+func (o *linkOptions) wait(ctx context.Context, d time.Duration, what string) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
-	p.note("waiting %s: %s", d.Round(time.Second), what)
-	bar := p.progress(int((d+time.Second-1)/time.Second), what)
-	defer bar.clear()
+	o.out.Note("waiting %s: %s", d.Round(time.Second), what)
+	bar := o.out.Progress(int((d+time.Second-1)/time.Second), what)
+	defer bar.Clear()
 	for ; d > 0; d -= time.Second {
 		if err := sleep(ctx, min(d, time.Second)); err != nil {
 			return err
 		}
-		bar.add()
-	}
-	return nil
-}
-
-// agree asks before something is taken away. Without a terminal it wants --yes.
-func (p *printer) agree(yes bool, question string) error {
-	if yes {
-		return nil
-	}
-	in, ok := p.cmd.InOrStdin().(*os.File)
-	if p.json || !ok || !term.IsTerminal(int(in.Fd())) {
-		return usage("%s Say --yes", question)
-	}
-	fmt.Fprintf(p.cmd.ErrOrStderr(), "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(in).ReadString('\n')
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return errors.New("nothing was done")
+		bar.Add()
 	}
 	return nil
 }
@@ -199,10 +180,10 @@ func (o *linkOptions) report(d *zendeskDesk, l *zendesklink.Link, steps []string
 		err = d.explain(err)
 		r.Error = err.Error()
 		if len(steps) > 0 && !errors.Is(err, context.Canceled) {
-			err = partly("%w\nRun the command again: it goes on where this ended", err)
+			err = cli.Partlyf("%w\nRun the command again: it goes on where this ended", err)
 		}
 	}
-	if perr := o.out.result(r, func(w io.Writer) {
+	if perr := o.out.Result(r, func(w io.Writer) {
 		switch {
 		case err != nil:
 		case o.dry && len(steps) > 0:
@@ -213,7 +194,7 @@ func (o *linkOptions) report(d *zendeskDesk, l *zendesklink.Link, steps []string
 		case len(steps) == 0:
 			fmt.Fprintf(w, "%s: %s\n", r.Name, nothing)
 		default:
-			fmt.Fprintf(w, "%s: done, %s\n", r.Name, count(len(steps), "step"))
+			fmt.Fprintf(w, "%s: done, %s\n", r.Name, cli.Count(len(steps), "step"))
 		}
 	}); perr != nil {
 		return perr
@@ -244,11 +225,11 @@ second run changes nothing.`,
 		Example: `  caseroom zendesk up --local
   caseroom zendesk up --stack caseroom --dry-run
   caseroom zendesk up --stack caseroom --by triggers`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			if by != "" && by != string(zendesklink.Events) && by != string(zendesklink.Triggers) {
-				return usage("--by is events or triggers, not %q", by)
+				return cli.Usagef("--by is events or triggers, not %q", by)
 			}
 			d, l, err := o.link(ctx)
 			if err != nil {
@@ -282,14 +263,14 @@ func zendeskDownCommand() *cobra.Command {
 		Long: `Removes this stack's triggers, their category, the webhook, and its signing secret
 in Secrets Manager. The account is then as it was before "up". Tickets, rooms and
 other stacks' webhooks stay; changes are found by the five-minute reconcile alone.`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, l, err := o.link(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if !o.dry {
-				if err := o.out.agree(yes, "This ends Zendesk's notifications to "+l.Endpoint+"."); err != nil {
+				if err := o.out.Agree(yes, "This ends Zendesk's notifications to "+l.Endpoint+"."); err != nil {
 					return err
 				}
 			}
@@ -317,10 +298,10 @@ minutes); the new webhook takes over; --drain passes, in which Zendesk sends aga
 what failed; the old secret and the old webhook go. Interrupt it when you like and
 run it again: it goes on where it was. A change during the overlap may be told of
 twice, which does no harm.`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if wait < 0 || drain < 0 {
-				return usage("--wait and --drain must not be negative")
+				return cli.Usagef("--wait and --drain must not be negative")
 			}
 			d, l, err := o.link(cmd.Context())
 			if err != nil {
@@ -334,14 +315,6 @@ twice, which does no harm.`,
 	cmd.Flags().DurationVar(&wait, "wait", 6*time.Minute, "how long after the new secret was written its webhook begins to send")
 	cmd.Flags().DurationVar(&drain, "drain", 5*time.Minute, "how long after the old webhook ended its secret stays")
 	return cmd
-}
-
-// count says how many there are of something.
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
 }
 
 // linkStatus is what status finds.
@@ -388,7 +361,7 @@ something is wrong.
 
 With --test Zendesk sends one signed event about a ticket that is nobody's; a
 stack that is right answers 200 and does nothing.`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			d, l, err := o.link(ctx)
@@ -422,7 +395,7 @@ stack that is right answers 200 and does nothing.`,
 			if st.Problems == nil {
 				st.Problems = []converge.Problem{}
 			}
-			return o.out.verdict(st, st.print, len(st.Problems))
+			return o.out.Verdict(st, st.print, len(st.Problems))
 		},
 	}
 	o.flags(cmd, false)
@@ -446,7 +419,7 @@ func (st linkStatus) print(w io.Writer) {
 		fmt.Fprintf(w, "note: webhook %s, %q, %s, posts here too and is not caseroom's to change\n", h.ID, h.Name, h.Status)
 	}
 	if st.Strays > 0 {
-		fmt.Fprintf(w, "note: the stack accepts %s that no webhook to it has in this account\n", count(st.Strays, "signing secret"))
+		fmt.Fprintf(w, "note: the stack accepts %s that no webhook to it has in this account\n", cli.Count(st.Strays, "signing secret"))
 	}
 	switch {
 	case len(st.Webhooks) == 0:

@@ -17,6 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/localrun"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/localrun/localruntest"
 	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/webhook"
 )
@@ -24,7 +27,7 @@ import (
 // admin is somebody who connects a running stack with its desks.
 type admin struct {
 	*testing.T
-	ready readiness
+	ready localrun.Ready
 	file  string
 	fix   sandbox.Fixtures
 	aws   *secretsmanager.Client
@@ -34,7 +37,7 @@ type admin struct {
 func newAdmin(t *testing.T, parameters ...string) *admin {
 	t.Helper()
 	a := &admin{T: t, file: filepath.Join(t.TempDir(), "local.json"), fix: sandbox.New(sandbox.Options{Seed: 1}).Fixtures()}
-	a.ready, _, _ = mustRun(t, func(o *runOptions) { o.noBuild, o.readyFile, o.parameters = built(t), a.file, parameters })
+	a.ready, _, _ = localruntest.Start(t, func(o *localrun.Options) { o.ReadyFile, o.Parameters = a.file, parameters })
 	p := place{local: true, file: a.file}
 	s, err := p.open(t.Context())
 	if err != nil {
@@ -69,7 +72,7 @@ func (a *admin) runIn(ctx context.Context, stdin string, args ...string) (code i
 	root.SetErr(&e)
 	root.SetIn(strings.NewReader(stdin))
 	root.SetArgs(append(args, "--local", "--local-file", a.file))
-	code = execute(ctx, root, &e)
+	code = cli.Execute(ctx, root, &e)
 	secrets := []string{a.fix.Zendesk.ClientSecret, a.fix.Zendesk.APIToken, a.fix.AWS.SecretAccessKey, a.fix.Salesforce.ClientSecret, "Bearer "}
 	secrets = append(secrets, a.events().WebhookSecrets...)
 	secrets = append(secrets, a.events().Bearers...)
@@ -103,7 +106,7 @@ func (a *admin) report(code int, args ...string) linkReport {
 
 func (a *admin) state() (s sandbox.State) {
 	a.Helper()
-	get(a.T, a.ready.Sandbox+"/state", &s)
+	localruntest.Get(a.T, a.ready.Sandbox+"/state", &s)
 	return s
 }
 
@@ -230,7 +233,7 @@ func (a *admin) follows() {
 func (a *admin) deliveries(op string) (statuses []int, last uint64) {
 	a.Helper()
 	var calls []sandbox.Call
-	get(a.T, a.ready.Sandbox+"/calls", &calls)
+	localruntest.Get(a.T, a.ready.Sandbox+"/calls", &calls)
 	for _, c := range calls {
 		if c.Op == op {
 			statuses = append(statuses, c.Status)
@@ -413,7 +416,7 @@ func TestZendeskFaults(t *testing.T) {
 	struck := func() int {
 		n := 0
 		var calls []sandbox.Call
-		get(t, a.ready.Sandbox+"/calls", &calls)
+		localruntest.Get(t, a.ready.Sandbox+"/calls", &calls)
 		for _, c := range calls {
 			if c.Fault != "" {
 				n++

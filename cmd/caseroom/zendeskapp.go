@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caseroom/caseroom/clients/zendesk/zis"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zafapp"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
@@ -18,7 +19,7 @@ import (
 func zendeskAppCommand() *cobra.Command {
 	var api, desk, integration, source, out string
 	var dryRun bool
-	var p printer
+	var p cli.Printer
 	cmd := &cobra.Command{
 		Use:   "zendesk-app",
 		Short: "Make the zip of the Zendesk app",
@@ -27,7 +28,7 @@ integrations → Zendesk Support apps → Upload private app), after checking th
 manifest, the translations and the files by Zendesk's rules. Nothing is sent
 anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 		Example: `  caseroom zendesk-app --api https://abc.execute-api.eu-central-1.amazonaws.com --zendesk https://example.zendesk.com`,
-		Args:    noArgs(),
+		Args:    cli.NoArgs(),
 		RunE: func(_ *cobra.Command, _ []string) error {
 			base, err := appAPI(api)
 			if err != nil {
@@ -37,13 +38,13 @@ anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 			if integration == "" {
 				account, err := upstream.ParseBaseURL(desk, false)
 				if desk == "" || err != nil {
-					return usage("--zendesk is the account's address, such as https://example.zendesk.com; or name the integration with --integration")
+					return cli.Usagef("--zendesk is the account's address, such as https://example.zendesk.com; or name the integration with --integration")
 				}
 				integration = zis.Name(account.Host, endpoint)
 			}
 			bundle, err := zis.New(integration, endpoint)
 			if err != nil {
-				return usage("--integration: %w", err)
+				return cli.Usagef("--integration: %w", err)
 			}
 			b, err := zafapp.Package(os.DirFS(source), zafapp.App{API: base, Integration: integration, Bundle: bundle.JSON})
 			if err != nil {
@@ -51,7 +52,7 @@ anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 			}
 			made := map[string]any{"file": out, "bytes": len(b), "integration": integration, "written": !dryRun}
 			if dryRun {
-				return p.result(made, func(w io.Writer) { fmt.Fprintf(w, "the app is in order: %d bytes, not written\n", len(b)) })
+				return p.Result(made, func(w io.Writer) { fmt.Fprintf(w, "the app is in order: %d bytes, not written\n", len(b)) })
 			}
 			if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 				return err
@@ -59,10 +60,10 @@ anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 			if err := os.WriteFile(out, b, 0o644); err != nil { //nolint:gosec // it holds no secret
 				return err
 			}
-			return p.result(made, func(w io.Writer) { fmt.Fprintf(w, "%s, %d bytes: upload it as a private app\n", out, len(b)) })
+			return p.Result(made, func(w io.Writer) { fmt.Fprintf(w, "%s, %d bytes: upload it as a private app\n", out, len(b)) })
 		},
 	}
-	p.flags(cmd)
+	p.Flags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&dryRun, "dry-run", false, "check the app and write nothing")
 	f.StringVar(&api, "api", "", "the stack's API, as its output ApiUrl says")
@@ -75,11 +76,11 @@ anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 
 func appAPI(text string) (*url.URL, error) {
 	if text == "" {
-		return nil, usage("--api is missing: the stack's output ApiUrl")
+		return nil, cli.Usagef("--api is missing: the stack's output ApiUrl")
 	}
 	base, err := upstream.ParseBaseURL(text, false)
 	if err != nil {
-		return nil, usage("--api: %w", err)
+		return nil, cli.Usagef("--api: %w", err)
 	}
 	return base, nil
 }

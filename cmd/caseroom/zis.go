@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caseroom/caseroom/clients/zendesk/zis"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zendesklink"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zislink"
@@ -70,7 +71,7 @@ func (o *zisOptions) open(ctx context.Context) (*zendeskDesk, *zislink.Link, err
 	}
 	bundle, err := zis.New(name, d.endpoint)
 	if err != nil {
-		return nil, nil, usage("--integration: %w", err)
+		return nil, nil, cli.Usagef("--integration: %w", err)
 	}
 	api, err := url.Parse(d.endpoint)
 	if err != nil {
@@ -78,8 +79,8 @@ func (o *zisOptions) open(ctx context.Context) (*zendeskDesk, *zislink.Link, err
 	}
 	return d, &zislink.Link{
 		Account: d.client, Secret: &zendesklink.Secret{API: secretsmanager.NewFromConfig(s.AWS), ID: d.events},
-		Bundle: bundle, Host: api.Hostname(), NewBearer: newBearer, Wait: o.out.wait,
-		Did: func(step string) { o.out.note("%s", step) },
+		Bundle: bundle, Host: api.Hostname(), NewBearer: newBearer, Wait: o.wait,
+		Did: func(step string) { o.out.Note("%s", step) },
 	}, nil
 }
 
@@ -109,7 +110,7 @@ admin page of caseroom's Zendesk app uploads. With --api-url and --integration i
 needs neither a stack nor an account. It holds no credential.`,
 		Example: `  caseroom zis bundle --stack caseroom -o bundle.json
   caseroom zis bundle --api-url https://abc123.execute-api.eu-central-1.amazonaws.com --integration caseroom_acme | caseroom zis validate -`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			bundle, err := o.offline(cmd.Context())
 			if err != nil {
@@ -140,11 +141,11 @@ func (o *zisOptions) offline(ctx context.Context) (*zis.Bundle, error) {
 	}
 	u, err := url.Parse(o.apiURL)
 	if err != nil || u.Host == "" {
-		return nil, usage("--api-url is not a URL")
+		return nil, cli.Usagef("--api-url is not a URL")
 	}
 	bundle, err := zis.New(o.integration, u.JoinPath("zendesk", "events").String())
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, cli.Usagef("%w", err)
 	}
 	return bundle, nil
 }
@@ -156,7 +157,7 @@ type validation struct {
 }
 
 func zisValidateCommand() *cobra.Command {
-	var out printer
+	var out cli.Printer
 	cmd := &cobra.Command{
 		Use:   "validate FILE",
 		Short: "Check a bundle, any bundle, without an account",
@@ -164,7 +165,7 @@ func zisValidateCommand() *cobra.Command {
 HTTP actions, the states of flows and where they lead, the parameters that actions
 use, and job specs. "-" reads standard input. Exit code 3 when there is an error;
 warnings are printed and do not count.`,
-		Args: exactArgs(1),
+		Args: cli.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := cmd.InOrStdin()
 			if args[0] != "-" {
@@ -184,7 +185,7 @@ warnings are printed and do not count.`,
 			if v.Problems == nil {
 				v.Problems = []zis.Problem{}
 			}
-			if err := out.result(v, func(w io.Writer) {
+			if err := out.Result(v, func(w io.Writer) {
 				for _, p := range v.Problems {
 					fmt.Fprintln(w, p)
 				}
@@ -195,12 +196,12 @@ warnings are printed and do not count.`,
 				return err
 			}
 			if !v.Valid {
-				return found("not a valid bundle")
+				return cli.Foundf("not a valid bundle")
 			}
 			return nil
 		},
 	}
-	out.flags(cmd)
+	out.Flags(cmd)
 	return cmd
 }
 
@@ -256,10 +257,10 @@ func (o *zisOptions) report(d *zendeskDesk, l *zislink.Link, steps []string, lef
 		err = explainZIS(d, l, err)
 		r.Error = err.Error()
 		if len(steps) > 0 && !errors.Is(err, context.Canceled) {
-			err = partly("%w\nRun the command again: it goes on where this ended", err)
+			err = cli.Partlyf("%w\nRun the command again: it goes on where this ended", err)
 		}
 	}
-	if perr := o.out.result(r, func(w io.Writer) {
+	if perr := o.out.Result(r, func(w io.Writer) {
 		if err != nil {
 			return
 		}
@@ -275,7 +276,7 @@ func (o *zisOptions) report(d *zendeskDesk, l *zislink.Link, steps []string, lef
 		case len(steps) == 0:
 			fmt.Fprintf(w, "%s: nothing to do here\n", r.Integration)
 		default:
-			fmt.Fprintf(w, "%s: done, %s\n", r.Integration, count(len(steps), "step"))
+			fmt.Fprintf(w, "%s: done, %s\n", r.Integration, cli.Count(len(steps), "step"))
 		}
 		for _, v := range left {
 			fmt.Fprintf(w, "\nleft for a person: %s\n", v.Do)
@@ -301,7 +302,7 @@ allows it, installs the job specs, uninstalls those of older bundles, and reads 
 registry back. What the credential may not do is printed for the admin page.
 
 Exit code 4 when the bundle has to be uploaded by hand: run it again after that.`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			d, l, err := o.open(ctx)
@@ -321,7 +322,7 @@ Exit code 4 when the bundle has to be uploaded by hand: run it again after that.
 				return err
 			}
 			if slices.Contains(left, zislink.LeftUpload) {
-				return partly("the bundle has to be uploaded by an admin, then run this again")
+				return cli.Partlyf("the bundle has to be uploaded by an admin, then run this again")
 			}
 			return nil
 		},
@@ -340,14 +341,14 @@ func zisDownCommand() *cobra.Command {
 		Long: `Uninstalls every job spec of the integration, those that older bundles left running
 too, and removes the bundle, the connection and its bearer token as far as the
 credential may. The registered name stays: Zendesk has no way to give it back.`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, l, err := o.open(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if !o.dry {
-				if err := o.out.agree(yes, "This ends the flow of "+l.Bundle.Integration+"."); err != nil {
+				if err := o.out.Agree(yes, "This ends the flow of "+l.Bundle.Integration+"."); err != nil {
 					return err
 				}
 			}
@@ -385,7 +386,7 @@ func zisStatusCommand() *cobra.Command {
 bundle, which job specs run, and what can be seen of the connection. Zendesk shows
 what a flow did under Admin Center → Apps and integrations → Integrations → Logs
 alone. Exit code 3 when something is wrong.`,
-		Args: noArgs(),
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, l, err := o.open(cmd.Context())
 			if err != nil {
@@ -411,7 +412,7 @@ alone. Exit code 3 when something is wrong.`,
 			if st.Problems == nil {
 				st.Problems = []converge.Problem{}
 			}
-			return o.out.verdict(st, st.print, len(st.Problems))
+			return o.out.Verdict(st, st.print, len(st.Problems))
 		},
 	}
 	o.flags(cmd, false)

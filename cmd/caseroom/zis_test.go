@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zislink"
 	"github.com/caseroom/caseroom/local/sandbox"
 )
@@ -88,7 +89,7 @@ func TestZISBundleAndValidate(t *testing.T) {
 		root.SetErr(&out)
 		root.SetIn(strings.NewReader(stdin))
 		root.SetArgs(append([]string{"zis", "validate"}, args...))
-		return execute(t.Context(), root, &out), out.String()
+		return cli.Execute(t.Context(), root, &out), out.String()
 	}
 	if code, out := validate(bundle, "-"); code != 0 || !strings.HasSuffix(out, "valid\n") {
 		t.Errorf("ours: %d\n%s", code, out)

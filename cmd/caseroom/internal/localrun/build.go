@@ -1,4 +1,4 @@
-package main
+package localrun
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 	"github.com/caseroom/caseroom/local/lambdahost"
 )
 
-// binaries builds the stack's functions for this machine, as they are built for
+// Binaries builds the stack's functions for this machine, as they are built for
 // Lambda, and returns where each is by its CodeUri.
-func binaries(ctx context.Context, root string, stack *lambdahost.Stack, noBuild bool, out io.Writer) (func(codeURI string) string, error) {
+func Binaries(ctx context.Context, root string, stack *lambdahost.Stack, noBuild bool, out io.Writer) (func(codeURI string) string, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return nil, err

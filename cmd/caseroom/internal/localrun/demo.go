@@ -1,4 +1,4 @@
-package main
+package localrun
 
 import (
 	"embed"
@@ -38,35 +38,35 @@ type demo struct {
 	files   fs.FS    // the page
 	web     fs.FS    // the built clients; nil without them
 	root    *os.Root // of web
-	know    atomic.Pointer[demoKnowledge]
+	know    atomic.Pointer[Knowledge]
 }
 
-// demoKnowledge is what /demo.json says: credentials of people and desks that
+// Knowledge is what /demo.json says: credentials of people and desks that
 // exist in the sandbox alone.
-type demoKnowledge struct {
-	Sandbox   string       `json:"sandbox"`
-	Run       string       `json:"run"`   // another one after every start
-	Built     bool         `json:"built"` // whether the widget and the panel are there
-	Customers []demoPerson `json:"customers"`
-	Zendesk   *demoDesk    `json:"zendesk,omitempty"`
+type Knowledge struct {
+	Sandbox   string   `json:"sandbox"`
+	Run       string   `json:"run"`   // another one after every start
+	Built     bool     `json:"built"` // whether the widget and the panel are there
+	Customers []Person `json:"customers"`
+	Zendesk   *Desk    `json:"zendesk,omitempty"`
 	// Salesforce is absent, as Zendesk is, when the stack lacks the desk.
-	Salesforce *demoDesk `json:"salesforce,omitempty"`
-	Guests     bool      `json:"guests"`
+	Salesforce *Desk `json:"salesforce,omitempty"`
+	Guests     bool  `json:"guests"`
 	// Schedules are what POST /demo/schedules/<name> runs at once.
 	Schedules []string `json:"schedules"`
 }
 
-type demoPerson struct {
+type Person struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Token string `json:"token"` // login token of a customer; the app's signed token of a Zendesk agent
 }
 
-type demoDesk struct {
-	Agents []demoPerson `json:"agents"`
-	Own    string       `json:"own"`    // caseroom's own user
-	Key    string       `json:"key"`    // the desk's bearer key
-	Events string       `json:"events"` // the bearer that says that a ticket changed
+type Desk struct {
+	Agents []Person `json:"agents"`
+	Own    string   `json:"own"`    // caseroom's own user
+	Key    string   `json:"key"`    // the desk's bearer key
+	Events string   `json:"events"` // the bearer that says that a ticket changed
 }
 
 // newDemo returns the handler. web is the folder of the built clients, which
@@ -103,8 +103,8 @@ func (d *demo) Close() {
 }
 
 // learn makes what the page knows. It may be asked for from then on.
-func (d *demo) learn(r readiness, f sandbox.Fixtures, now time.Time) error {
-	k := &demoKnowledge{Sandbox: d.sandbox, Run: now.UTC().Format(time.RFC3339Nano), Built: d.web != nil, Guests: r.Tokens.Guest != "", Schedules: []string{}}
+func (d *demo) learn(r Ready, f sandbox.Fixtures, now time.Time) error {
+	k := &Knowledge{Sandbox: d.sandbox, Run: now.UTC().Format(time.RFC3339Nano), Built: d.web != nil, Guests: r.Tokens.Guest != "", Schedules: []string{}}
 	for _, s := range d.host.Stack().Schedules {
 		k.Schedules = append(k.Schedules, s.LogicalID)
 	}
@@ -120,24 +120,24 @@ func (d *demo) learn(r readiness, f sandbox.Fixtures, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("login token: %w", err)
 		}
-		k.Customers = append(k.Customers, demoPerson{c.sub, c.name, token})
+		k.Customers = append(k.Customers, Person{c.sub, c.name, token})
 	}
 	names := [2]string{"Alex Agent", "Billie Agent"}
 	if r.Rooms.Zendesk != "" {
-		k.Zendesk = &demoDesk{Own: strconv.FormatInt(f.Zendesk.OwnUserID, 10), Key: f.DeskKeyZendesk, Events: f.Zendesk.EventsBearer}
+		k.Zendesk = &Desk{Own: strconv.FormatInt(f.Zendesk.OwnUserID, 10), Key: f.DeskKeyZendesk, Events: f.Zendesk.EventsBearer}
 		for i, id := range f.Zendesk.AgentIDs {
 			agent := strconv.FormatInt(id, 10)
 			token, err := appToken(f, d.sandbox, agent, now)
 			if err != nil {
 				return err
 			}
-			k.Zendesk.Agents = append(k.Zendesk.Agents, demoPerson{agent, names[i], token})
+			k.Zendesk.Agents = append(k.Zendesk.Agents, Person{agent, names[i], token})
 		}
 	}
 	if r.Rooms.Salesforce != "" {
-		k.Salesforce = &demoDesk{Own: f.Salesforce.OwnUserID, Key: f.DeskKeySalesforce, Events: f.DeskKeySalesforce}
+		k.Salesforce = &Desk{Own: f.Salesforce.OwnUserID, Key: f.DeskKeySalesforce, Events: f.DeskKeySalesforce}
 		for i, id := range f.Salesforce.AgentIDs {
-			k.Salesforce.Agents = append(k.Salesforce.Agents, demoPerson{ID: id, Name: names[i]})
+			k.Salesforce.Agents = append(k.Salesforce.Agents, Person{ID: id, Name: names[i]})
 		}
 	}
 	d.know.Store(k)

@@ -1,4 +1,4 @@
-package main
+package localrun
 
 import (
 	"bytes"
@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/localfile"
 	"github.com/caseroom/caseroom/local/lambdahost"
 	"github.com/caseroom/caseroom/local/logintest"
 	"github.com/caseroom/caseroom/local/sandbox"
@@ -27,16 +28,12 @@ import (
 	"github.com/caseroom/caseroom/shared/session"
 )
 
-// readiness is what somebody who wants to use the running stack must know.
-type readiness struct {
-	Gateway  string    `json:"gateway"`
-	Sandbox  string    `json:"sandbox"`
-	Tokens   tokens    `json:"tokens"`
-	Rooms    rooms     `json:"rooms"`
-	Requests []example `json:"requests"`
-	// Env is what the operator's commands read with --local: the variables of
-	// all functions in one, and how the AWS stand-ins are reached.
-	Env map[string]string `json:"env"`
+// Ready is what somebody who wants to use the running stack must know.
+type Ready struct {
+	localfile.Stack
+	Tokens   Tokens    `json:"tokens"`
+	Rooms    Rooms     `json:"rooms"`
+	Requests []Request `json:"requests"`
 
 	calendars bool // there are any
 }
@@ -51,8 +48,8 @@ func operatorEnv(stack *lambdahost.Stack, host map[string]string) map[string]str
 	return env
 }
 
-// tokens are credentials of people and desks that the sandbox knows.
-type tokens struct {
+// Tokens are credentials of people and desks that the sandbox knows.
+type Tokens struct {
 	Login        string `json:"login"` // of Dana, a customer with an e-mail address
 	Guest        string `json:"guest"` // of the guest of the first guest ticket
 	AgentSession string `json:"agentSession"`
@@ -66,9 +63,9 @@ type tokens struct {
 	IAMPrincipal  string `json:"iamPrincipal"`
 }
 
-// rooms are the group ids of the tickets made at the start: one of each desk to
+// Rooms are the group ids of the tickets made at the start: one of each desk to
 // work with, one to delete.
-type rooms struct {
+type Rooms struct {
 	Zendesk          string `json:"zendesk"`
 	ZendeskDelete    string `json:"zendeskDelete"`
 	Salesforce       string `json:"salesforce"`
@@ -79,8 +76,8 @@ type rooms struct {
 const tokenLife = 12 * time.Hour
 
 // mint makes every credential that does not need a ticket.
-func mint(ctx context.Context, f sandbox.Fixtures, sandboxURL string, now time.Time) (tokens, error) {
-	t := tokens{
+func mint(ctx context.Context, f sandbox.Fixtures, sandboxURL string, now time.Time) (Tokens, error) {
+	t := Tokens{
 		ZendeskKey: f.DeskKeyZendesk, SalesforceKey: f.DeskKeySalesforce, ZendeskAdmin: f.Zendesk.AdminSession,
 		IAMPrincipal: "arn:aws:iam::" + f.AWS.AccountID + ":user/salesforce",
 	}
@@ -109,8 +106,8 @@ func mint(ctx context.Context, f sandbox.Fixtures, sandboxURL string, now time.T
 	return t, err
 }
 
-// example is one request that works.
-type example struct {
+// Request is one request that works.
+type Request struct {
 	Title   string            `json:"title"`
 	Method  string            `json:"method"`
 	Path    string            `json:"path"` // with query
@@ -121,7 +118,7 @@ type example struct {
 
 // seed makes the tickets whose rooms the printed requests name, through the
 // gateway as any client would.
-func (r *readiness) seed(ctx context.Context) error {
+func (r *Ready) seed(ctx context.Context) error {
 	for _, t := range []struct {
 		path string
 		room *string
@@ -197,7 +194,7 @@ func ticketBody(subject string) string {
 
 // examples are requests for every operation that is on, each by each kind of
 // caller.
-func examples(r readiness, f sandbox.Fixtures) []example {
+func examples(r Ready, f sandbox.Fixtures) []Request {
 	t := r.Tokens
 	bearer := func(token string) map[string]string { return map[string]string{"Authorization": "Bearer " + token} }
 	iam := map[string]string{"X-Caseroom-Iam-Arn": t.IAMPrincipal}
@@ -216,7 +213,7 @@ func examples(r readiness, f sandbox.Fixtures) []example {
 	cases := jsonText(map[string][]string{"cases": {r.Rooms.Salesforce}})
 	vouched := jsonText(map[string]string{"userId": f.Salesforce.AgentIDs[0]})
 
-	list := []example{
+	list := []Request{
 		{Title: "a ticket and its room, as a logged-in customer", Method: "POST", Path: "/createticket", Headers: bearer(t.Login), Body: ticketBody("The lamp is dark")},
 		{Title: "the same, safe to repeat", Method: "POST", Path: "/zendesk/createticket", Headers: with(bearer(t.Login), "Idempotency-Key", uuid.NewString()), Body: ticketBody("The lamp is dark")},
 		{Title: "a Salesforce case and its room", Method: "POST", Path: "/salesforce/createticket", Headers: with(bearer(t.Login), "Idempotency-Key", uuid.NewString()), Body: ticketBody("The lamp is dark")},
@@ -252,7 +249,7 @@ func examples(r readiness, f sandbox.Fixtures) []example {
 		{Title: "the agent's feed, for a calendar program", Method: "GET", Path: "/calendar/feed?token=" + t.CalendarFeed},
 		{Title: "a Zendesk Chat visitor", Method: "GET", Path: "/visitor?id=9855790-xjj3u5xPWhW1Fv", Headers: bearer(t.ZendeskKey)},
 	}
-	list = slices.DeleteFunc(list, func(e example) bool { return e.off(r) })
+	list = slices.DeleteFunc(list, func(e Request) bool { return e.off(r) })
 	for i := range list {
 		e := &list[i]
 		if e.Body != "" && e.Headers["Content-Type"] == "" {
@@ -264,7 +261,7 @@ func examples(r readiness, f sandbox.Fixtures) []example {
 }
 
 // off reports whether the stack lacks the desk or the guests of a request.
-func (e example) off(r readiness) bool {
+func (e Request) off(r Ready) bool {
 	about := func(parts ...string) bool {
 		return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(e.Path, part) })
 	}
@@ -286,7 +283,7 @@ func (e example) off(r readiness) bool {
 var headerOrder = []string{"Authorization", "Cookie", "X-Caseroom-Iam-Arn", "Idempotency-Key", "Content-Type"}
 
 // curl renders the request for a shell.
-func (e example) curl(base string) string {
+func (e Request) curl(base string) string {
 	var b strings.Builder
 	b.WriteString("curl -sS --fail-with-body ")
 	if e.Method != http.MethodGet {
@@ -317,21 +314,21 @@ func jsonText(v any) string {
 	return strings.TrimSpace(b.String())
 }
 
-func (r readiness) print(out io.Writer, o runOptions) {
+func (r Ready) print(out io.Writer, o Options) {
 	var b strings.Builder
 	for _, e := range r.Requests {
 		fmt.Fprintf(&b, "# %s\n%s\n", e.Title, e.Curl)
 	}
 	fmt.Fprintf(&b, "\nlook     %s/  to be the customer, the desk and the agent in a browser\nAPI      %s\nsandbox  %s/state  %s/calls  %s/faults\n", r.Gateway, r.Gateway, r.Sandbox, r.Sandbox, r.Sandbox)
-	if o.docker {
-		fmt.Fprintf(&b, "%s is for sam local invoke --env-vars; the sandbox listens on %s\n", o.envFile, o.sandboxAddr)
+	if o.Docker {
+		fmt.Fprintf(&b, "%s is for sam local invoke --env-vars; the sandbox listens on %s\n", o.EnvFile, o.SandboxAddr)
 	}
 	b.WriteString("Every line above works as it stands, for 12 hours. Ctrl-C stops everything.\n\n")
 	_, _ = io.WriteString(out, b.String())
 }
 
-// write puts the readiness in a file of the user's own, whole or not at all.
-func (r readiness) write(path string) error {
+// write puts it in a file of the user's own, whole or not at all.
+func (r Ready) write(path string) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -10,10 +10,10 @@ import (
 // redraw is the least time between two drawings of a bar.
 const redraw = 100 * time.Millisecond
 
-// bar shows on a terminal how far long work has come. It draws only when the
+// Bar shows on a terminal how far long work has come. It draws only when the
 // work reports progress, so no goroutine runs beside the work. A nil bar shows
 // nothing.
-type bar struct {
+type Bar struct {
 	w     io.Writer
 	width func() int // of the terminal, in columns
 	now   func() time.Time
@@ -25,15 +25,15 @@ type bar struct {
 	shown        int // columns of the line on the terminal
 }
 
-// add reports one more done.
-func (b *bar) add() {
+// Add reports one more done.
+func (b *Bar) Add() {
 	if b != nil {
-		b.set(b.done + 1)
+		b.Set(b.done + 1)
 	}
 }
 
-// set draws the bar with done of total, unless it was drawn just now.
-func (b *bar) set(done int) {
+// Set draws the bar with done of total, unless it was drawn just now.
+func (b *Bar) Set(done int) {
 	if b == nil {
 		return
 	}
@@ -51,7 +51,7 @@ func (b *bar) set(done int) {
 
 // line is what the terminal shows, at most a column narrower than it: a full
 // line would wrap.
-func (b *bar) line(done int, elapsed time.Duration) string {
+func (b *Bar) line(done int, elapsed time.Duration) string {
 	room := max(b.width()-1, 0)
 	line := fmt.Sprintf("%s  %d", b.what, done)
 	if b.total > 0 {
@@ -70,8 +70,8 @@ func (b *bar) line(done int, elapsed time.Duration) string {
 	return line[:min(len(line), room)]
 }
 
-// clear takes the bar off the terminal.
-func (b *bar) clear() {
+// Clear takes the bar off the terminal.
+func (b *Bar) Clear() {
 	if b != nil && b.shown > 0 {
 		b.draw("")
 		_, _ = io.WriteString(b.w, "\r")
@@ -80,7 +80,7 @@ func (b *bar) clear() {
 
 // draw replaces the line with spaces, not an escape sequence, for the sake of
 // old Windows consoles.
-func (b *bar) draw(line string) {
+func (b *Bar) draw(line string) {
 	_, _ = io.WriteString(b.w, "\r"+line+strings.Repeat(" ", max(b.shown-len(line), 0)))
 	b.shown = len(line)
 }

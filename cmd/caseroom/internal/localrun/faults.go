@@ -1,4 +1,4 @@
-package main
+package localrun
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/local/sandbox"
 )
 
@@ -19,14 +20,14 @@ func parseFaults(flags []string) ([]sandbox.Fault, error) {
 		if path, ok := strings.CutPrefix(text, "@"); ok {
 			faults, err := faultFile(path)
 			if err != nil {
-				return nil, usage("--faults %s: %w", text, err)
+				return nil, cli.Usagef("--faults %s: %w", text, err)
 			}
 			list = append(list, faults...)
 			continue
 		}
 		f, err := parseFault(text)
 		if err != nil {
-			return nil, usage("--faults %s: %w", text, err)
+			return nil, cli.Usagef("--faults %s: %w", text, err)
 		}
 		list = append(list, f)
 	}
@@ -34,7 +35,7 @@ func parseFaults(flags []string) ([]sandbox.Fault, error) {
 	box := sandbox.New(sandbox.Options{})
 	for _, f := range list {
 		if err := box.AddFault(f); err != nil {
-			return nil, usage("--faults: %w", err)
+			return nil, cli.Usagef("--faults: %w", err)
 		}
 	}
 	return list, nil
