@@ -1,11 +1,13 @@
 package docs
 
 import (
+	"errors"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -118,6 +120,18 @@ var layers = []layer{
 		forbidden: []string{awsSDK + "/config", awsSDK + "/credentials"},
 	},
 	{
+		rule:      "Of the command, only the local run knows the stand-ins and the local Lambda.",
+		packages:  []string{"cmd"},
+		except:    []string{"cmd/caseroom/internal/localrun"},
+		forbidden: []string{"local"},
+	},
+	{
+		rule:      "The command's internal packages do not know the local run.",
+		packages:  []string{"cmd/caseroom/internal"},
+		except:    []string{"cmd/caseroom/internal/localrun"},
+		forbidden: []string{"cmd/caseroom/internal/localrun"},
+	},
+	{
 		rule:      "A stand-in shares no code with the client that is tested against it.",
 		packages:  []string{"local"},
 		forbidden: slices.Concat(vendors, awsPackages, startUp, []string{"shared/relay", "shared/api", "shared/worker", "shared/calendar"}),
@@ -199,6 +213,26 @@ func TestSharedIsWhatFunctionsLink(t *testing.T) {
 	for pkg := range imports {
 		if helper := strings.HasSuffix(pkg, "test"); under(pkg, []string{"shared"}) && linked[pkg] == helper {
 			t.Errorf("%s: linked into a function: %t; shared/ holds what functions link, and tests' helpers, which they do not", pkg, linked[pkg])
+		}
+	}
+}
+
+// TestCommandWithoutLocalRun compiles the command with the tag norun, which must
+// leave the stand-ins and the local Lambda out.
+func TestCommandWithoutLocalRun(t *testing.T) {
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-export", "-tags", "norun", "-f", "{{.ImportPath}}", "./cmd/caseroom")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		var failed *exec.ExitError
+		if errors.As(err, &failed) {
+			err = errors.New(string(failed.Stderr))
+		}
+		t.Fatal(err)
+	}
+	for _, pkg := range strings.Fields(string(out)) {
+		if own := strings.TrimPrefix(pkg, module); under(own, []string{"local", "cmd/caseroom/internal/localrun"}) {
+			t.Errorf("with the tag norun the command links %s", own)
 		}
 	}
 }
