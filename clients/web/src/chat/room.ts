@@ -16,6 +16,8 @@ export type Standing =
   | { kind: "joined"; agents: Member[]; before: Member[]; reopened: boolean }
   /** Solved; `locked` unless the customer may go on writing. */
   | { kind: "ended"; locked: boolean }
+  /** Nobody may write although the ticket has not ended. */
+  | { kind: "locked" }
   | { kind: "merged"; ticket?: string };
 
 export interface RoomState {
@@ -592,10 +594,9 @@ export class RoomStore {
 function standing(s: RoomState, before: Member[]): Standing {
   const notices = s.messages.flatMap((m) => (m.notice && !m.edited ? [m.notice] : []));
   const last = notices.at(-1);
-  if (s.room?.muted || last?.kind === "ended" || last?.kind === "merged") {
-    if (last?.kind === "merged") return { kind: "merged", ...pick(last.ticket) };
-    return { kind: "ended", locked: s.room?.muted ?? false };
-  }
+  if (last?.kind === "merged") return { kind: "merged", ...pick(last.ticket) };
+  if (last?.kind === "ended") return { kind: "ended", locked: s.room?.muted ?? false };
+  if (s.room?.muted) return { kind: "locked" };
   const reopened = notices.some((n) => n.kind === "ended" || n.kind === "merged");
   const agents = s.members.filter((m) => isAgent(m.userId));
   if (agents.length > 0) return { kind: "joined", agents, before, reopened };

@@ -1,22 +1,31 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ChatError, type Message as ChatMessage, type Member } from "../chat/chat";
-import { isAgent, type RoomState, type RoomStore } from "../chat/room";
+import type { RoomState, RoomStore } from "../chat/room";
 import type { Locale } from "../i18n/i18n";
-import { Message, MessageList, MessageSeparator, TypingIndicator } from "./chatkit";
+import { formats } from "./formats";
+import { type Asked, MessageLog } from "./messagelog";
+import { names, type Viewer } from "./names";
 import { useStore } from "./store";
-import { fileSize, Linked, safeUrl, shownName } from "./text";
+import { shownName } from "./text";
+
+/** What somebody has begun to write, by room; it outlives the view. */
+export interface Drafts {
+  get(groupId: string): string | undefined;
+  set(groupId: string, text: string): void;
+  delete(groupId: string): void;
+}
 
 export interface ChatViewProps {
   store: RoomStore;
   locale: Locale;
   /** Agents see the customer's name and the desk's words. */
-  viewer: "customer" | "agent";
+  viewer: Viewer;
+  /** What the customer asked for, where the room does not say it. */
+  asked?: Asked | undefined;
   /** Whether it can be seen; what arrives while it cannot stays unread. Default true. */
   shown?: boolean;
   /** Ready-made answers that a click puts into the text. */
   quickReplies?: string[];
-  /** What somebody has begun to write, by room; it outlives the view. */
-  drafts?: Map<string, string>;
+  drafts?: Drafts;
   /** Whether the text takes the focus when it appears: nothing else has it. */
   takeFocus?: () => boolean;
 }
@@ -26,6 +35,7 @@ export function ChatView({
   store,
   locale,
   viewer,
+  asked,
   shown = true,
   quickReplies = [],
   drafts,
@@ -33,13 +43,12 @@ export function ChatView({
 }: ChatViewProps) {
   const s = useStore(store);
   const { t } = locale;
-  const log = useRef<HTMLDivElement>(null);
+  const [text, setText] = useState(drafts?.get(store.groupId) ?? "");
 
   useEffect(() => {
-    // The library's scroller takes no keys unless it can have the focus.
-    scroller(log.current)?.setAttribute("tabindex", "0");
-  });
-  useStickToEnd(log, s.phase);
+    if (text) drafts?.set(store.groupId, text);
+    else drafts?.delete(store.groupId);
+  }, [drafts, store, text]);
   useEffect(() => {
     if (!shown) return;
     const look = () => {
@@ -76,26 +85,23 @@ export function ChatView({
           {t("earlier")}
         </button>
       )}
-      <div
-        class="cr-log"
-        ref={log}
-        role="log"
-        aria-label={t("messages")}
-        aria-busy={s.loadingMore}
-        aria-relevant="additions"
-      >
-        <MessageList
-          loadingMore={s.loadingMore}
-          onYReachStart={() => void store.older()}
-          disableOnYReachWhenNoScroll
-        >
-          {s.messages.flatMap((m, i) => entry(m, s.messages[i - 1], s, store, locale, viewer))}
-        </MessageList>
-      </div>
+      <MessageLog
+        store={store}
+        state={s}
+        locale={locale}
+        viewer={viewer}
+        asked={asked}
+        edit={(again) => setText((had) => (had ? `${had.trimEnd()} ${again}` : again))}
+      />
       {/* Over the end of the log, not in it: every addition to a log is read aloud. */}
       {s.typing.length > 0 && (
         <div class="cr-typing">
-          <TypingIndicator content={typingText(s.typing, locale, viewer)} />
+          <span class="cr-dots" aria-hidden="true">
+            <i />
+            <i />
+            <i />
+          </span>
+          {typingText(s.typing, locale, viewer)}
         </div>
       )}
       <Composer
@@ -103,193 +109,30 @@ export function ChatView({
         state={s}
         locale={locale}
         quickReplies={quickReplies}
-        drafts={drafts}
+        text={text}
+        setText={setText}
         takeFocus={takeFocus}
       />
     </div>
   );
 }
 
-function scroller(log: HTMLElement | null): HTMLElement | null {
-  return log?.querySelector<HTMLElement>(".cs-message-list__scroll-wrapper") ?? null;
-}
-
-/**
- * Whoever reads the last message goes on reading it when the list gets smaller, as by
- * a notice or a phone's keyboard, and when a picture in it has come.
- */
-function useStickToEnd(log: { current: HTMLDivElement | null }, phase: RoomState["phase"]): void {
-  useEffect(() => {
-    const box = scroller(log.current);
-    if (!box) return;
-    let atEnd = true;
-    const scrolled = () => {
-      atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-    };
-    const stick = () => {
-      if (atEnd) box.scrollTop = box.scrollHeight;
-    };
-    const sizes = new ResizeObserver(stick);
-    sizes.observe(box);
-    box.addEventListener("scroll", scrolled, { passive: true });
-    box.addEventListener("load", stick, true); // an image's does not bubble
-    return () => {
-      sizes.disconnect();
-      box.removeEventListener("scroll", scrolled);
-      box.removeEventListener("load", stick, true);
-    };
-  }, [log, phase]);
-}
-
-function entry(
-  m: ChatMessage,
-  before: ChatMessage | undefined,
-  s: RoomState,
-  store: RoomStore,
-  locale: Locale,
-  viewer: "customer" | "agent",
-) {
-  const { t, lang } = locale;
-  const time = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit" }).format(m.time);
-  const name = senderName(m, s, locale, viewer);
-  const day = new Intl.DateTimeFormat(lang, { dateStyle: "long" });
-  const key = m.clientId ?? String(m.seq);
-  const parts = [];
-  if (!before || day.format(before.time) !== day.format(m.time)) {
-    parts.push(<MessageSeparator key={`day-${key}`}>{day.format(m.time)}</MessageSeparator>);
-  }
-  const tip = m.kind === "notice" || m.kind === "tip";
-  const first = !before || before.from !== m.from || before.kind === "notice" || tip;
-  parts.push(
-    <Message
-      key={key}
-      role="article"
-      className={tip ? "cr-tip" : m.recalled ? "cr-gone" : ""}
-      model={{
-        type: "custom",
-        direction: m.mine ? "outgoing" : "incoming",
-        position: "normal",
-        sender: tip ? "" : name,
-        sentTime: time,
-      }}
-    >
-      {!tip && first && (
-        <Message.Header>
-          <bdi>{name}</bdi>
-          <bdi>{time}</bdi>
-        </Message.Header>
-      )}
-      <Message.CustomContent>{content(m, name, locale)}</Message.CustomContent>
-      {m.state === "sending" && (
-        <Message.Footer>
-          <span>{t("sending")}</span>
-          {m.progress !== undefined && (
-            <progress max={1} value={m.progress} aria-label={t("sending")} />
-          )}
-        </Message.Footer>
-      )}
-      {m.state === "failed" && (
-        <Message.Footer>
-          <span class="cr-failed">
-            {t("notSent")}
-            <button
-              type="button"
-              class="cr-link"
-              onClick={() => void store.resend(m.clientId ?? "").catch(() => {})}
-            >
-              {t("retry")}
-            </button>
-            <button type="button" class="cr-link" onClick={() => store.discard(m.clientId ?? "")}>
-              {t("discard")}
-            </button>
-          </span>
-        </Message.Footer>
-      )}
-      {m.mine && m.state === "sent" && m.seq === lastMine(s) && s.readByOthers >= m.seq && (
-        <Message.Footer>{t("read")}</Message.Footer>
-      )}
-    </Message>,
-  );
-  return parts;
-}
-
-function lastMine(s: RoomState): number {
-  return s.messages.findLast((m) => m.mine && m.seq > 0)?.seq ?? 0;
-}
-
-function content(m: ChatMessage, name: string, { t, lang }: Locale) {
-  if (m.recalled) return t("recalled");
-  const url = safeUrl(m.url);
-  switch (m.kind) {
-    case "text":
-    case "notice":
-    case "tip":
-      return <Linked text={m.text ?? ""} />;
-    case "image":
-      return url ? (
-        <a href={url} target="_blank" rel="noopener noreferrer">
-          <img
-            src={url}
-            alt={m.name ? shownName(m.name) : t("image", { name })}
-            referrerpolicy="no-referrer"
-          />
-        </a>
-      ) : (
-        t("unsupported")
-      );
-    case "file": {
-      const file = m.name ? shownName(m.name) : "";
-      const size = m.size === undefined ? "" : fileSize(m.size, lang);
-      const label = (
-        <>
-          <bdi>{file || url || t("unsupported")}</bdi>
-          {size && <span class="cr-size"> ({size})</span>}
-        </>
-      );
-      return url ? (
-        <a href={url} target="_blank" rel="noopener noreferrer" download={file}>
-          {label}
-        </a>
-      ) : (
-        label
-      );
-    }
-    default:
-      return t("unsupported");
-  }
-}
-
-/** The name to show for somebody: their own, else what they are. */
-export function memberName(m: Member, { t }: Locale, viewer: "customer" | "agent"): string {
-  if (m.nick) return m.nick;
-  if (isAgent(m.userId)) return t("agent");
-  return viewer === "agent" ? t("customer") : t("you");
-}
-
-function senderName(m: ChatMessage, s: RoomState, locale: Locale, viewer: "customer" | "agent") {
-  if (m.mine) return locale.t("you");
-  const member = s.members.find((x) => x.userId === m.from);
-  return memberName({ userId: m.from, nick: m.nick || member?.nick || "" }, locale, viewer);
-}
-
-function names(list: Member[], locale: Locale, viewer: "customer" | "agent"): string {
-  return new Intl.ListFormat(locale.lang).format(list.map((m) => memberName(m, locale, viewer)));
-}
-
-function typingText(list: Member[], locale: Locale, viewer: "customer" | "agent"): string {
+function typingText(list: RoomState["typing"], locale: Locale, viewer: Viewer): string {
   return locale.t(list.length > 1 ? "areTyping" : "isTyping", {
     names: names(list, locale, viewer),
   });
 }
 
 /** Where the ticket stands, in words. */
-export function standingText(s: RoomState, locale: Locale, viewer: "customer" | "agent"): string {
+export function standingText(s: RoomState, locale: Locale, viewer: Viewer): string {
   const { t } = locale;
   const st = s.standing;
   switch (st.kind) {
     case "ended":
       if (viewer === "agent") return t(st.locked ? "panelEnded" : "endedOpen");
       return t(st.locked ? "ended" : "endedOpen");
+    case "locked":
+      return t("muted");
     case "merged":
       return st.ticket ? t("mergedInto", { ticket: st.ticket }) : t("merged");
     case "waiting": {
@@ -313,48 +156,46 @@ function Composer({
   state,
   locale,
   quickReplies,
-  drafts,
+  text,
+  setText,
   takeFocus,
 }: {
   store: RoomStore;
   state: RoomState;
   locale: Locale;
   quickReplies: string[];
-  drafts: Map<string, string> | undefined;
+  text: string;
+  setText: (next: string | ((had: string) => string)) => void;
   takeFocus: (() => boolean) | undefined;
 }) {
-  const { t } = locale;
-  const [text, setText] = useState(drafts?.get(store.groupId) ?? "");
+  const { t, lang } = locale;
   const [error, setError] = useState("");
   const input = useRef<HTMLTextAreaElement>(null);
   const file = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    if (text) drafts?.set(store.groupId, text);
-    else drafts?.delete(store.groupId);
-  }, [drafts, store, text]);
   useEffect(() => {
     if (document.hasFocus() && takeFocus?.()) input.current?.focus();
   }, []);
 
   if (state.room?.muted) return <p class="cr-notice">{t("muted")}</p>;
 
-  const failed = (err: unknown) => {
-    const code = err instanceof ChatError ? err.code : "unknown";
-    if (code === "too_large") setError(t("tooLarge"));
-    else if (code === "moderated") setError(t("moderated"));
-    else if (code === "muted") setError(t("muted"));
-    else setError("");
-  };
+  const { limits } = store.chat;
+  const body = text.trim();
+  const left = room(body, limits.text);
   const submit = () => {
-    const body = text.trim();
-    if (!body) return;
+    if (!body || left < 0) return;
     setText("");
     setError("");
-    store.send(body).catch(failed);
+    store.send(body).catch(() => {}); // the message itself says what became of it
   };
   const attach = (list: FileList | null | undefined) => {
     setError("");
-    for (const f of list ?? []) store.sendFile(f).catch(failed);
+    for (const f of list ?? []) {
+      if (f.size > limits.file) {
+        const limit = formats(lang).size(limits.file);
+        setError(t("fileTooLarge", { name: shownName(f.name), limit }));
+      } else if (f.size === 0) setError(t("emptyFile"));
+      else store.sendFile(f).catch(() => {});
+    }
     if (file.current) file.current.value = "";
   };
   return (
@@ -377,9 +218,14 @@ function Composer({
           ))}
         </div>
       )}
-      {error && (
+      {(error || left < 0) && (
         <p class="cr-notice" role="alert">
-          {error}
+          {left < 0 ? t("tooLong") : error}
+        </p>
+      )}
+      {left < limits.text / 10 && (
+        <p class="cr-left" aria-hidden="true">
+          {t("charactersLeft", { count: charactersLeft(body, left) })}
         </p>
       )}
       <form
@@ -440,13 +286,26 @@ function Composer({
           class="cr-icon"
           aria-label={t("send")}
           title={t("send")}
-          disabled={!text.trim()}
+          disabled={!body || left < 0}
         >
           <Icon d="M3 11.5 21 3l-6 18-3.5-7.5z" />
         </button>
       </form>
     </div>
   );
+}
+
+const encoder = new TextEncoder();
+
+/** How many bytes of a text's limit are left; a short text is not measured. */
+function room(text: string, limit: number): number {
+  return text.length * 3 < limit ? limit - text.length : limit - encoder.encode(text).length;
+}
+
+/** The same in characters like those that are there. */
+function charactersLeft(text: string, bytes: number): number {
+  const each = encoder.encode(text).length / Math.max(1, text.length);
+  return Math.trunc(bytes / each);
 }
 
 function Icon({ d, stroke = false }: { d: string; stroke?: boolean }) {

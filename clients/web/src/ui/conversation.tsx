@@ -1,12 +1,13 @@
-import chatscope from "@chatscope/chat-ui-kit-styles/dist/default/styles.min.css?inline";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ChatErrorCode } from "../chat/chat";
-import { type RoomState, RoomStore } from "../chat/room";
+import { type RoomOptions, type RoomState, RoomStore } from "../chat/room";
 import type { Session } from "../chat/session";
 import type { Locale, Texts } from "../i18n/i18n";
 import { adopt } from "./adopt";
 import chat from "./chat.css?inline";
-import { ChatView } from "./chatview";
+import { ChatView, type Drafts } from "./chatview";
+import type { Asked } from "./messagelog";
+import type { Viewer } from "./names";
 import { useStore } from "./store";
 
 export { loadChat } from "../chat/load";
@@ -14,7 +15,6 @@ export { Session } from "../chat/session";
 
 /** Gives a document or shadow root the styles of {@link Conversation}. */
 export function adoptChatStyles(root: Document | ShadowRoot): void {
-  adopt(root, chatscope);
   adopt(root, chat);
 }
 
@@ -22,7 +22,11 @@ export interface ConversationProps {
   session: Session;
   groupId: string;
   locale: Locale;
-  viewer: "customer" | "agent";
+  viewer: Viewer;
+  /** How the room is kept; taken when it is opened. */
+  options?: RoomOptions;
+  asked?: Asked | undefined;
+  drafts?: Drafts;
   quickReplies?: string[];
   shown?: boolean;
   /** Hears of every change of the room. */
@@ -39,6 +43,8 @@ const errorTexts: Partial<Record<ChatErrorCode, keyof Texts>> = {
   refused: "refused",
   expired: "refused",
   busy: "busy",
+  not_member: "left",
+  gone: "left",
   plan: "planLimit",
 };
 
@@ -49,11 +55,12 @@ export function Conversation(props: ConversationProps) {
   const state = useStore(session);
   const chat = state.phase === "starting" ? undefined : state.chat;
   const [store, setStore] = useState<RoomStore>();
-  const drafts = useRef(new Map<string, string>()).current;
+  const own = useRef(new Map<string, string>()).current;
+  const drafts = props.drafts ?? own;
 
   useEffect(() => {
     if (!chat) return;
-    const room = new RoomStore(chat, groupId, session.userId);
+    const room = new RoomStore(chat, groupId, session.userId, props.options);
     const tell = () => onRoom?.(room.state, room);
     const off = room.subscribe(tell);
     setStore(room);
@@ -94,19 +101,17 @@ export function Conversation(props: ConversationProps) {
       </Center>
     );
   }
-  if (state.connection === "kicked") {
-    return (
-      <Center alert>
-        <p>{t("kicked")}</p>
-        <button type="button" class="cr-button cr-primary" onClick={() => void session.retry()}>
-          {t("useHere")}
-        </button>
-      </Center>
-    );
-  }
   return (
     <div class="cr-chat">
-      {state.connection !== "online" && (
+      {state.connection === "kicked" && (
+        <div class="cr-notice cr-row" role="status">
+          <p>{t("kicked")}</p>
+          <button type="button" class="cr-button" onClick={() => void session.retry()}>
+            {t("useHere")}
+          </button>
+        </div>
+      )}
+      {state.connection !== "online" && state.connection !== "kicked" && (
         <p class="cr-notice" role="status">
           {t(state.connection === "offline" ? "offline" : "connecting")}
         </p>
@@ -124,8 +129,9 @@ function InRoom({
   shown,
   takeFocus,
   left,
+  asked,
   drafts,
-}: ConversationProps & { store: RoomStore; drafts: Map<string, string> }) {
+}: ConversationProps & { store: RoomStore; drafts: Drafts }) {
   const s = useStore(store);
   if (s.phase === "left") return <Center>{left}</Center>;
   if (s.phase === "failed") {
@@ -143,6 +149,7 @@ function InRoom({
       store={store}
       locale={locale}
       viewer={viewer}
+      asked={asked}
       drafts={drafts}
       {...(takeFocus ? { takeFocus } : {})}
       {...(quickReplies ? { quickReplies } : {})}

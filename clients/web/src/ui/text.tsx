@@ -1,21 +1,54 @@
 import type { ComponentChildren } from "preact";
 
-const link = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]}]/g;
+/**
+ * An address, up to what ends one in any script: white space, quotes, punctuation and signs
+ * beyond ASCII, and the marks that turn the direction. Words may join by U+200C and U+200D.
+ */
+const link =
+  /https?:\/\/(?:[!#-&(-;=?-[\]_a-z{|}~\u200c\u200d]|(?![\p{P}\p{S}\p{Z}\p{C}])[^\0-\x7f])+/giu;
+/** Where Latin goes over into a script that writes no spaces: there the sentence goes on. */
+const goesOn = /(?<=[a-z\d])[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}]/iu;
+const closers: Record<string, string> = { ")": "(", "]": "[", "}": "{" };
+
+/** Where an address ends: not with the sentence's mark, nor a bracket opened before it. */
+function trimmed(address: string): string {
+  let end = address.length;
+  for (; end > 0; end--) {
+    const last = address[end - 1] as string;
+    if (".,;:!?*_~".includes(last)) continue;
+    const opener = closers[last];
+    if (!opener) break;
+    const inside = address.slice(0, end);
+    if (inside.split(opener).length >= inside.split(last).length) break;
+  }
+  return address.slice(0, end);
+}
+
+/** The parts of a text; every second one is an address. */
+export function splitLinks(text: string): string[] {
+  const parts: string[] = [];
+  let at = 0;
+  for (const m of text.matchAll(link)) {
+    const address = trimmed(m[0].slice(0, goesOn.exec(m[0])?.index));
+    if (!/^https?:\/\/[^/?#]/i.test(address)) continue;
+    parts.push(text.slice(at, m.index), address);
+    at = m.index + address.length;
+  }
+  parts.push(text.slice(at));
+  return parts;
+}
 
 /** A text with its addresses as links. What others wrote is never taken for markup. */
 export function Linked({ text }: { text: string }) {
-  const parts: ComponentChildren[] = [];
-  let at = 0;
-  for (const m of text.matchAll(link)) {
-    if (m.index > at) parts.push(text.slice(at, m.index));
-    parts.push(
-      <a href={m[0]} target="_blank" rel="noopener noreferrer nofollow">
-        {m[0]}
-      </a>,
-    );
-    at = m.index + m[0].length;
-  }
-  parts.push(text.slice(at));
+  const parts: ComponentChildren[] = splitLinks(text).map((part, i) =>
+    i % 2 === 0 ? (
+      part
+    ) : (
+      <a href={part} target="_blank" rel="noopener noreferrer nofollow">
+        {part}
+      </a>
+    ),
+  );
   return <bdi>{parts}</bdi>;
 }
 
@@ -34,15 +67,4 @@ export function safeUrl(url: string | undefined): string | undefined {
 /** A file's name without the marks that turn the direction: "gpj.exe" must not read "exe.jpg". */
 export function shownName(name: string): string {
   return name.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
-}
-
-export function fileSize(bytes: number, lang: string): string {
-  const units = ["byte", "kilobyte", "megabyte"] as const;
-  const i = bytes < 1024 ? 0 : bytes < 1024 ** 2 ? 1 : 2;
-  return new Intl.NumberFormat(lang, {
-    style: "unit",
-    unit: units[i] as string,
-    unitDisplay: "short",
-    maximumFractionDigits: i,
-  }).format(bytes / 1024 ** i);
 }

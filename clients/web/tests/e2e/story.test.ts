@@ -29,9 +29,7 @@ interface State {
 
 /** How far the messages are scrolled away from the last one, in pixels. */
 function fromEnd(page: Page): Promise<number> {
-  return page
-    .locator(".cs-message-list__scroll-wrapper")
-    .evaluate((el) => el.scrollHeight - el.scrollTop - el.clientHeight);
+  return page.getByRole("log").evaluate((el) => el.scrollHeight - el.scrollTop - el.clientHeight);
 }
 
 /** A blue line, 400 pixels tall. */
