@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/caseroom/caseroom/local/logintest"
+	"github.com/caseroom/caseroom/local/sandbox/zendesk"
 	"github.com/caseroom/caseroom/shared/identity"
 )
 
@@ -20,7 +21,7 @@ import (
 type Fixtures struct {
 	AWS        AWSFixture
 	Tencent    TencentFixture
-	Zendesk    ZendeskFixture
+	Zendesk    zendesk.Fixture
 	Salesforce SalesforceFixture
 	Cronofy    CronofyFixture
 	// LoginHS256 signs end users' login tokens.
@@ -50,24 +51,6 @@ type TencentFixture struct {
 	SDKAppID    int
 	SecretKey   string
 	AdminUserID string
-}
-
-// ZendeskFixture is the Zendesk account: its API credentials, its chat secrets
-// and the people its stand-in starts with.
-type ZendeskFixture struct {
-	ClientID, ClientSecret string // OAuth client credentials
-	Email, APIToken        string // legacy API token
-	WebhookSecret          string
-	EventsBearer           string
-	ChatSharedSecret       string
-	MessagingKeyID         string
-	MessagingSecret        string
-	ZopimToken             string
-	// AdminSession is the browser session of the API account's user, who is an
-	// admin: the value of the cookie _zendesk_session.
-	AdminSession string
-	OwnUserID    int64    // the API account
-	AgentIDs     [2]int64 // two agents
 }
 
 // SalesforceFixture is the Salesforce org: its API credentials and the people
@@ -168,7 +151,7 @@ func newFixtures(seed uint64) Fixtures {
 			AccountID:       "000000000000",
 		},
 		Tencent: TencentFixture{SDKAppID: 1400000000, SecretKey: hexOf(32), AdminUserID: "administrator"},
-		Zendesk: ZendeskFixture{
+		Zendesk: zendesk.Fixture{
 			ClientID: "caseroom", ClientSecret: hexOf(32),
 			Email: "api@caseroom.example", APIToken: hexOf(20),
 			WebhookSecret:    hexOf(30),

@@ -94,7 +94,8 @@ const (
 	sfDailyLimit  = 15000
 )
 
-func newSalesforce(e *engine.Engine, fix SalesforceFixture) *salesforce {
+// New mounts the org's API under /salesforce and returns its inside.
+func newSalesforce(e *engine.Engine, fix SalesforceFixture) SalesforceOrg {
 	f := &salesforce{
 		Engine: e, fix: fix, objects: sfSchema(), rows: map[string]*sfRow{}, keyed: map[string][]*sfRow{}, serial: map[string]int{},
 		sessions: map[string]*sfSession{}, cursors: map[string]sfCursor{},
@@ -127,7 +128,7 @@ func newSalesforce(e *engine.Engine, fix SalesforceFixture) *salesforce {
 	f.handle("/", "unknown", f.api(func(w http.ResponseWriter, _ *http.Request) {
 		sfFail(w, "NOT_FOUND", "The requested resource does not exist")
 	}))
-	return f
+	return SalesforceOrg{f}
 }
 
 // handle registers an operation under /salesforce.

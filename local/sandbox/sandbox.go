@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/caseroom/caseroom/local/sandbox/engine"
+	"github.com/caseroom/caseroom/local/sandbox/zendesk"
 )
 
 // Options configure a [Sandbox]. The zero value is usable.
@@ -62,8 +63,8 @@ type Sandbox struct {
 	engine *engine.Engine
 	fix    Fixtures // guarded by the engine's lock
 
-	zendesk    ZendeskDesk
-	zopim      *zopim
+	zendesk    zendesk.Desk
+	zopim      *zendesk.Chat
 	salesforce SalesforceOrg
 	tencent    TencentApp
 	cronofy    CronofyApp
@@ -77,9 +78,9 @@ func New(o Options) *Sandbox {
 		Notify: o.Notify, Senders: o.Senders,
 	})
 	s := &Sandbox{engine: e, fix: newFixtures(o.Seed)}
-	s.zendesk = ZendeskDesk{newZendesk(e, s.fix.Zendesk)}
-	s.zopim = newZopim(e, s.fix.Zendesk.ZopimToken)
-	s.salesforce = SalesforceOrg{newSalesforce(e, s.fix.Salesforce)}
+	s.zendesk = zendesk.New(e, s.fix.Zendesk)
+	s.zopim = zendesk.NewChat(e, s.fix.Zendesk.ZopimToken)
+	s.salesforce = newSalesforce(e, s.fix.Salesforce)
 	s.tencent = TencentApp{newTencent(e, &s.fix.Tencent, o.Tencent)}
 	s.cronofy = CronofyApp{newCronofy(e, s.fix.Cronofy)}
 	s.aws = AWSAccount{newAWS(e, s.fix.AWS, AWSOptions{
@@ -101,7 +102,7 @@ func (s *Sandbox) Handler() http.Handler { return s.engine.Handler() }
 // State is what the stand-ins hold, for tests and for /state. Each part is
 // defined with its vendor; none holds a credential.
 type State struct {
-	Zendesk    ZendeskState    `json:"zendesk"`
+	Zendesk    zendesk.State   `json:"zendesk"`
 	Salesforce SalesforceState `json:"salesforce"`
 	Tencent    TencentState    `json:"tencent"`
 	Cronofy    CronofyState    `json:"cronofy"`
@@ -113,7 +114,7 @@ func (s *Sandbox) State() State {
 	s.engine.Lock()
 	defer s.engine.Unlock()
 	return State{
-		Zendesk:    s.zendesk.z.state(),
+		Zendesk:    s.zendesk.State(),
 		Salesforce: s.salesforce.f.state(),
 		Tencent:    s.tencent.t.state(),
 		Cronofy:    s.cronofy.c.state(),

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/caseroom/caseroom/local/sandbox/engine"
+	"github.com/caseroom/caseroom/local/sandbox/zendesk"
 )
 
 // What the tests and the command use of the rooms, under the names of one
@@ -12,6 +13,17 @@ import (
 type (
 	Fault = engine.Fault
 	Call  = engine.Call
+
+	ZendeskFixture      = zendesk.Fixture
+	ZendeskState        = zendesk.State
+	ZendeskTicket       = zendesk.Ticket
+	ZendeskComment      = zendesk.Comment
+	ZendeskPerson       = zendesk.Person
+	ZendeskEvent        = zendesk.Event
+	ZendeskLimits       = zendesk.Limits
+	ZISIntegrationState = zendesk.IntegrationState
+	ZISJobSpecState     = zendesk.JobSpecState
+	ZopimVisitor        = zendesk.Visitor
 )
 
 // The kinds of [Fault].
@@ -35,7 +47,7 @@ const (
 var ErrNoRecord = engine.ErrNoRecord
 
 // Zendesk returns the inside of the Zendesk account.
-func (s *Sandbox) Zendesk() ZendeskDesk { return s.zendesk }
+func (s *Sandbox) Zendesk() zendesk.Desk { return s.zendesk }
 
 // Salesforce returns the inside of the org.
 func (s *Sandbox) Salesforce() SalesforceOrg { return s.salesforce }
@@ -44,7 +56,7 @@ func (s *Sandbox) Salesforce() SalesforceOrg { return s.salesforce }
 func (s *Sandbox) Cronofy() CronofyApp { return s.cronofy }
 
 // AddVisitor puts a visitor of Zendesk Chat in place. The id may be in either form.
-func (s *Sandbox) AddVisitor(v ZopimVisitor) { s.zopim.AddVisitor(v) }
+func (s *Sandbox) AddVisitor(v zendesk.Visitor) { s.zopim.AddVisitor(v) }
 
 // CreateGroupAs makes a group as the client SDK does for any logged-in user:
 // with an id of their choice, as its owner. It is how a squat comes about.

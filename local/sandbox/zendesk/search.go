@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"cmp"
@@ -15,7 +15,7 @@ import (
 // searchCursorLife is how long a cursor of the search export lives.
 const searchCursorLife = time.Hour
 
-var zdSearchTerm = regexp.MustCompile(`^(tags|status|ticket_type|assignee)(:|<=|>=|<|>)([a-z0-9_]+)$`)
+var searchTerm = regexp.MustCompile(`^(tags|status|ticket_type|assignee)(:|<=|>=|<|>)([a-z0-9_]+)$`)
 
 // searchExport is GET /api/v2/search/export, as far as tickets are searched by
 // tags, status, type and assignee: by the time of their making, page by page without an end,
@@ -24,25 +24,25 @@ var zdSearchTerm = regexp.MustCompile(`^(tags|status|ticket_type|assignee)(:|<=|
 // none of search exists, and tickets:read is not enough.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/ticket-management/search/#export-search-results.
-func (z *zendesk) searchExport(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) searchExport(w http.ResponseWriter, r *http.Request, _ caller) {
 	if !z.admit(w, "search_export", z.limits.SearchExport, time.Minute) {
 		return
 	}
 	q := r.URL.Query()
 	if q.Get("filter[type]") != "ticket" {
-		zdTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter filter[type] is required and must be one of ticket, organization, user, or group")
+		failTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter filter[type] is required and must be one of ticket, organization, user, or group")
 		return
 	}
-	match, ok := zdSearch(q.Get("query"))
+	match, ok := parseSearch(q.Get("query"))
 	if !ok {
-		zdFail(w, http.StatusUnprocessableEntity, "invalid", "Invalid search: the stand-in knows terms of tags, status, ticket_type and assignee, and no type here")
+		fail(w, http.StatusUnprocessableEntity, "invalid", "Invalid search: the stand-in knows terms of tags, status, ticket_type and assignee, and no type here")
 		return
 	}
 	size := 100
 	if raw := q.Get("page[size]"); raw != "" {
 		n, err := strconv.Atoi(raw)
 		if err != nil || n < 1 || n > 1000 {
-			zdInvalidAttribute(w, "page[size]", "Must be 1 to 1000")
+			invalidAttribute(w, "page[size]", "Must be 1 to 1000")
 			return
 		}
 		size = n
@@ -51,19 +51,19 @@ func (z *zendesk) searchExport(w http.ResponseWriter, r *http.Request, _ zdCalle
 	if raw := q.Get("page[after]"); raw != "" {
 		b, err := base64.RawURLEncoding.DecodeString(raw)
 		if n, scanErr := fmt.Sscanf(string(b), "s:%d:%d", &last, &made); err != nil || scanErr != nil || n != 2 {
-			zdFail(w, http.StatusBadRequest, "InvalidPaginationParameter", "page[after] is invalid")
+			fail(w, http.StatusBadRequest, "InvalidPaginationParameter", "page[after] is invalid")
 			return
 		}
 		if z.Now().Sub(time.Unix(made, 0)) > searchCursorLife {
-			zdFail(w, http.StatusBadRequest, "InvalidPaginationParameter", "page[after] has expired")
+			fail(w, http.StatusBadRequest, "InvalidPaginationParameter", "page[after] has expired")
 			return
 		}
 	}
 	horizon := z.Now().Add(-z.searchLag)
-	rows := slices.DeleteFunc(zdSorted(z.tickets), func(t *zendeskTicket) bool {
+	rows := slices.DeleteFunc(sorted(z.tickets), func(t *ticketRecord) bool {
 		return t.deleted() || t.hidden || t.ID <= last || t.CreatedAt.After(horizon) || !match(t)
 	})
-	slices.SortFunc(rows, func(a, b *zendeskTicket) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(rows, func(a, b *ticketRecord) int { return cmp.Compare(a.ID, b.ID) })
 	more := len(rows) > size
 	rows = rows[:min(len(rows), size)]
 	list := []any{}
@@ -84,14 +84,14 @@ func (z *zendesk) searchExport(w http.ResponseWriter, r *http.Request, _ zdCalle
 			links["next"] = z.url("/api/v2/search/export.json?" + next.Encode())
 		}
 	}
-	zdWrite(w, http.StatusOK, map[string]any{"results": list, "meta": meta, "links": links, "facets": nil})
+	write(w, http.StatusOK, map[string]any{"results": list, "meta": meta, "links": links, "facets": nil})
 }
 
-// zdSearch reads a query of terms that all must hold.
-func zdSearch(query string) (func(*zendeskTicket) bool, bool) {
-	var tests []func(*zendeskTicket) bool
+// parseSearch reads a query of terms that all must hold.
+func parseSearch(query string) (func(*ticketRecord) bool, bool) {
+	var tests []func(*ticketRecord) bool
 	for _, term := range strings.Fields(query) {
-		m := zdSearchTerm.FindStringSubmatch(term)
+		m := searchTerm.FindStringSubmatch(term)
 		if m == nil {
 			return nil, false
 		}
@@ -100,24 +100,24 @@ func zdSearch(query string) (func(*zendeskTicket) bool, bool) {
 			if op != ":" {
 				return nil, false
 			}
-			tests = append(tests, func(t *zendeskTicket) bool { return slices.Contains(t.Tags, value) })
+			tests = append(tests, func(t *ticketRecord) bool { return slices.Contains(t.Tags, value) })
 			continue
 		}
 		if field != "status" {
-			if op != ":" || (field == "ticket_type" && !slices.Contains(zdTypes, value)) {
+			if op != ":" || (field == "ticket_type" && !slices.Contains(ticketTypes, value)) {
 				return nil, false
 			}
-			tests = append(tests, func(t *zendeskTicket) bool {
+			tests = append(tests, func(t *ticketRecord) bool {
 				return field == "ticket_type" && t.Type == value || field == "assignee" && strconv.FormatInt(t.AssigneeID, 10) == value
 			})
 			continue
 		}
-		want := slices.Index(zdStatuses, value)
+		want := slices.Index(statuses, value)
 		if want < 0 {
 			return nil, false
 		}
-		tests = append(tests, func(t *zendeskTicket) bool {
-			switch c := cmp.Compare(slices.Index(zdStatuses, t.Status), want); op {
+		tests = append(tests, func(t *ticketRecord) bool {
+			switch c := cmp.Compare(slices.Index(statuses, t.Status), want); op {
 			case "<":
 				return c < 0
 			case "<=":
@@ -131,7 +131,7 @@ func zdSearch(query string) (func(*zendeskTicket) bool, bool) {
 			}
 		})
 	}
-	return func(t *zendeskTicket) bool {
+	return func(t *ticketRecord) bool {
 		for _, test := range tests {
 			if !test(t) {
 				return false
@@ -143,7 +143,7 @@ func zdSearch(query string) (func(*zendeskTicket) bool, bool) {
 
 // SetSearchLag says how long a new ticket takes to reach the search's index;
 // at once, if nobody says.
-func (d ZendeskDesk) SetSearchLag(lag time.Duration) {
+func (d Desk) SetSearchLag(lag time.Duration) {
 	d.z.Lock()
 	defer d.z.Unlock()
 	d.z.searchLag = lag

@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"bytes"
@@ -18,8 +18,8 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-// zisAction is the definition of a ZIS::Action::Http.
-type zisAction struct {
+// flowAction is the definition of a ZIS::Action::Http.
+type flowAction struct {
 	Method  string `json:"method"`
 	URL     string `json:"url"`
 	Path    string `json:"path"`
@@ -32,13 +32,13 @@ type zisAction struct {
 	ConnectionName string `json:"connectionName"`
 }
 
-// zisFlow is the definition of a ZIS::Flow, and of a Map's iterator.
-type zisFlow struct {
-	StartAt string              `json:"StartAt"`
-	States  map[string]zisState `json:"States"`
+// flow is the definition of a ZIS::Flow, and of a Map's iterator.
+type flow struct {
+	StartAt string               `json:"StartAt"`
+	States  map[string]flowState `json:"States"`
 }
 
-type zisState struct {
+type flowState struct {
 	Type       string
 	Next       string
 	End        bool
@@ -56,11 +56,11 @@ type zisState struct {
 	SecondsPath string
 	Result      any
 	ItemsPath   string
-	Iterator    *zisFlow
+	Iterator    *flow
 }
 
 // actions are the names that the flow's Action states give.
-func (f zisFlow) actions() iter.Seq2[string, string] {
+func (f flow) actions() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for _, name := range slices.Sorted(maps.Keys(f.States)) {
 			s := f.States[name]
@@ -79,8 +79,8 @@ func (f zisFlow) actions() iter.Seq2[string, string] {
 	}
 }
 
-// zisEvents are ZIS's names of the ticket events that happen here.
-var zisEvents = map[string]string{
+// flowEvents are ZIS's names of the ticket events that happen here.
+var flowEvents = map[string]string{
 	"created": "TicketCreated", "agent_assignment_changed": "AgentAssignmentChanged",
 	"group_assignment_changed": "GroupAssignmentChanged", "status_changed": "StatusChanged",
 	"comment_added": "CommentAdded", "requester_changed": "RequesterChanged",
@@ -89,22 +89,22 @@ var zisEvents = map[string]string{
 
 // runFlows starts the flows of the installed job specs of an event. Deletions,
 // merges and restorations are no events of ZIS's.
-func (z *zendesk) runFlows(e ZendeskEvent) {
-	event := zisEvents[e.Type]
+func (z *account) runFlows(e Event) {
+	event := flowEvents[e.Type]
 	if event == "" {
 		return
 	}
-	for _, i := range zdIntegrations(z.zis) {
+	for _, i := range sortedIntegrations(z.zis) {
 		for _, s := range i.sortedSpecs() {
 			if !s.installed || s.source != "support" || s.event != "ticket."+event {
 				continue
 			}
-			m := zisARN.FindStringSubmatch(s.flow)
+			m := resourceARN.FindStringSubmatch(s.flow)
 			f, ok := s.bundle.flows[m[3]]
 			if !ok {
 				continue
 			}
-			run := &zisRun{z: z, integration: i, bundle: s.bundle, flow: f, event: event, ticket: e.Ticket.ID, steps: new(int), data: map[string]any{
+			run := &flowRun{z: z, integration: i, bundle: s.bundle, flow: f, event: event, ticket: e.Ticket.ID, steps: new(int), data: map[string]any{
 				"account_id": z.accountID, "integration_key": i.name,
 				"input": map[string]any{
 					"account_id": z.accountID,
@@ -112,7 +112,7 @@ func (z *zendesk) runFlows(e ZendeskEvent) {
 						"type": "ticket." + event, "current": idValue(e.Current), "previous": idValue(e.Previous),
 						"ticket": map[string]any{
 							"id": e.Ticket.ID, "status": e.Ticket.Status, "external_id": engine.OrNull(e.Ticket.ExternalID),
-							"subject": e.Ticket.Subject, "tags": zisList(e.Ticket.Tags),
+							"subject": e.Ticket.Subject, "tags": listOf(e.Ticket.Tags),
 							"assignee_id": engine.OrNull(e.Ticket.AssigneeID), "group_id": engine.OrNull(e.Ticket.GroupID), "requester_id": e.Ticket.RequesterID,
 						},
 					},
@@ -123,7 +123,7 @@ func (z *zendesk) runFlows(e ZendeskEvent) {
 	}
 }
 
-func zisList(texts []string) []any {
+func listOf(texts []string) []any {
 	list := make([]any, len(texts))
 	for i, t := range texts {
 		list[i] = t
@@ -131,31 +131,31 @@ func zisList(texts []string) []any {
 	return list
 }
 
-func zdIntegrations(m map[string]*zisIntegration) (list []*zisIntegration) {
+func sortedIntegrations(m map[string]*integration) (list []*integration) {
 	for _, i := range m {
 		list = append(list, i)
 	}
-	slices.SortFunc(list, func(a, b *zisIntegration) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(list, func(a, b *integration) int { return strings.Compare(a.name, b.name) })
 	return list
 }
 
-func (i *zisIntegration) sortedSpecs() (list []*zisSpec) {
+func (i *integration) sortedSpecs() (list []*jobSpec) {
 	for _, s := range i.specs {
 		list = append(list, s)
 	}
-	slices.SortFunc(list, func(a, b *zisSpec) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(list, func(a, b *jobSpec) int { return strings.Compare(a.name, b.name) })
 	return list
 }
 
-// zisRun is one run of a flow, or of a Map's iterator over one item; s.mu guards
+// flowRun is one run of a flow, or of a Map's iterator over one item; the engine's lock guards
 // it.
 //
 // See https://developer.zendesk.com/documentation/integration-services/developer-guide/flow-state-limitations/.
-type zisRun struct {
-	z           *zendesk
-	integration *zisIntegration
-	bundle      *zisBundle
-	flow        zisFlow
+type flowRun struct {
+	z           *account
+	integration *integration
+	bundle      *bundle
+	flow        flow
 	event       string
 	ticket      int64
 	data        map[string]any
@@ -165,10 +165,10 @@ type zisRun struct {
 	ended func(ok bool, wait time.Duration)
 }
 
-// zisMaxSteps ends a flow that would go round for ever.
-const zisMaxSteps = 1000
+// maxSteps ends a flow that would go round for ever.
+const maxSteps = 1000
 
-func (r *zisRun) end(ok bool, wait time.Duration) {
+func (r *flowRun) end(ok bool, wait time.Duration) {
 	if r.ended != nil {
 		r.ended(ok, wait)
 	}
@@ -176,10 +176,10 @@ func (r *zisRun) end(ok bool, wait time.Duration) {
 
 // enter runs the flow from a state on until it ends or has to wait for an
 // action's answer. wait is what Wait states added up to.
-func (r *zisRun) enter(name string, wait time.Duration) {
+func (r *flowRun) enter(name string, wait time.Duration) {
 	for name != "" {
 		s := r.flow.States[name]
-		if *r.steps++; *r.steps > zisMaxSteps {
+		if *r.steps++; *r.steps > maxSteps {
 			r.end(false, wait)
 			return
 		}
@@ -188,7 +188,7 @@ func (r *zisRun) enter(name string, wait time.Duration) {
 			seconds := s.Seconds
 			if s.SecondsPath != "" {
 				v, _ := r.at(s.SecondsPath)
-				seconds, _ = zisNumber(v)
+				seconds, _ = numberOf(v)
 			}
 			wait += time.Duration(max(seconds, 0) * float64(time.Second))
 		case "Pass":
@@ -218,7 +218,7 @@ func (r *zisRun) enter(name string, wait time.Duration) {
 
 // each runs a Map state's iterator over the items, one after another. An item is
 // all that its run sees, and the first that fails fails the state.
-func (r *zisRun) each(s zisState, wait time.Duration) {
+func (r *flowRun) each(s flowState, wait time.Duration) {
 	v, _ := r.at(s.ItemsPath)
 	items, ok := v.([]any)
 	if !ok || s.Iterator == nil {
@@ -254,7 +254,7 @@ func (r *zisRun) each(s zisState, wait time.Duration) {
 }
 
 // caught goes on after a state has failed.
-func (r *zisRun) caught(s zisState, wait time.Duration) {
+func (r *flowRun) caught(s flowState, wait time.Duration) {
 	for _, c := range s.Catch {
 		if slices.Contains(c.ErrorEquals, "States.ALL") {
 			failure := map[string]any{"Error": "failed"}
@@ -270,7 +270,7 @@ func (r *zisRun) caught(s zisState, wait time.Duration) {
 	r.end(false, wait)
 }
 
-func (r *zisRun) choose(s zisState) string {
+func (r *flowRun) choose(s flowState) string {
 	for _, c := range s.Choices {
 		if r.holds(c) {
 			next, _ := c["Next"].(string)
@@ -281,7 +281,7 @@ func (r *zisRun) choose(s zisState) string {
 }
 
 // holds reports whether a Choice's rule is true.
-func (r *zisRun) holds(rule map[string]any) bool {
+func (r *flowRun) holds(rule map[string]any) bool {
 	inner := func(v any) bool {
 		m, ok := v.(map[string]any)
 		return ok && r.holds(m)
@@ -311,19 +311,19 @@ func (r *zisRun) holds(rule map[string]any) bool {
 		if kind, ok := strings.CutPrefix(op, "String"); ok {
 			a, aOK := is.(string)
 			b, bOK := want.(string)
-			return aOK && bOK && zisCompare(kind, strings.Compare(a, b))
+			return aOK && bOK && compareValues(kind, strings.Compare(a, b))
 		}
 		if kind, ok := strings.CutPrefix(op, "Numeric"); ok {
-			a, aOK := zisNumber(is)
-			b, bOK := zisNumber(want)
-			return aOK && bOK && zisCompare(kind, cmp.Compare(a, b))
+			a, aOK := numberOf(is)
+			b, bOK := numberOf(want)
+			return aOK && bOK && compareValues(kind, cmp.Compare(a, b))
 		}
 	}
 	return false
 }
 
-// zisCompare tells whether what a comparison asks for holds of its result.
-func zisCompare(kind string, c int) bool {
+// compareValues tells whether what a comparison asks for holds of its result.
+func compareValues(kind string, c int) bool {
 	switch kind {
 	case "Equals":
 		return c == 0
@@ -339,7 +339,7 @@ func zisCompare(kind string, c int) bool {
 	return false
 }
 
-func zisNumber(v any) (float64, bool) {
+func numberOf(v any) (float64, bool) {
 	switch x := v.(type) {
 	case int64:
 		return float64(x), true
@@ -350,11 +350,11 @@ func zisNumber(v any) (float64, bool) {
 }
 
 // at returns the value at a path such as $.input.ticket_event.ticket.id.
-func (r *zisRun) at(path string) (any, bool) { return zisAt(r.data, path) }
+func (r *flowRun) at(path string) (any, bool) { return valueAt(r.data, path) }
 
-var zisStep = regexp.MustCompile(`^([^\[\]]+)((?:\[[0-9]+\])*)$`)
+var pathStep = regexp.MustCompile(`^([^\[\]]+)((?:\[[0-9]+\])*)$`)
 
-func zisAt(data map[string]any, path string) (any, bool) {
+func valueAt(data map[string]any, path string) (any, bool) {
 	if path == "$" {
 		return data, true
 	}
@@ -364,7 +364,7 @@ func zisAt(data map[string]any, path string) (any, bool) {
 	}
 	var v any = data
 	for part := range strings.SplitSeq(rest, ".") {
-		step := zisStep.FindStringSubmatch(part)
+		step := pathStep.FindStringSubmatch(part)
 		m, ok := v.(map[string]any)
 		if !ok || step == nil {
 			return nil, false
@@ -389,7 +389,7 @@ func zisAt(data map[string]any, path string) (any, bool) {
 
 // keep puts a state's output at a path, $.name or deeper. Without a path nothing
 // is kept.
-func (r *zisRun) keep(path string, v any) {
+func (r *flowRun) keep(path string, v any) {
 	rest, ok := strings.CutPrefix(path, "$.")
 	if !ok {
 		return
@@ -409,12 +409,12 @@ func (r *zisRun) keep(path string, v any) {
 	in[steps[len(steps)-1]] = v
 }
 
-var zisTemplate = regexp.MustCompile(`\{\{\s*(\$(?:\.[A-Za-z0-9_-]+(?:\[[0-9]+\])*)+)\s*\}\}`)
+var template = regexp.MustCompile(`\{\{\s*(\$(?:\.[A-Za-z0-9_-]+(?:\[[0-9]+\])*)+)\s*\}\}`)
 
-// fillZIS replaces {{$.x}} in text by the action's parameters.
-func fillZIS(text string, parameters map[string]any) string {
-	return zisTemplate.ReplaceAllStringFunc(text, func(m string) string {
-		switch v, _ := zisAt(parameters, zisTemplate.FindStringSubmatch(m)[1]); x := v.(type) {
+// fillText replaces {{$.x}} in text by the action's parameters.
+func fillText(text string, parameters map[string]any) string {
+	return template.ReplaceAllStringFunc(text, func(m string) string {
+		switch v, _ := valueAt(parameters, template.FindStringSubmatch(m)[1]); x := v.(type) {
 		case string:
 			return x
 		case int64:
@@ -432,7 +432,7 @@ func fillZIS(text string, parameters map[string]any) string {
 func fillBody(v any, parameters map[string]any) any {
 	switch x := v.(type) {
 	case string:
-		return fillZIS(x, parameters)
+		return fillText(x, parameters)
 	case []any:
 		list := make([]any, len(x))
 		for i, e := range x {
@@ -450,12 +450,12 @@ func fillBody(v any, parameters map[string]any) any {
 }
 
 // act sends what the state's action says and goes on with the answer.
-func (r *zisRun) act(s zisState, wait time.Duration) {
+func (r *flowRun) act(s flowState, wait time.Duration) {
 	z := r.z
 	lost := func(why string) {
 		z.Log("zendesk", "zis_flow", map[string]string{"integration": r.integration.name, "event": r.event, "lost": why})
 	}
-	a := r.bundle.actions[zisARN.FindStringSubmatch(s.ActionName)[3]]
+	a := r.bundle.actions[resourceARN.FindStringSubmatch(s.ActionName)[3]]
 	parameters := map[string]any{}
 	for k, v := range s.Parameters {
 		name, isPath := strings.CutSuffix(k, ".$")
@@ -473,7 +473,7 @@ func (r *zisRun) act(s zisState, wait time.Duration) {
 	if a.Path != "" {
 		address = r.bundle.own + a.Path
 	}
-	target, err := url.Parse(fillZIS(address, parameters))
+	target, err := url.Parse(fillText(address, parameters))
 	connection := r.integration.connections[a.ConnectionName]
 	// A flow whose connection is missing does not run, and a credential goes to
 	// no other host than its own.
@@ -483,7 +483,7 @@ func (r *zisRun) act(s zisState, wait time.Duration) {
 	}
 	content := fillBody(a.RequestBody, parameters)
 	if a.RequestBodyRef != "" {
-		content, _ = zisAt(parameters, a.RequestBodyRef)
+		content, _ = valueAt(parameters, a.RequestBodyRef)
 	}
 	var body []byte
 	if content != nil {
@@ -493,7 +493,7 @@ func (r *zisRun) act(s zisState, wait time.Duration) {
 		}
 	}
 	x := &engine.Notice{
-		Vendor: "zendesk", Op: "zis_flow", Timeout: zendeskHookTimeout,
+		Vendor: "zendesk", Op: "zis_flow", Timeout: hookTimeout,
 		Detail: map[string]string{"integration": r.integration.name, "event": r.event, "ticket": strconv.FormatInt(r.ticket, 10)},
 		Build: func(ctx context.Context) *http.Request {
 			req, err := http.NewRequestWithContext(ctx, a.Method, target.String(), bytes.NewReader(body))
@@ -501,7 +501,7 @@ func (r *zisRun) act(s zisState, wait time.Duration) {
 				return nil
 			}
 			for _, h := range a.Headers {
-				req.Header.Set(h.Key, fillZIS(h.Value, parameters))
+				req.Header.Set(h.Key, fillText(h.Value, parameters))
 			}
 			if connection != nil {
 				connection.header(req.Header)

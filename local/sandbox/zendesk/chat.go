@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"crypto/hmac"
@@ -8,16 +8,16 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-// zopim is the Zendesk Chat account: its visitors by the id of their bodies,
+// Chat is the Zendesk Chat account, under /zopim: its visitors by the id of their bodies,
 // which has a dot where URLs have a hyphen.
-type zopim struct {
-	*engine.Engine
+type Chat struct {
+	engine   *engine.Engine
 	token    string
-	visitors map[string]ZopimVisitor
+	visitors map[string]Visitor
 }
 
-// ZopimVisitor is a visitor of Zendesk Chat.
-type ZopimVisitor struct {
+// Visitor is a visitor of Zendesk Chat.
+type Visitor struct {
 	ID         string `json:"id"`
 	Name       string `json:"name"`
 	Email      string `json:"email"`
@@ -28,29 +28,30 @@ type ZopimVisitor struct {
 	ExternalID string `json:"external_id,omitempty"`
 }
 
-func newZopim(e *engine.Engine, token string) *zopim {
-	z := &zopim{Engine: e, token: token, visitors: map[string]ZopimVisitor{}}
-	z.put(ZopimVisitor{
+// NewChat mounts the account's API under /zopim.
+func NewChat(e *engine.Engine, token string) *Chat {
+	z := &Chat{engine: e, token: token, visitors: map[string]Visitor{}}
+	z.put(Visitor{
 		ID: "9855790.xjj3u5xPWhW1Fv", Name: "Dana Customer", Email: "dana@customer.example",
 		Created: e.Now().Unix(), ExternalID: "dana",
 	})
-	z.put(ZopimVisitor{ID: "9855790.anonymousVisit1", Name: "Visitor 12345678", Created: e.Now().Unix()})
-	e.CodeErrors("zopim", zopimError)
+	z.put(Visitor{ID: "9855790.anonymousVisit1", Name: "Visitor 12345678", Created: e.Now().Unix()})
+	e.CodeErrors("zopim", chatError)
 	e.Mount("GET /zopim/api/v2/visitors/{id}", e.Operation("zopim", "visitors_show", z.show))
 	e.Mount("/zopim/", e.Operation("zopim", "unknown", func(w http.ResponseWriter, _ *http.Request) {
-		zopimError(w, "not_found")
+		chatError(w, "not_found")
 	}))
 	return z
 }
 
 // AddVisitor puts a visitor of Zendesk Chat in place. The id may be in either form.
-func (z *zopim) AddVisitor(v ZopimVisitor) {
-	z.Lock()
-	defer z.Unlock()
+func (z *Chat) AddVisitor(v Visitor) {
+	z.engine.Lock()
+	defer z.engine.Unlock()
 	z.put(v)
 }
 
-func (z *zopim) put(v ZopimVisitor) {
+func (z *Chat) put(v Visitor) {
 	v.ID = strings.Replace(v.ID, "-", ".", 1)
 	z.visitors[v.ID] = v
 }
@@ -58,23 +59,23 @@ func (z *zopim) put(v ZopimVisitor) {
 // show is GET /api/v2/visitors/{id}.
 //
 // See https://developer.zendesk.com/api-reference/live-chat/chat-api/visitors/.
-func (z *zopim) show(w http.ResponseWriter, r *http.Request) {
-	z.Lock()
-	defer z.Unlock()
+func (z *Chat) show(w http.ResponseWriter, r *http.Request) {
+	z.engine.Lock()
+	defer z.engine.Unlock()
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "bearer") || !hmac.Equal([]byte(token), []byte(z.token)) {
-		zopimError(w, "invalid_token")
+		chatError(w, "invalid_token")
 		return
 	}
 	v, ok := z.visitors[strings.Replace(r.PathValue("id"), "-", ".", 1)]
 	if !ok {
-		zopimError(w, "not_found")
+		chatError(w, "not_found")
 		return
 	}
 	engine.WriteJSON(w, http.StatusOK, v)
 }
 
-func zopimError(w http.ResponseWriter, code string) {
+func chatError(w http.ResponseWriter, code string) {
 	switch code {
 	case "invalid_token":
 		engine.WriteJSON(w, http.StatusUnauthorized, map[string]string{

@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"encoding/json"
@@ -8,24 +8,41 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-// ZendeskState is what the Zendesk stand-in holds, for /state.
-type ZendeskState struct {
-	Tickets []ZendeskTicket `json:"tickets"`
-	Users   []ZendeskPerson `json:"users"`
-	// How the account is set up. It holds no signing secret and no token.
-	Webhooks          []ZendeskWebhookState         `json:"webhooks"`
-	Triggers          []ZendeskTriggerState         `json:"triggers"`
-	TriggerCategories []ZendeskTriggerCategoryState `json:"trigger_categories"`
-	ZIS               []ZISIntegrationState         `json:"zis"`
+// Fixture is the Zendesk account: its API credentials, its chat secrets
+// and the people its stand-in starts with.
+type Fixture struct {
+	ClientID, ClientSecret string // OAuth client credentials
+	Email, APIToken        string // legacy API token
+	WebhookSecret          string
+	EventsBearer           string
+	ChatSharedSecret       string
+	MessagingKeyID         string
+	MessagingSecret        string
+	ZopimToken             string
+	// AdminSession is the browser session of the API account's user, who is an
+	// admin: the value of the cookie _zendesk_session.
+	AdminSession string
+	OwnUserID    int64    // the API account
+	AgentIDs     [2]int64 // two agents
 }
 
-// ZendeskWebhookState is a webhook of the stand-in's account.
-type ZendeskWebhookState struct {
+// State is what the Zendesk stand-in holds, for /state.
+type State struct {
+	Tickets []Ticket `json:"tickets"`
+	Users   []Person `json:"users"`
+	// How the account is set up. It holds no signing secret and no token.
+	Webhooks          []WebhookState         `json:"webhooks"`
+	Triggers          []TriggerState         `json:"triggers"`
+	TriggerCategories []TriggerCategoryState `json:"trigger_categories"`
+	ZIS               []IntegrationState     `json:"zis"`
+}
+
+// WebhookState is a webhook of the stand-in's account.
+type WebhookState struct {
 	ID            string   `json:"id"`
 	Name          string   `json:"name"`
 	Description   string   `json:"description,omitempty"`
@@ -34,8 +51,8 @@ type ZendeskWebhookState struct {
 	Subscriptions []string `json:"subscriptions"`
 }
 
-// ZendeskTriggerState is a trigger of the stand-in's account.
-type ZendeskTriggerState struct {
+// TriggerState is a trigger of the stand-in's account.
+type TriggerState struct {
 	ID         int64           `json:"id"`
 	Title      string          `json:"title"`
 	Active     bool            `json:"active"`
@@ -44,14 +61,14 @@ type ZendeskTriggerState struct {
 	Actions    json.RawMessage `json:"actions"`
 }
 
-// ZendeskTriggerCategoryState is a trigger category of the stand-in's account.
-type ZendeskTriggerCategoryState struct {
+// TriggerCategoryState is a trigger category of the stand-in's account.
+type TriggerCategoryState struct {
 	ID   int64  `json:"id"`
 	Name string `json:"name"`
 }
 
-// ZendeskPerson is a user of the stand-in's account.
-type ZendeskPerson struct {
+// Person is a user of the stand-in's account.
+type Person struct {
 	ID         int64  `json:"id"`
 	Name       string `json:"name"`
 	Email      string `json:"email,omitempty"`
@@ -60,45 +77,47 @@ type ZendeskPerson struct {
 	Suspended  bool   `json:"suspended,omitempty"`
 }
 
-func (z *zendesk) state() ZendeskState {
-	st := ZendeskState{
-		Tickets: []ZendeskTicket{}, Users: []ZendeskPerson{}, Webhooks: []ZendeskWebhookState{},
-		Triggers: []ZendeskTriggerState{}, TriggerCategories: []ZendeskTriggerCategoryState{}, ZIS: z.zisState(),
+// State returns a copy of what the account holds; the engine is locked.
+func (d Desk) State() State {
+	z := d.z
+	st := State{
+		Tickets: []Ticket{}, Users: []Person{}, Webhooks: []WebhookState{},
+		Triggers: []TriggerState{}, TriggerCategories: []TriggerCategoryState{}, ZIS: z.integrationStates(),
 	}
 	for _, id := range slices.Sorted(maps.Keys(z.webhooks)) {
 		h := z.webhooks[id]
-		st.Webhooks = append(st.Webhooks, ZendeskWebhookState{
+		st.Webhooks = append(st.Webhooks, WebhookState{
 			id, h.str("name"), h.str("description"), h.str("endpoint"), h.str("status"), h.subscriptions(),
 		})
 	}
-	for _, t := range zdSorted(z.triggers) {
-		o := &zdObject{fields: t.fields}
+	for _, t := range sorted(z.triggers) {
+		o := &object{fields: t.fields}
 		category := o.str("category_id")
 		if category == "" {
-			category = zendeskFirstCategory
+			category = firstCategory
 		}
-		st.Triggers = append(st.Triggers, ZendeskTriggerState{
+		st.Triggers = append(st.Triggers, TriggerState{
 			t.id, o.str("title"), t.active(), category, t.fields["conditions"], t.fields["actions"],
 		})
 	}
-	for _, c := range zdSorted(z.categories) {
-		st.TriggerCategories = append(st.TriggerCategories, ZendeskTriggerCategoryState{c.id, c.name})
+	for _, c := range sorted(z.categories) {
+		st.TriggerCategories = append(st.TriggerCategories, TriggerCategoryState{c.id, c.name})
 	}
-	for _, t := range zdSorted(z.tickets) {
+	for _, t := range sorted(z.tickets) {
 		st.Tickets = append(st.Tickets, t.snapshot())
 	}
-	for _, u := range zdSorted(z.users) {
-		st.Users = append(st.Users, ZendeskPerson{u.ID, u.Name, u.Email, u.ExternalID, u.Role, u.Suspended})
+	for _, u := range sorted(z.users) {
+		st.Users = append(st.Users, Person{u.ID, u.Name, u.Email, u.ExternalID, u.Role, u.Suspended})
 	}
 	return st
 }
 
 // seed puts the fixture's people and credentials in place.
-func (z *zendesk) seed() {
+func (z *account) seed() {
 	f := z.fix
 	now := z.Now()
 	person := func(id int64, name, email, role string) {
-		u := &zendeskUser{ID: id, Name: name, Role: role, Verified: true, CreatedAt: now, UpdatedAt: now}
+		u := &user{ID: id, Name: name, Role: role, Verified: true, CreatedAt: now, UpdatedAt: now}
 		z.users[id] = u
 		z.setKeys(u, email, "")
 	}
@@ -107,14 +126,14 @@ func (z *zendesk) seed() {
 	person(f.AgentIDs[1], "Billie Agent", "billie@caseroom.example", "agent")
 	z.serviceUser = f.OwnUserID
 	z.apiTokens[strings.ToLower(f.Email)] = f.APIToken
-	z.clients[f.ClientID] = &zendeskClient{
-		id: f.ClientID, secret: f.ClientSecret, owner: f.OwnUserID, lifetime: zendeskTokenLife,
+	z.clients[f.ClientID] = &client{
+		id: f.ClientID, secret: f.ClientSecret, owner: f.OwnUserID, lifetime: tokenLife,
 	}
 }
 
 // handle registers an operation under /zendesk. Every path but those that end
 // in an id also answers with the ".json" suffix of older clients.
-func (z *zendesk) handle(method, path, op string, h http.HandlerFunc) {
+func (z *account) handle(method, path, op string, h http.HandlerFunc) {
 	register := func(path string) {
 		z.Mount(strings.TrimSpace(method+" /zendesk"+path), z.Operation("zendesk", op, func(w http.ResponseWriter, r *http.Request) {
 			z.Lock()
@@ -129,73 +148,63 @@ func (z *zendesk) handle(method, path, op string, h http.HandlerFunc) {
 	}
 }
 
-func (z *zendesk) url(path string) string { return z.origin + path }
+func (z *account) url(path string) string { return z.origin + path }
 
-// ZendeskDesk is the account from the inside: what agents, admins and the
+// Desk is the account from the inside: what agents, admins and the
 // system do. Every method that changes a ticket moves its updated_at to the
-// sandbox's clock.
-type ZendeskDesk struct{ z *zendesk }
+// engine's clock.
+type Desk struct{ z *account }
 
 // Tickets returns all tickets by id, deleted ones included.
-func (d ZendeskDesk) Tickets() []ZendeskTicket {
+func (d Desk) Tickets() []Ticket {
 	d.z.Lock()
 	defer d.z.Unlock()
-	return d.z.state().Tickets
+	return d.State().Tickets
 }
 
 // Ticket returns one ticket.
-func (d ZendeskDesk) Ticket(id int64) (ZendeskTicket, error) {
+func (d Desk) Ticket(id int64) (Ticket, error) {
 	d.z.Lock()
 	defer d.z.Unlock()
 	t := d.z.tickets[id]
 	if t == nil {
-		return ZendeskTicket{}, engine.ErrNoRecord
+		return Ticket{}, engine.ErrNoRecord
 	}
 	return t.snapshot(), nil
 }
 
 // Users returns all users by id.
-func (d ZendeskDesk) Users() []ZendeskPerson {
+func (d Desk) Users() []Person {
 	d.z.Lock()
 	defer d.z.Unlock()
-	return d.z.state().Users
+	return d.State().Users
 }
 
-// OnChange calls f for every change, in order. f runs under the sandbox's lock:
+// OnChange calls f for every change, in order. f runs under the engine's lock:
 // it must hand the event on and return.
-func (d ZendeskDesk) OnChange(f func(ZendeskEvent)) {
+func (d Desk) OnChange(f func(Event)) {
 	d.z.Lock()
 	defer d.z.Unlock()
 	d.z.onChange = f
 }
 
 // SetLimits replaces the rate limits.
-func (d ZendeskDesk) SetLimits(l ZendeskLimits) {
+func (d Desk) SetLimits(l Limits) {
 	d.z.Lock()
 	defer d.z.Unlock()
 	d.z.limits = l
 	d.z.windows = map[string]*engine.Window{}
 }
 
-// SetTokenLifetime sets how long new OAuth tokens live when the request names
-// no expires_in.
-func (d ZendeskDesk) SetTokenLifetime(life time.Duration) {
-	d.z.Lock()
-	defer d.z.Unlock()
-	for _, c := range d.z.clients {
-		c.lifetime = life
-	}
-}
-
 // RevokeTokens makes every OAuth token invalid, as deleting them does.
-func (d ZendeskDesk) RevokeTokens() {
+func (d Desk) RevokeTokens() {
 	d.z.Lock()
 	defer d.z.Unlock()
 	clear(d.z.tokens)
 }
 
 // RotateSecret replaces the OAuth client's secret. Tokens already minted live on.
-func (d ZendeskDesk) RotateSecret(secret string) {
+func (d Desk) RotateSecret(secret string) {
 	d.z.Lock()
 	defer d.z.Unlock()
 	for _, c := range d.z.clients {
@@ -204,14 +213,14 @@ func (d ZendeskDesk) RotateSecret(secret string) {
 }
 
 // EndAPITokens removes all API tokens, as Zendesk does on 30 April 2027.
-func (d ZendeskDesk) EndAPITokens() {
+func (d Desk) EndAPITokens() {
 	d.z.Lock()
 	defer d.z.Unlock()
 	clear(d.z.apiTokens)
 }
 
 // SetRole changes a user's role: "end-user", "agent" or "admin".
-func (d ZendeskDesk) SetRole(user int64, role string) error {
+func (d Desk) SetRole(user int64, role string) error {
 	d.z.Lock()
 	defer d.z.Unlock()
 	u := d.z.users[user]
@@ -222,27 +231,8 @@ func (d ZendeskDesk) SetRole(user int64, role string) error {
 	return nil
 }
 
-// Suspend suspends a user.
-func (d ZendeskDesk) Suspend(user int64) error {
-	d.z.Lock()
-	defer d.z.Unlock()
-	u := d.z.users[user]
-	if u == nil {
-		return engine.ErrNoRecord
-	}
-	u.Suspended = true
-	return nil
-}
-
-// SetTriggerCategories switches the account's trigger categories on or off.
-func (d ZendeskDesk) SetTriggerCategories(on bool) {
-	d.z.Lock()
-	defer d.z.Unlock()
-	d.z.noCategories = !on
-}
-
 // AddAgent adds an agent to the account.
-func (d ZendeskDesk) AddAgent(name, email string) (id int64) {
+func (d Desk) AddAgent(name, email string) (id int64) {
 	d.z.Lock()
 	defer d.z.Unlock()
 	return d.z.addUser(name, email, "", "agent").ID
@@ -250,7 +240,7 @@ func (d ZendeskDesk) AddAgent(name, email string) (id int64) {
 
 // HoldCreates keeps ticket creations in progress until release is called: the
 // window in which the same Idempotency-Key answers 409.
-func (d ZendeskDesk) HoldCreates() (release func()) {
+func (d Desk) HoldCreates() (release func()) {
 	d.z.Lock()
 	defer d.z.Unlock()
 	hold := make(chan struct{})
@@ -266,7 +256,7 @@ func (d ZendeskDesk) HoldCreates() (release func()) {
 }
 
 // Create makes a ticket as an agent would in the agent interface.
-func (d ZendeskDesk) Create(subject, body string, requester int64, tags ...string) (int64, error) {
+func (d Desk) Create(subject, body string, requester int64, tags ...string) (int64, error) {
 	z := d.z
 	z.Lock()
 	defer z.Unlock()
@@ -276,10 +266,10 @@ func (d ZendeskDesk) Create(subject, body string, requester int64, tags ...strin
 	z.nextTicket++
 	z.nextID += 2
 	now := z.Now().UTC()
-	t := &zendeskTicket{ZendeskTicket: ZendeskTicket{
+	t := &ticketRecord{Ticket: Ticket{
 		ID: z.nextTicket, Subject: subject, Status: "new", RequesterID: requester, SubmitterID: requester,
-		Tags: zdNormalTags(tags), CreatedAt: now,
-		Comments: []ZendeskComment{{ID: z.nextID - 1, auditID: z.nextID, AuthorID: requester, Body: body, Public: true, CreatedAt: now}},
+		Tags: normalTags(tags), CreatedAt: now,
+		Comments: []Comment{{ID: z.nextID - 1, auditID: z.nextID, AuthorID: requester, Body: body, Public: true, CreatedAt: now}},
 	}}
 	z.tickets[t.ID] = t
 	z.touch(t)
@@ -288,7 +278,7 @@ func (d ZendeskDesk) Create(subject, body string, requester int64, tags ...strin
 }
 
 // change runs f on a live ticket that may still be changed.
-func (d ZendeskDesk) change(ticket, actor int64, f func(t *zendeskTicket) error) error {
+func (d Desk) change(ticket, actor int64, f func(t *ticketRecord) error) error {
 	z := d.z
 	z.Lock()
 	defer z.Unlock()
@@ -309,8 +299,8 @@ func (d ZendeskDesk) change(ticket, actor int64, f func(t *zendeskTicket) error)
 }
 
 // Assign gives the ticket to an agent, who opens it if it is new; 0 unassigns it.
-func (d ZendeskDesk) Assign(ticket, agent int64) error {
-	return d.change(ticket, agent, func(t *zendeskTicket) error {
+func (d Desk) Assign(ticket, agent int64) error {
+	return d.change(ticket, agent, func(t *ticketRecord) error {
 		if u := d.z.users[agent]; agent != 0 && (u == nil || !u.staff()) {
 			return fmt.Errorf("agent %d: %w", agent, engine.ErrNoRecord)
 		}
@@ -323,68 +313,55 @@ func (d ZendeskDesk) Assign(ticket, agent int64) error {
 }
 
 // SetStatus sets new, open, pending, hold, solved or closed.
-func (d ZendeskDesk) SetStatus(ticket int64, status string) error {
-	if !slices.Contains(zdStatuses, status) {
+func (d Desk) SetStatus(ticket int64, status string) error {
+	if !slices.Contains(statuses, status) {
 		return fmt.Errorf("sandbox: no status %q", status)
 	}
-	return d.change(ticket, 0, func(t *zendeskTicket) error {
+	return d.change(ticket, 0, func(t *ticketRecord) error {
 		t.Status = status
 		return nil
 	})
 }
 
 // Solve solves the ticket.
-func (d ZendeskDesk) Solve(ticket int64) error { return d.SetStatus(ticket, "solved") }
+func (d Desk) Solve(ticket int64) error { return d.SetStatus(ticket, "solved") }
 
 // Reopen opens a solved ticket again.
-func (d ZendeskDesk) Reopen(ticket int64) error { return d.SetStatus(ticket, "open") }
+func (d Desk) Reopen(ticket int64) error { return d.SetStatus(ticket, "open") }
 
 // Close closes the ticket for good.
-func (d ZendeskDesk) Close(ticket int64) error { return d.SetStatus(ticket, "closed") }
+func (d Desk) Close(ticket int64) error { return d.SetStatus(ticket, "closed") }
 
 // Tag replaces the ticket's tags.
-func (d ZendeskDesk) Tag(ticket int64, tags ...string) error {
-	return d.change(ticket, 0, func(t *zendeskTicket) error {
-		t.Tags = zdNormalTags(tags)
+func (d Desk) Tag(ticket int64, tags ...string) error {
+	return d.change(ticket, 0, func(t *ticketRecord) error {
+		t.Tags = normalTags(tags)
 		return nil
 	})
 }
 
 // Comment adds a comment.
-func (d ZendeskDesk) Comment(ticket, author int64, body string, public bool) error {
-	return d.change(ticket, author, func(t *zendeskTicket) error {
+func (d Desk) Comment(ticket, author int64, body string, public bool) error {
+	return d.change(ticket, author, func(t *ticketRecord) error {
 		if d.z.users[author] == nil {
 			return fmt.Errorf("author %d: %w", author, engine.ErrNoRecord)
 		}
-		d.z.addComment(t, author, ZendeskComment{AuthorID: author, Body: body, Public: public})
+		d.z.addComment(t, author, Comment{AuthorID: author, Body: body, Public: public})
 		return nil
 	})
 }
 
-// SystemChange moves the ticket in the incremental export but not its
-// updated_at, as some of Zendesk's own changes do.
-func (d ZendeskDesk) SystemChange(ticket int64) error {
-	d.z.Lock()
-	defer d.z.Unlock()
-	t := d.z.tickets[ticket]
-	if t == nil {
-		return engine.ErrNoRecord
-	}
-	d.z.systemTouch(t)
-	return nil
-}
-
 // Delete soft-deletes the ticket.
-func (d ZendeskDesk) Delete(ticket int64) error {
-	return d.withLive(ticket, func(t *zendeskTicket) { d.z.softDelete(t, d.z.serviceUser) })
+func (d Desk) Delete(ticket int64) error {
+	return d.withLive(ticket, func(t *ticketRecord) { d.z.softDelete(t, d.z.serviceUser) })
 }
 
 // MarkSpam deletes the ticket as spam and suspends its requester.
-func (d ZendeskDesk) MarkSpam(ticket int64) error {
-	return d.withLive(ticket, func(t *zendeskTicket) { d.z.spam(t, d.z.serviceUser) })
+func (d Desk) MarkSpam(ticket int64) error {
+	return d.withLive(ticket, func(t *ticketRecord) { d.z.spam(t, d.z.serviceUser) })
 }
 
-func (d ZendeskDesk) withLive(ticket int64, f func(*zendeskTicket)) error {
+func (d Desk) withLive(ticket int64, f func(*ticketRecord)) error {
 	d.z.Lock()
 	defer d.z.Unlock()
 	t := d.z.tickets[ticket]
@@ -396,7 +373,7 @@ func (d ZendeskDesk) withLive(ticket int64, f func(*zendeskTicket)) error {
 }
 
 // Undelete restores a soft-deleted ticket.
-func (d ZendeskDesk) Undelete(ticket int64) error {
+func (d Desk) Undelete(ticket int64) error {
 	d.z.Lock()
 	defer d.z.Unlock()
 	t := d.z.tickets[ticket]
@@ -409,7 +386,7 @@ func (d ZendeskDesk) Undelete(ticket int64) error {
 
 // PermanentlyDelete scrubs a soft-deleted ticket. Its row stays in the
 // incremental export.
-func (d ZendeskDesk) PermanentlyDelete(ticket int64) error {
+func (d Desk) PermanentlyDelete(ticket int64) error {
 	z := d.z
 	z.Lock()
 	defer z.Unlock()
@@ -425,31 +402,31 @@ func (d ZendeskDesk) PermanentlyDelete(ticket int64) error {
 
 // Hide takes the ticket out of what caseroom's own user may see, as a role's or a
 // group's restrictions do, or puts it back. Its own agents see it all the while.
-func (d ZendeskDesk) Hide(ticket int64, hidden bool) error {
-	return d.withLive(ticket, func(t *zendeskTicket) { t.hidden = hidden })
+func (d Desk) Hide(ticket int64, hidden bool) error {
+	return d.withLive(ticket, func(t *ticketRecord) { t.hidden = hidden })
 }
 
 // Merge closes the sources into target.
-func (d ZendeskDesk) Merge(target int64, sources ...int64) error {
+func (d Desk) Merge(target int64, sources ...int64) error {
 	z := d.z
 	z.Lock()
 	defer z.Unlock()
 	return z.merge(target, sources, z.serviceUser, "", "", false, false)
 }
 
-func (z *zendesk) softDelete(t *zendeskTicket, actor int64) {
+func (z *account) softDelete(t *ticketRecord, actor int64) {
 	t.beforeDelete, t.Status = t.Status, "deleted"
 	z.touch(t)
 	z.emit("soft_deleted", t, actor, nil, nil)
 }
 
-func (z *zendesk) undelete(t *zendeskTicket, actor int64) {
+func (z *account) undelete(t *ticketRecord, actor int64) {
 	t.Status = t.beforeDelete
 	z.touch(t)
 	z.emit("undeleted", t, actor, nil, nil)
 }
 
-func (z *zendesk) spam(t *zendeskTicket, actor int64) {
+func (z *account) spam(t *ticketRecord, actor int64) {
 	if u := z.users[t.RequesterID]; u != nil && !u.staff() {
 		u.Suspended = true
 	}
@@ -457,7 +434,7 @@ func (z *zendesk) spam(t *zendeskTicket, actor int64) {
 	z.softDelete(t, actor)
 }
 
-func (z *zendesk) merge(target int64, sources []int64, actor int64, targetText, sourceText string, targetPublic, sourcePublic bool) error {
+func (z *account) merge(target int64, sources []int64, actor int64, targetText, sourceText string, targetPublic, sourcePublic bool) error {
 	into := z.tickets[target]
 	if into == nil || into.deleted() || into.Status == "closed" {
 		return fmt.Errorf("ticket %d: %w", target, engine.ErrNoRecord)
@@ -476,9 +453,9 @@ func (z *zendesk) merge(target int64, sources []int64, actor int64, targetText, 
 			text = "This request was closed and merged into request #" + strconv.FormatInt(target, 10)
 		}
 		t.Status, t.MergedInto = "closed", target
-		t.Tags = zdNormalTags(append(slices.Clone(t.Tags), "closed_by_merge"))
+		t.Tags = normalTags(append(slices.Clone(t.Tags), "closed_by_merge"))
 		z.touch(t)
-		z.addComment(t, actor, ZendeskComment{AuthorID: actor, Body: text, Public: sourcePublic, merge: target})
+		z.addComment(t, actor, Comment{AuthorID: actor, Body: text, Public: sourcePublic, merge: target})
 		z.emit("merged", t, actor, nil, target)
 		z.emitChanges(t, before, actor)
 		text = targetText
@@ -487,14 +464,14 @@ func (z *zendesk) merge(target int64, sources []int64, actor int64, targetText, 
 		}
 		before = into.snapshot()
 		z.touch(into)
-		z.addComment(into, actor, ZendeskComment{AuthorID: actor, Body: text, Public: targetPublic, merge: id})
+		z.addComment(into, actor, Comment{AuthorID: actor, Body: text, Public: targetPublic, merge: id})
 		z.emitChanges(into, before, actor)
 	}
 	return nil
 }
 
 // deleteTicket is DELETE /api/v2/tickets/{id}.
-func (z *zendesk) deleteTicket(w http.ResponseWriter, r *http.Request, c zdCaller) {
+func (z *account) deleteTicket(w http.ResponseWriter, r *http.Request, c caller) {
 	if t, ok := z.live(w, r); ok {
 		z.softDelete(t, c.user.ID)
 		w.WriteHeader(http.StatusNoContent)
@@ -502,17 +479,17 @@ func (z *zendesk) deleteTicket(w http.ResponseWriter, r *http.Request, c zdCalle
 }
 
 // spamTicket is PUT /api/v2/tickets/{id}/mark_as_spam.
-func (z *zendesk) spamTicket(w http.ResponseWriter, r *http.Request, c zdCaller) {
+func (z *account) spamTicket(w http.ResponseWriter, r *http.Request, c caller) {
 	if t, ok := z.live(w, r); ok {
 		z.spam(t, c.user.ID)
-		zdWrite(w, http.StatusOK, map[string]any{})
+		write(w, http.StatusOK, map[string]any{})
 	}
 }
 
 // mergeTickets is POST /api/v2/tickets/{id}/merge, done at once here though
 // the answer is a background job's.
-func (z *zendesk) mergeTickets(w http.ResponseWriter, r *http.Request, c zdCaller) {
-	o, _, err := zdBody(w, r)
+func (z *account) mergeTickets(w http.ResponseWriter, r *http.Request, c caller) {
+	o, _, err := readBody(w, r)
 	if err != nil {
 		return
 	}
@@ -527,43 +504,43 @@ func (z *zendesk) mergeTickets(w http.ResponseWriter, r *http.Request, c zdCalle
 		return
 	}
 	if len(ids) == 0 {
-		zdTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter ids is required")
+		failTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter ids is required")
 		return
 	}
 	if z.merge(t.ID, ids, c.user.ID, targetText, sourceText, targetPublic, sourcePublic) != nil {
-		zdInvalid{"base": {{"Merge: a ticket can not be merged", "InvalidValue"}}}.write(w)
+		invalidRecord{"base": {{"Merge: a ticket can not be merged", "InvalidValue"}}}.write(w)
 		return
 	}
 	job := z.ID(16)
-	zdWrite(w, http.StatusOK, map[string]any{"job_status": map[string]any{
+	write(w, http.StatusOK, map[string]any{"job_status": map[string]any{
 		"id": job, "url": z.url("/api/v2/job_statuses/" + job + ".json"), "status": "queued",
 		"total": len(ids), "progress": nil, "message": nil, "results": nil,
 	}})
 }
 
 // listDeleted is GET /api/v2/deleted_tickets: what can still be restored.
-func (z *zendesk) listDeleted(w http.ResponseWriter, r *http.Request, _ zdCaller) {
-	list := slices.DeleteFunc(zdSorted(z.tickets), func(t *zendeskTicket) bool { return !t.deleted() || t.purged })
-	zdPage(w, r, "deleted_tickets", list, z.url("/api/v2/deleted_tickets.json"),
-		func(t *zendeskTicket) int64 { return t.ID }, func(t *zendeskTicket) any {
+func (z *account) listDeleted(w http.ResponseWriter, r *http.Request, _ caller) {
+	list := slices.DeleteFunc(sorted(z.tickets), func(t *ticketRecord) bool { return !t.deleted() || t.purged })
+	page(w, r, "deleted_tickets", list, z.url("/api/v2/deleted_tickets.json"),
+		func(t *ticketRecord) int64 { return t.ID }, func(t *ticketRecord) any {
 			return map[string]any{
-				"id": t.ID, "subject": t.Subject, "previous_state": t.beforeDelete, "deleted_at": zdTime(t.UpdatedAt),
+				"id": t.ID, "subject": t.Subject, "previous_state": t.beforeDelete, "deleted_at": timeText(t.UpdatedAt),
 				"actor": map[string]any{"id": z.serviceUser, "name": z.users[z.serviceUser].Name},
 			}
 		})
 }
 
 // restoreTicket is PUT /api/v2/deleted_tickets/{id}/restore.
-func (z *zendesk) restoreTicket(w http.ResponseWriter, r *http.Request, c zdCaller) {
-	id, ok := zdPathID(w, r)
+func (z *account) restoreTicket(w http.ResponseWriter, r *http.Request, c caller) {
+	id, ok := pathID(w, r)
 	if !ok {
 		return
 	}
 	t := z.tickets[id]
 	if t == nil || !t.deleted() || t.purged {
-		zdFail(w, http.StatusNotFound, "RecordNotFound", "Not found")
+		fail(w, http.StatusNotFound, "RecordNotFound", "Not found")
 		return
 	}
 	z.undelete(t, c.user.ID)
-	zdWrite(w, http.StatusOK, map[string]any{})
+	write(w, http.StatusOK, map[string]any{})
 }

@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"crypto/hmac"
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-var zendeskScopes = func() []string {
+var knownScopes = func() []string {
 	list := []string{"read", "write", "impersonate"}
 	for _, resource := range []string{
 		"tickets", "users", "auditlogs", "organizations", "hc", "apps", "triggers", "automations",
@@ -23,7 +23,7 @@ var zendeskScopes = func() []string {
 	return list
 }()
 
-func zdOAuthError(w http.ResponseWriter, code string) {
+func oauthError(w http.ResponseWriter, code string) {
 	status, text := http.StatusBadRequest, map[string]string{
 		"invalid_client":         "Client authentication failed due to unknown client, no client authentication included, or unsupported authentication method.",
 		"invalid_token":          "The access token provided is expired, revoked, malformed or invalid for other reasons.",
@@ -36,15 +36,15 @@ func zdOAuthError(w http.ResponseWriter, code string) {
 	if code == "invalid_client" || code == "invalid_token" {
 		status = http.StatusUnauthorized
 	}
-	zdWrite(w, status, map[string]string{"error": code, "error_description": text})
+	write(w, status, map[string]string{"error": code, "error_description": text})
 }
 
 // mintToken is POST /oauth/tokens with grant_type=client_credentials. The
 // token acts as the user who owns the client; there is no refresh token.
 //
 // See https://support.zendesk.com/hc/en-us/articles/9182123625370.
-func (z *zendesk) mintToken(w http.ResponseWriter, r *http.Request) {
-	get, ok := zdTokenRequest(w, r)
+func (z *account) mintToken(w http.ResponseWriter, r *http.Request) {
+	get, ok := readTokenRequest(w, r)
 	if !ok {
 		return
 	}
@@ -55,67 +55,67 @@ func (z *zendesk) mintToken(w http.ResponseWriter, r *http.Request) {
 		if get("grant_type") == "" {
 			code = "invalid_request"
 		}
-		zdOAuthError(w, code)
+		oauthError(w, code)
 		return
 	}
 	c := z.clients[get("client_id")]
 	switch {
 	case c == nil || strings.HasPrefix(c.id, "zis_") || !hmac.Equal([]byte(c.secret), []byte(get("client_secret"))):
-		zdOAuthError(w, "invalid_client")
+		oauthError(w, "invalid_client")
 		return
 	case c.public:
-		zdOAuthError(w, "unauthorized_client")
+		oauthError(w, "unauthorized_client")
 		return
 	}
 	scopes := strings.Fields(get("scope"))
 	if len(scopes) == 0 {
-		zdOAuthError(w, "invalid_scope")
+		oauthError(w, "invalid_scope")
 		return
 	}
 	for _, s := range scopes {
-		if !slices.Contains(zendeskScopes, s) {
-			zdOAuthError(w, "invalid_scope")
+		if !slices.Contains(knownScopes, s) {
+			oauthError(w, "invalid_scope")
 			return
 		}
 	}
 	life := c.lifetime
 	if raw := get("expires_in"); raw != "" {
 		n, err := strconv.Atoi(raw)
-		if err != nil || n < zendeskTokenMin || n > zendeskTokenMax {
-			zdOAuthError(w, "invalid_request")
+		if err != nil || n < tokenMin || n > tokenMax {
+			oauthError(w, "invalid_request")
 			return
 		}
 		life = time.Duration(n) * time.Second
 	}
 	value := z.ID(32)
-	z.tokens[value] = &zendeskToken{client: c.id, user: c.owner, scopes: scopes, expires: z.Now().Add(life)}
+	z.tokens[value] = &token{client: c.id, user: c.owner, scopes: scopes, expires: z.Now().Add(life)}
 	w.Header().Set("Cache-Control", "no-store")
-	zdWrite(w, http.StatusOK, map[string]any{
+	write(w, http.StatusOK, map[string]any{
 		"access_token": value, "token_type": "bearer",
 		"scope": strings.Join(scopes, " "), "expires_in": int(life / time.Second),
 	})
 }
 
-// zdTokenRequest reads the parameters from JSON or from a form.
-func zdTokenRequest(w http.ResponseWriter, r *http.Request) (func(string) string, bool) {
+// readTokenRequest reads the parameters from JSON or from a form.
+func readTokenRequest(w http.ResponseWriter, r *http.Request) (func(string) string, bool) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch media {
 	case "application/json":
 		var m map[string]json.RawMessage
 		if json.NewDecoder(r.Body).Decode(&m) != nil {
-			zdOAuthError(w, "invalid_request")
+			oauthError(w, "invalid_request")
 			return nil, false
 		}
-		o := &zdObject{fields: m}
+		o := &object{fields: m}
 		return o.str, true
 	case "application/x-www-form-urlencoded":
 		if r.ParseForm() != nil {
-			zdOAuthError(w, "invalid_request")
+			oauthError(w, "invalid_request")
 			return nil, false
 		}
 		return r.PostForm.Get, true
 	}
-	zdOAuthError(w, "invalid_request")
+	oauthError(w, "invalid_request")
 	return nil, false
 }

@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"bytes"
@@ -21,41 +21,41 @@ import (
 )
 
 const (
-	zendeskEventPrefix  = "zen:event-type:ticket."
-	zendeskConditional  = "conditional_ticket_events"
-	zendeskEventVersion = "2022-11-06"
-	zendeskHookTimeout  = 12 * time.Second
-	zendeskMaxWait      = 60 * time.Second // a longer Retry-After is not waited for
-	zendeskInvocations  = 100              // remembered per webhook
+	eventPrefix    = "zen:event-type:ticket."
+	conditional    = "conditional_ticket_events"
+	eventVersion   = "2022-11-06"
+	hookTimeout    = 12 * time.Second
+	maxWait        = 60 * time.Second // a longer Retry-After is not waited for
+	maxInvocations = 100              // remembered per webhook
 )
 
-// zendeskInvocation is one delivery, for the webhook's monitoring.
-type zendeskInvocation struct {
+// invocationRecord is one delivery, for the webhook's monitoring.
+type invocationRecord struct {
 	id        string
 	status    string // success, failed
 	code      int
 	completed time.Time
 }
 
-// zendeskBreaker stops a webhook for five seconds when most of what it sent in
+// breaker stops a webhook for five seconds when most of what it sent in
 // five minutes failed. What falls into the pause is lost.
-type zendeskBreaker struct {
+type breaker struct {
 	since         time.Time
 	total, failed int
 	openUntil     time.Time
 }
 
 // count takes one result in.
-func (b *zendeskBreaker) count(ok bool, now time.Time) {
+func (b *breaker) count(ok bool, now time.Time) {
 	if now.Sub(b.since) > 5*time.Minute {
-		*b = zendeskBreaker{since: now}
+		*b = breaker{since: now}
 	}
 	b.total++
 	if !ok {
 		b.failed++
 	}
 	if b.total >= 100 && (b.failed*10 >= b.total*7 || b.failed > 1000) {
-		*b = zendeskBreaker{since: now, openUntil: now.Add(5 * time.Second)}
+		*b = breaker{since: now, openUntil: now.Add(5 * time.Second)}
 	}
 }
 
@@ -68,13 +68,13 @@ var caseroomEvents = []string{
 // Subscribe makes an active webhook that posts ticket events to endpoint,
 // signed with the fixture's WebhookSecret. Without types it is those that tell
 // of a ticket's life: assignment, status, comments, merges and deletions.
-func (d ZendeskDesk) Subscribe(endpoint string, types ...string) (id string, err error) {
+func (d Desk) Subscribe(endpoint string, types ...string) (id string, err error) {
 	if len(types) == 0 {
 		types = caseroomEvents
 	}
 	subscriptions := make([]string, len(types))
 	for i, t := range types {
-		subscriptions[i] = zendeskEventPrefix + t
+		subscriptions[i] = eventPrefix + t
 	}
 	fields := map[string]json.RawMessage{}
 	for k, v := range map[string]any{
@@ -85,27 +85,27 @@ func (d ZendeskDesk) Subscribe(endpoint string, types ...string) (id string, err
 			return "", err
 		}
 	}
-	if msg := checkWebhook(&zdObject{fields: fields}); msg != "" {
-		return "", &zendeskRefusal{msg}
+	if msg := checkWebhook(&object{fields: fields}); msg != "" {
+		return "", &refusal{msg}
 	}
 	z := d.z
 	z.Lock()
 	defer z.Unlock()
 	now := z.Now()
-	h := &zendeskWebhook{id: z.ulid(), secret: z.fix.WebhookSecret, fields: fields, created: now, updated: now}
+	h := &webhookRecord{id: z.ulid(), secret: z.fix.WebhookSecret, fields: fields, created: now, updated: now}
 	z.webhooks[h.id] = h
 	return h.id, nil
 }
 
-type zendeskRefusal struct{ message string }
+type refusal struct{ message string }
 
-func (e *zendeskRefusal) Error() string { return "sandbox: " + e.message }
+func (e *refusal) Error() string { return "sandbox: " + e.message }
 
 // watched reports whether anybody wants to know of changes.
-func (z *zendesk) watched() bool { return z.onChange != nil || len(z.webhooks)+len(z.zis) > 0 }
+func (z *account) watched() bool { return z.onChange != nil || len(z.webhooks)+len(z.zis) > 0 }
 
 // publish tells a change to whoever subscribed to it.
-func (z *zendesk) publish(e ZendeskEvent) {
+func (z *account) publish(e Event) {
 	if z.onChange != nil {
 		z.onChange(e)
 	}
@@ -113,7 +113,7 @@ func (z *zendesk) publish(e ZendeskEvent) {
 	var body []byte
 	for _, id := range slices.Sorted(maps.Keys(z.webhooks)) {
 		h := z.webhooks[id]
-		if !h.active() || !slices.Contains(h.subscriptions(), zendeskEventPrefix+e.Type) {
+		if !h.active() || !slices.Contains(h.subscriptions(), eventPrefix+e.Type) {
 			continue
 		}
 		if body == nil {
@@ -123,11 +123,11 @@ func (z *zendesk) publish(e ZendeskEvent) {
 	}
 }
 
-func (h *zendeskWebhook) str(name string) string { return (&zdObject{fields: h.fields}).str(name) }
+func (h *webhookRecord) str(name string) string { return (&object{fields: h.fields}).str(name) }
 
-func (h *zendeskWebhook) active() bool { return h.str("status") == "active" }
+func (h *webhookRecord) active() bool { return h.str("status") == "active" }
 
-func (h *zendeskWebhook) subscriptions() (list []string) {
+func (h *webhookRecord) subscriptions() (list []string) {
 	_ = json.Unmarshal(h.fields["subscriptions"], &list) // checked when it came in
 	return list
 }
@@ -135,7 +135,7 @@ func (h *zendeskWebhook) subscriptions() (list []string) {
 // envelope renders an event. Ids are strings, what is unset is null.
 //
 // See https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/.
-func (z *zendesk) envelope(e ZendeskEvent) []byte {
+func (z *account) envelope(e Event) []byte {
 	t := e.Ticket
 	status := strings.ToUpper(t.Status)
 	if t.purged {
@@ -151,8 +151,8 @@ func (z *zendesk) envelope(e ZendeskEvent) []byte {
 		"submitter_id": idText(t.SubmitterID), "actor_id": idText(e.Actor), "organization_id": nil,
 		"brand_id": idText(z.accountID), "form_id": nil, "custom_status": nil, "external_id": engine.OrNull(t.ExternalID),
 		"tags": t.Tags, "priority": engine.OrNull(strings.ToUpper(t.Priority)), "type": engine.OrNull(strings.ToUpper(t.Type)),
-		"is_public": true, "via": map[string]string{"channel": zendeskChannel(z.via)},
-		"created_at": zdTime(t.CreatedAt), "updated_at": zdTime(t.UpdatedAt),
+		"is_public": true, "via": map[string]string{"channel": channelOf(z.via)},
+		"created_at": timeText(t.CreatedAt), "updated_at": timeText(t.UpdatedAt),
 	}
 	event := map[string]any{"meta": map[string]any{"sequence": map[string]any{"id": z.UUID(), "position": 1}}}
 	if e.Previous != nil || e.Current != nil || strings.HasSuffix(e.Type, "_changed") {
@@ -172,8 +172,8 @@ func (z *zendesk) envelope(e ZendeskEvent) []byte {
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(map[string]any{
 		"account_id": z.accountID, "id": z.UUID(), "time": e.Time.UTC().Format(time.RFC3339Nano),
-		"type": zendeskEventPrefix + e.Type, "subject": "zen:ticket:" + strconv.FormatInt(t.ID, 10),
-		"zendesk_event_version": zendeskEventVersion, "detail": detail, "event": event,
+		"type": eventPrefix + e.Type, "subject": "zen:ticket:" + strconv.FormatInt(t.ID, 10),
+		"zendesk_event_version": eventVersion, "detail": detail, "event": event,
 	})
 	return bytes.TrimSpace(body.Bytes())
 }
@@ -193,7 +193,7 @@ func idValue(v any) any {
 	return v
 }
 
-func zendeskChannel(via int) string {
+func channelOf(via int) string {
 	if via == viaAPI {
 		return "api"
 	}
@@ -206,15 +206,15 @@ func zendeskChannel(via int) string {
 // 500 above all, is final. Nothing promises order, or delivery.
 //
 // See https://support.zendesk.com/hc/en-us/articles/4408839108378.
-func (z *zendesk) invoke(h *zendeskWebhook, ticket int64, event string, body []byte) {
+func (z *account) invoke(h *webhookRecord, ticket int64, event string, body []byte) {
 	now := z.Now()
 	if now.Before(h.breaker.openUntil) {
 		z.Log("zendesk", "webhook", map[string]string{"webhook": h.id, "event": event, "lost": "circuit breaker"})
 		return
 	}
-	invocation := &zendeskInvocation{id: z.ulid()}
+	invocation := &invocationRecord{id: z.ulid()}
 	z.Notify(&engine.Notice{
-		Vendor: "zendesk", Op: "webhook", Timeout: zendeskHookTimeout,
+		Vendor: "zendesk", Op: "webhook", Timeout: hookTimeout,
 		Detail: map[string]string{
 			"webhook": h.id, "invocation": invocation.id, "event": event, "ticket": strconv.FormatInt(ticket, 10),
 		},
@@ -243,7 +243,7 @@ func (z *zendesk) invoke(h *zendeskWebhook, ticket int64, event string, body []b
 				retries = 3
 			case o.Status == http.StatusTooManyRequests, o.Status == http.StatusServiceUnavailable:
 				seconds, err := strconv.Atoi(o.RetryAfter)
-				if wait = time.Duration(seconds) * time.Second; err == nil && seconds >= 0 && wait < zendeskMaxWait {
+				if wait = time.Duration(seconds) * time.Second; err == nil && seconds >= 0 && wait < maxWait {
 					retries = 3 // Zendesk names no number
 				}
 			}
@@ -252,16 +252,16 @@ func (z *zendesk) invoke(h *zendeskWebhook, ticket int64, event string, body []b
 	})
 }
 
-func (h *zendeskWebhook) remember(i *zendeskInvocation) {
-	h.invocations = slices.DeleteFunc(h.invocations, func(x *zendeskInvocation) bool { return x == i })
+func (h *webhookRecord) remember(i *invocationRecord) {
+	h.invocations = slices.DeleteFunc(h.invocations, func(x *invocationRecord) bool { return x == i })
 	h.invocations = slices.Insert(h.invocations, 0, i)
-	if len(h.invocations) > zendeskInvocations {
-		h.invocations = h.invocations[:zendeskInvocations]
+	if len(h.invocations) > maxInvocations {
+		h.invocations = h.invocations[:maxInvocations]
 	}
 }
 
 // hookRequest makes one attempt. Its timestamp is the attempt's.
-func (z *zendesk) hookRequest(ctx context.Context, h *zendeskWebhook, invocation string, body []byte) *http.Request {
+func (z *account) hookRequest(ctx context.Context, h *webhookRecord, invocation string, body []byte) *http.Request {
 	method := h.str("http_method")
 	if method == http.MethodGet {
 		body = nil
@@ -292,7 +292,7 @@ func (z *zendesk) hookRequest(ctx context.Context, h *zendeskWebhook, invocation
 }
 
 // authorize adds the webhook's own credentials, if it has any.
-func (h *zendeskWebhook) authorize(req *http.Request) {
+func (h *webhookRecord) authorize(req *http.Request) {
 	var auth struct {
 		Type string `json:"type"`
 		Data struct{ Username, Password, Token, Name, Value string }
@@ -313,7 +313,7 @@ func (h *zendeskWebhook) authorize(req *http.Request) {
 // listInvocations is GET /api/v2/webhooks/{id}/invocations, newest first.
 //
 // See https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/#list-webhook-invocations.
-func (z *zendesk) listInvocations(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) listInvocations(w http.ResponseWriter, r *http.Request, _ caller) {
 	h, ok := z.webhook(w, r)
 	if !ok {
 		return
@@ -321,10 +321,10 @@ func (z *zendesk) listInvocations(w http.ResponseWriter, r *http.Request, _ zdCa
 	list := []any{}
 	for _, i := range h.invocations {
 		list = append(list, map[string]any{
-			"id": i.id, "status": i.status, "status_code": i.code, "latest_completed_at": zdTime(i.completed),
+			"id": i.id, "status": i.status, "status_code": i.code, "latest_completed_at": timeText(i.completed),
 		})
 	}
-	zdWrite(w, http.StatusOK, map[string]any{
+	write(w, http.StatusOK, map[string]any{
 		"invocations": list, "meta": map[string]any{"has_more": false, "after_cursor": nil, "before_cursor": nil},
 		"links": map[string]any{"next": nil, "prev": nil},
 	})
@@ -336,18 +336,18 @@ func (z *zendesk) listInvocations(w http.ResponseWriter, r *http.Request, _ zdCa
 // public test secret.
 //
 // See https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/#test-webhook.
-func (z *zendesk) testWebhook(w http.ResponseWriter, r *http.Request) {
+func (z *account) testWebhook(w http.ResponseWriter, r *http.Request) {
 	var send *http.Request
-	z.auth("webhooks:write", z.admin(func(w http.ResponseWriter, r *http.Request, _ zdCaller) {
-		o, _, ok := zdWrapped(w, r, "request")
+	z.auth("webhooks:write", z.admin(func(w http.ResponseWriter, r *http.Request, _ caller) {
+		o, _, ok := readWrapped(w, r, "request")
 		if !ok {
 			return
 		}
-		h := &zendeskWebhook{secret: webhook.TestSecret, fields: map[string]json.RawMessage{}}
+		h := &webhookRecord{secret: webhook.TestSecret, fields: map[string]json.RawMessage{}}
 		if id := r.URL.Query().Get("webhook_id"); id != "" {
 			real := z.webhooks[id]
 			if real == nil {
-				zdErrors(w, http.StatusNotFound, "WebhookNotFound", "Webhook not found")
+				failListed(w, http.StatusNotFound, "WebhookNotFound", "Webhook not found")
 				return
 			}
 			h.id, h.secret = real.id, real.secret
@@ -359,18 +359,18 @@ func (z *zendesk) testWebhook(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		if h.str("endpoint") == "" || h.str("http_method") == "" || h.str("request_format") == "" {
-			zdErrors(w, http.StatusBadRequest, "InvalidRequest", "endpoint, http_method and request_format are required")
+			failListed(w, http.StatusBadRequest, "InvalidRequest", "endpoint, http_method and request_format are required")
 			return
 		}
 		send = z.hookRequest(context.WithoutCancel(r.Context()), h, z.ulid(), []byte(o.str("payload")))
 		if send == nil {
-			zdErrors(w, http.StatusBadRequest, "InvalidRequest", "endpoint is not a URL")
+			failListed(w, http.StatusBadRequest, "InvalidRequest", "endpoint is not a URL")
 		}
 	}))(w, r)
 	if send == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), zendeskHookTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), hookTimeout)
 	defer cancel()
 	answer := map[string]any{"status": http.StatusGatewayTimeout, "payload": ""}
 	if res, err := z.Client().Do(send.WithContext(ctx)); err == nil {
@@ -378,5 +378,5 @@ func (z *zendesk) testWebhook(w http.ResponseWriter, r *http.Request) {
 		_ = res.Body.Close()
 		answer = map[string]any{"status": res.StatusCode, "payload": string(text)}
 	}
-	zdWrite(w, http.StatusOK, map[string]any{"response": answer})
+	write(w, http.StatusOK, map[string]any{"response": answer})
 }

@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"cmp"
@@ -11,7 +11,7 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-func (z *zendesk) userByEmail(email string) *zendeskUser {
+func (z *account) userByEmail(email string) *user {
 	if email == "" {
 		return nil
 	}
@@ -19,7 +19,7 @@ func (z *zendesk) userByEmail(email string) *zendeskUser {
 }
 
 // userByExternalID matches without regard to case, as Zendesk does.
-func (z *zendesk) userByExternalID(id string) *zendeskUser {
+func (z *account) userByExternalID(id string) *user {
 	if id == "" {
 		return nil
 	}
@@ -27,7 +27,7 @@ func (z *zendesk) userByExternalID(id string) *zendeskUser {
 }
 
 // setKeys gives a user an address and an external id, "" leaving them as they are.
-func (z *zendesk) setKeys(u *zendeskUser, email, externalID string) {
+func (z *account) setKeys(u *user, email, externalID string) {
 	if email != "" {
 		delete(z.byEmail, u.Email)
 		u.Email = strings.ToLower(email)
@@ -40,10 +40,10 @@ func (z *zendesk) setKeys(u *zendeskUser, email, externalID string) {
 	}
 }
 
-func (z *zendesk) addUser(name, email, externalID, role string) *zendeskUser {
+func (z *account) addUser(name, email, externalID, role string) *user {
 	z.nextID++
 	now := z.Now()
-	u := &zendeskUser{
+	u := &user{
 		ID: z.nextID, Name: name, Role: role, CreatedAt: now, UpdatedAt: now, Verified: role != "end-user",
 	}
 	z.users[u.ID] = u
@@ -51,12 +51,12 @@ func (z *zendesk) addUser(name, email, externalID, role string) *zendeskUser {
 	return u
 }
 
-func (z *zendesk) viewUser(u *zendeskUser) map[string]any {
+func (z *account) viewUser(u *user) map[string]any {
 	return map[string]any{
 		"id": u.ID, "url": z.url("/api/v2/users/" + strconv.FormatInt(u.ID, 10) + ".json"),
 		"name": u.Name, "email": engine.OrNull(u.Email), "external_id": engine.OrNull(u.ExternalID),
 		"role": u.Role, "active": true, "suspended": u.Suspended, "verified": u.Verified,
-		"created_at": zdTime(u.CreatedAt), "updated_at": zdTime(u.UpdatedAt),
+		"created_at": timeText(u.CreatedAt), "updated_at": timeText(u.UpdatedAt),
 		"time_zone": cmp.Or(u.Zone, "UTC"), "iana_time_zone": cmp.Or(u.Zone, "Etc/UTC"), "locale": "en-US", "tags": []string{}, "shared": false,
 	}
 }
@@ -65,12 +65,12 @@ func (z *zendesk) viewUser(u *zendeskUser) map[string]any {
 // user, 200 for one matched by e-mail or external id.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/users/users/#create-or-update-user.
-func (z *zendesk) createOrUpdateUser(w http.ResponseWriter, r *http.Request, c zdCaller) {
+func (z *account) createOrUpdateUser(w http.ResponseWriter, r *http.Request, c caller) {
 	if c.user.Role != "admin" {
-		zdForbidden(w)
+		forbidden(w)
 		return
 	}
-	o, _, ok := zdWrapped(w, r, "user")
+	o, _, ok := readWrapped(w, r, "user")
 	if !ok {
 		return
 	}
@@ -79,7 +79,7 @@ func (z *zendesk) createOrUpdateUser(w http.ResponseWriter, r *http.Request, c z
 	if !o.ok(w) {
 		return
 	}
-	invalid := zdInvalid{}
+	invalid := invalidRecord{}
 	if email != "" && !engine.ValidEmail(email) {
 		invalid.add("email", "InvalidFormat", "Email: "+email+" is not properly formatted")
 	}
@@ -123,13 +123,13 @@ func (z *zendesk) createOrUpdateUser(w http.ResponseWriter, r *http.Request, c z
 	}
 	view := z.viewUser(u)
 	w.Header().Set("Location", view["url"].(string))
-	zdWrite(w, status, map[string]any{"user": view})
+	write(w, status, map[string]any{"user": view})
 }
 
 // me is GET /api/v2/users/me, which answers 200 to anonymous callers too.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/users/users/#show-self.
-func (z *zendesk) me(w http.ResponseWriter, r *http.Request) {
+func (z *account) me(w http.ResponseWriter, r *http.Request) {
 	z.Lock()
 	defer z.Unlock()
 	c, ok := z.authenticate(w, r)
@@ -137,46 +137,46 @@ func (z *zendesk) me(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if c.user == nil {
-		zdWrite(w, http.StatusOK, map[string]any{"user": map[string]any{
+		write(w, http.StatusOK, map[string]any{"user": map[string]any{
 			"id": nil, "name": "Anonymous user", "email": "invalid@example.com", "role": "end-user",
-			"verified": false, "created_at": zdTime(time.Unix(0, 0)),
+			"verified": false, "created_at": timeText(time.Unix(0, 0)),
 		}})
 		return
 	}
 	if !c.allows("users:read") {
-		zdFail(w, http.StatusForbidden, "Forbidden", "Missing the following required scopes: read")
+		fail(w, http.StatusForbidden, "Forbidden", "Missing the following required scopes: read")
 		return
 	}
 	view := z.viewUser(c.user)
 	view["authenticity_token"] = z.ID(22)
-	zdWrite(w, http.StatusOK, map[string]any{"user": view})
+	write(w, http.StatusOK, map[string]any{"user": view})
 }
 
-func (z *zendesk) showUser(w http.ResponseWriter, r *http.Request, _ zdCaller) {
-	id, ok := zdPathID(w, r)
+func (z *account) showUser(w http.ResponseWriter, r *http.Request, _ caller) {
+	id, ok := pathID(w, r)
 	if !ok {
 		return
 	}
 	u := z.users[id]
 	if u == nil {
-		zdFail(w, http.StatusNotFound, "RecordNotFound", "Not found")
+		fail(w, http.StatusNotFound, "RecordNotFound", "Not found")
 		return
 	}
-	zdWrite(w, http.StatusOK, map[string]any{"user": z.viewUser(u)})
+	write(w, http.StatusOK, map[string]any{"user": z.viewUser(u)})
 }
 
-func (z *zendesk) showManyUsers(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) showManyUsers(w http.ResponseWriter, r *http.Request, _ caller) {
 	q := r.URL.Query()
 	users := []any{}
 	switch {
 	case q.Has("ids"):
-		ids, ok := zdIDList(q.Get("ids"))
+		ids, ok := idList(q.Get("ids"))
 		if !ok {
-			zdInvalidAttribute(w, "ids", "Must be a list of integers")
+			invalidAttribute(w, "ids", "Must be a list of integers")
 			return
 		}
 		if len(ids) > 100 {
-			zdFail(w, http.StatusBadRequest, "TooManyIds", "No more than 100 ids")
+			fail(w, http.StatusBadRequest, "TooManyIds", "No more than 100 ids")
 			return
 		}
 		for _, id := range ids {
@@ -191,26 +191,26 @@ func (z *zendesk) showManyUsers(w http.ResponseWriter, r *http.Request, _ zdCall
 			}
 		}
 	default:
-		zdTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter ids is required")
+		failTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter ids is required")
 		return
 	}
-	zdWrite(w, http.StatusOK, map[string]any{"users": users, "count": len(users), "next_page": nil, "previous_page": nil})
+	write(w, http.StatusOK, map[string]any{"users": users, "count": len(users), "next_page": nil, "previous_page": nil})
 }
 
 // listUsers is GET /api/v2/users: all of them, on one page, by role if asked.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/users/users/#list-users.
-func (z *zendesk) listUsers(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) listUsers(w http.ResponseWriter, r *http.Request, _ caller) {
 	q := r.URL.Query()
 	roles := q["role[]"]
 	if role := q.Get("role"); role != "" {
 		roles = append(roles, role)
 	}
 	list := []any{}
-	for _, u := range zdSorted(z.users) {
+	for _, u := range sorted(z.users) {
 		if len(roles) == 0 || slices.Contains(roles, u.Role) {
 			list = append(list, z.viewUser(u))
 		}
 	}
-	zdWrite(w, http.StatusOK, map[string]any{"users": list, "count": len(list), "next_page": nil, "previous_page": nil})
+	write(w, http.StatusOK, map[string]any{"users": list, "count": len(list), "next_page": nil, "previous_page": nil})
 }

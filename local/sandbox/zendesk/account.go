@@ -1,4 +1,7 @@
-package sandbox
+// Package zendesk is the stand-in for a Zendesk account: tickets, users, webhooks
+// and triggers under /zendesk with the flows of ZIS, and the visitors of Zendesk
+// Chat under /zopim.
+package zendesk
 
 import (
 	"cmp"
@@ -21,25 +24,25 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-// zendesk is the account that the Zendesk stand-in serves. Everything in
-// it is guarded by the sandbox's mutex.
-type zendesk struct {
+// account is what the stand-in serves. Everything in
+// it is guarded by the engine's lock.
+type account struct {
 	*engine.Engine
-	fix ZendeskFixture
+	fix Fixture
 
-	clients   map[string]*zendeskClient
-	tokens    map[string]*zendeskToken
+	clients   map[string]*client
+	tokens    map[string]*token
 	apiTokens map[string]string // lower-case e-mail address to API token
-	users     map[int64]*zendeskUser
+	users     map[int64]*user
 	// byEmail and byExternal find users by what is unique, in lower case.
-	byEmail, byExternal map[string]*zendeskUser
-	tickets             map[int64]*zendeskTicket
-	webhooks            map[string]*zendeskWebhook
-	triggers            map[int64]*zendeskTrigger
-	categories          map[int64]*zendeskCategory
+	byEmail, byExternal map[string]*user
+	tickets             map[int64]*ticketRecord
+	webhooks            map[string]*webhookRecord
+	triggers            map[int64]*triggerRecord
+	categories          map[int64]*category
 	noCategories        bool
-	zis                 map[string]*zisIntegration
-	keys                map[string]*zendeskKey
+	zis                 map[string]*integration
+	keys                map[string]*idempotencyKey
 
 	accountID   int64
 	serviceUser int64
@@ -47,21 +50,21 @@ type zendesk struct {
 	nextTicket  int64
 	seq         int64 // order of changes inside one second
 
-	limits    ZendeskLimits
+	limits    Limits
 	searchLag time.Duration
 	windows   map[string]*engine.Window
 	hold      chan struct{} // closed when held creations may commit
 	origin    string        // where the last caller reached the account
 	via       int           // how the change under way is made: viaAPI, or 0 for the agent interface
 
-	onChange func(ZendeskEvent)
+	onChange func(Event)
 }
 
-// ZendeskLimits are the requests that the stand-in lets through per minute
+// Limits are the requests that the stand-in lets through per minute
 // before it answers 429; 0 is no limit. Only Incremental is on from the start.
 //
 // See https://developer.zendesk.com/api-reference/introduction/rate-limits/.
-type ZendeskLimits struct {
+type Limits struct {
 	Account      int // every authenticated request
 	Incremental  int // incremental exports: 10 on every plan
 	UpdateTicket int // updates of one ticket by one user, per ten minutes: 30
@@ -69,33 +72,33 @@ type ZendeskLimits struct {
 	SearchExport int // 100 on every plan
 }
 
-// ZendeskEvent is one change of a ticket, in the words of Zendesk's ticket
+// Event is one change of a ticket, in the words of Zendesk's ticket
 // events. Ticket is the row after the change.
-type ZendeskEvent struct {
+type Event struct {
 	Type     string // such as "status_changed"
-	Ticket   ZendeskTicket
+	Ticket   Ticket
 	Actor    int64 // the user who did it
 	Previous any
 	Current  any
-	Comment  *ZendeskComment
+	Comment  *Comment
 	Time     time.Time
 }
 
-type zendeskClient struct {
+type client struct {
 	id, secret string
 	owner      int64
 	public     bool
 	lifetime   time.Duration
 }
 
-type zendeskToken struct {
+type token struct {
 	client  string
 	user    int64
 	scopes  []string
 	expires time.Time
 }
 
-type zendeskUser struct {
+type user struct {
 	ID         int64
 	Name       string
 	Email      string
@@ -108,9 +111,9 @@ type zendeskUser struct {
 	UpdatedAt  time.Time
 }
 
-func (u *zendeskUser) staff() bool { return u.Role == "agent" || u.Role == "admin" }
+func (u *user) staff() bool { return u.Role == "agent" || u.Role == "admin" }
 
-type zendeskKey struct {
+type idempotencyKey struct {
 	fingerprint [sha256.Size]byte
 	created     time.Time
 	done        bool
@@ -118,40 +121,41 @@ type zendeskKey struct {
 	location    string
 }
 
-// zendeskSessionCookie holds a signed-in person's session.
-const zendeskSessionCookie = "_zendesk_session"
+// sessionCookie holds a signed-in person's session.
+const sessionCookie = "_zendesk_session"
 
 // Zendesk's documented times.
 const (
-	zendeskKeyLife     = 2 * time.Hour
-	zendeskTokenLife   = 30 * time.Minute
-	zendeskTokenMin    = 300
-	zendeskTokenMax    = 172800
-	zendeskExportDelay = 60 * time.Second
-	zendeskMaxBody     = 8 << 20
-	zendeskMaxComment  = 65535
-	zendeskMaxComments = 5000
+	keyLife     = 2 * time.Hour
+	tokenLife   = 30 * time.Minute
+	tokenMin    = 300
+	tokenMax    = 172800
+	exportDelay = 60 * time.Second
+	maxBody     = 8 << 20
+	maxComment  = 65535
+	maxComments = 5000
 )
 
-func newZendesk(e *engine.Engine, fix ZendeskFixture) *zendesk {
-	z := &zendesk{
+// New mounts the account's API under /zendesk and returns its inside.
+func New(e *engine.Engine, fix Fixture) Desk {
+	z := &account{
 		Engine: e, fix: fix,
-		clients: map[string]*zendeskClient{}, tokens: map[string]*zendeskToken{},
-		apiTokens: map[string]string{}, users: map[int64]*zendeskUser{},
-		byEmail: map[string]*zendeskUser{}, byExternal: map[string]*zendeskUser{},
-		tickets: map[int64]*zendeskTicket{}, webhooks: map[string]*zendeskWebhook{},
-		triggers: map[int64]*zendeskTrigger{}, categories: map[int64]*zendeskCategory{},
-		zis: map[string]*zisIntegration{}, keys: map[string]*zendeskKey{},
+		clients: map[string]*client{}, tokens: map[string]*token{},
+		apiTokens: map[string]string{}, users: map[int64]*user{},
+		byEmail: map[string]*user{}, byExternal: map[string]*user{},
+		tickets: map[int64]*ticketRecord{}, webhooks: map[string]*webhookRecord{},
+		triggers: map[int64]*triggerRecord{}, categories: map[int64]*category{},
+		zis: map[string]*integration{}, keys: map[string]*idempotencyKey{},
 		windows:   map[string]*engine.Window{},
 		accountID: 21474836,
 		// Larger than 2^32, as ids of today's accounts are.
 		nextID: 360_000_000_000, nextTicket: 1000,
-		limits: ZendeskLimits{Incremental: 10},
+		limits: Limits{Incremental: 10},
 	}
 	z.seed()
 	z.register()
 	e.CodeErrors("zendesk", z.codeError)
-	return z
+	return Desk{z}
 }
 
 // zafSDK is a stand-in for the script by which an app in Zendesk speaks with the
@@ -160,7 +164,7 @@ func newZendesk(e *engine.Engine, fix ZendeskFixture) *zendesk {
 //go:embed zaf_sdk.js
 var zafSDK []byte
 
-func (z *zendesk) register() {
+func (z *account) register() {
 	z.Mount("GET /zendesk/zaf_sdk.min.js", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 		_, _ = w.Write(zafSDK)
@@ -197,118 +201,118 @@ func (z *zendesk) register() {
 	z.registerAdmin()
 	z.registerZIS()
 	z.handle("", "/", "unknown", func(w http.ResponseWriter, _ *http.Request) {
-		zdFail(w, http.StatusNotFound, "InvalidEndpoint", "Not found")
+		fail(w, http.StatusNotFound, "InvalidEndpoint", "Not found")
 	})
 }
 
-// zdWrite answers with JSON as Zendesk does.
-func zdWrite(w http.ResponseWriter, status int, v any) {
+// write answers with JSON as Zendesk does.
+func write(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // the client may be gone
 }
 
-// zdFail answers with the older error body: a code and a description.
-func zdFail(w http.ResponseWriter, status int, code, description string) {
-	zdWrite(w, status, map[string]any{"error": code, "description": description})
+// fail answers with the older error body: a code and a description.
+func fail(w http.ResponseWriter, status int, code, description string) {
+	write(w, status, map[string]any{"error": code, "description": description})
 }
 
-// zdTitled answers with the second error body, whose error is an object.
-func zdTitled(w http.ResponseWriter, status int, title, message string) {
-	zdWrite(w, status, map[string]any{"error": map[string]string{"title": title, "message": message}})
+// failTitled answers with the second error body, whose error is an object.
+func failTitled(w http.ResponseWriter, status int, title, message string) {
+	write(w, status, map[string]any{"error": map[string]string{"title": title, "message": message}})
 }
 
-// zdErrors answers with the newer APIs' list of errors.
-func zdErrors(w http.ResponseWriter, status int, code, detail string) {
-	zdWrite(w, status, map[string]any{"errors": []map[string]any{{
+// failListed answers with the newer APIs' list of errors.
+func failListed(w http.ResponseWriter, status int, code, detail string) {
+	write(w, status, map[string]any{"errors": []map[string]any{{
 		"code": code, "title": code, "detail": detail, "status": strconv.Itoa(status),
 	}}})
 }
 
-func zdForbidden(w http.ResponseWriter) {
-	zdTitled(w, http.StatusForbidden, "Forbidden",
+func forbidden(w http.ResponseWriter) {
+	failTitled(w, http.StatusForbidden, "Forbidden",
 		"You do not have access to this page. Please contact the account owner of this help desk for further help.")
 }
 
-func zdInvalidAttribute(w http.ResponseWriter, attribute, why string) {
-	zdTitled(w, http.StatusBadRequest, "Invalid attribute",
+func invalidAttribute(w http.ResponseWriter, attribute, why string) {
+	failTitled(w, http.StatusBadRequest, "Invalid attribute",
 		fmt.Sprintf("You passed an invalid value for the %s attribute. %s", attribute, why))
 }
 
-// zdInvalid collects the details of a 422 RecordInvalid.
-type zdInvalid map[string][]zdDetail
+// invalidRecord collects the details of a 422 RecordInvalid.
+type invalidRecord map[string][]detail
 
-type zdDetail struct {
+type detail struct {
 	Description string `json:"description"`
 	Error       string `json:"error,omitempty"`
 }
 
-func (v zdInvalid) add(field, code, description string) {
-	v[field] = append(v[field], zdDetail{description, code})
+func (v invalidRecord) add(field, code, description string) {
+	v[field] = append(v[field], detail{description, code})
 }
 
-func (v zdInvalid) write(w http.ResponseWriter) {
-	zdWrite(w, http.StatusUnprocessableEntity, map[string]any{
+func (v invalidRecord) write(w http.ResponseWriter) {
+	write(w, http.StatusUnprocessableEntity, map[string]any{
 		"error": "RecordInvalid", "description": "Record validation errors", "details": v,
 	})
 }
 
 // codeError renders an injected fault in the vendor's own shape.
-func (z *zendesk) codeError(w http.ResponseWriter, code string) {
+func (z *account) codeError(w http.ResponseWriter, code string) {
 	switch code {
 	case "invalid_client", "invalid_grant", "invalid_scope", "invalid_token", "unauthorized_client":
-		zdOAuthError(w, code)
+		oauthError(w, code)
 	case "RecordInvalid":
-		zdInvalid{"base": {{"Ticket: is invalid", "InvalidValue"}}}.write(w)
+		invalidRecord{"base": {{"Ticket: is invalid", "InvalidValue"}}}.write(w)
 	case "RecordNotFound":
-		zdFail(w, http.StatusNotFound, code, "Not found")
+		fail(w, http.StatusNotFound, code, "Not found")
 	case "IdempotentRequestError":
-		zdFail(w, http.StatusBadRequest, code, zdKeyReused)
+		fail(w, http.StatusBadRequest, code, keyReused)
 	case "IdempotentRequestInProgress":
-		zdFail(w, http.StatusConflict, code, zdKeyBusy)
+		fail(w, http.StatusConflict, code, keyBusy)
 	case "UpdateConflict":
-		zdFail(w, http.StatusConflict, code, zdStale)
+		fail(w, http.StatusConflict, code, stale)
 	case "APIRateLimitExceeded":
 		w.Header().Set("Retry-After", "30")
-		zdFail(w, http.StatusTooManyRequests, code, zdRateText)
+		fail(w, http.StatusTooManyRequests, code, rateText)
 	case "Forbidden":
-		zdForbidden(w)
+		forbidden(w)
 	case "unavailable":
-		zdFail(w, http.StatusServiceUnavailable, code, "Service unavailable")
+		fail(w, http.StatusServiceUnavailable, code, "Service unavailable")
 	default:
-		zdFail(w, http.StatusBadRequest, code, code)
+		fail(w, http.StatusBadRequest, code, code)
 	}
 }
 
 const (
-	zdKeyReused = "Same Idempotency-Key used with different request parameters"
-	zdKeyBusy   = "A request with the same Idempotency-Key is in progress"
-	zdStale     = "Safe Update prevented the update due to outdated ticket data. Please get the latest ticket data and try again."
-	zdRateText  = "Number of allowed API requests per minute exceeded"
+	keyReused = "Same Idempotency-Key used with different request parameters"
+	keyBusy   = "A request with the same Idempotency-Key is in progress"
+	stale     = "Safe Update prevented the update due to outdated ticket data. Please get the latest ticket data and try again."
+	rateText  = "Number of allowed API requests per minute exceeded"
 )
 
-// zdCaller is whom a request is made as and what its token allows. API tokens
+// caller is whom a request is made as and what its token allows. API tokens
 // have every scope of their user.
-type zdCaller struct {
-	user   *zendeskUser
+type caller struct {
+	user   *user
 	scopes []string
 	all    bool
-	by     zdCredential
+	by     credential
 	client string // of an OAuth token
 }
 
-// zdCredential is what a request proved itself by. Only ZIS makes a difference.
-type zdCredential string
+// credential is what a request proved itself by. Only ZIS makes a difference.
+type credential string
 
 const (
-	zdByOAuth    zdCredential = "oauth"
-	zdByAPIToken zdCredential = "api_token"
-	zdBySession  zdCredential = "session" // a person's browser, or an app in it
+	byOAuth    credential = "oauth"
+	byAPIToken credential = "api_token"
+	bySession  credential = "session" // a person's browser, or an app in it
 )
 
 // allows reports whether the caller holds scope, as "read", "write" or
 // "resource:access".
-func (c zdCaller) allows(scope string) bool {
+func (c caller) allows(scope string) bool {
 	if c.all {
 		return true
 	}
@@ -316,11 +320,11 @@ func (c zdCaller) allows(scope string) bool {
 	return slices.Contains(c.scopes, scope) || (access != "" && slices.Contains(c.scopes, access))
 }
 
-type zdHandler func(w http.ResponseWriter, r *http.Request, c zdCaller)
+type handler func(w http.ResponseWriter, r *http.Request, c caller)
 
-// auth runs h under the sandbox's lock for an agent or admin whose token has
+// auth runs h under the engine's lock for an agent or admin whose token has
 // the scope.
-func (z *zendesk) auth(scope string, h zdHandler) http.HandlerFunc {
+func (z *account) auth(scope string, h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		z.Lock()
 		defer z.Unlock()
@@ -329,7 +333,7 @@ func (z *zendesk) auth(scope string, h zdHandler) http.HandlerFunc {
 			return
 		}
 		if c.user == nil {
-			zdWrite(w, http.StatusUnauthorized, map[string]string{"error": "Couldn't authenticate you"})
+			write(w, http.StatusUnauthorized, map[string]string{"error": "Couldn't authenticate you"})
 			return
 		}
 		if !z.admit(w, "account", z.limits.Account, time.Minute) {
@@ -337,11 +341,11 @@ func (z *zendesk) auth(scope string, h zdHandler) http.HandlerFunc {
 		}
 		if !c.allows(scope) {
 			_, access, _ := strings.Cut(scope, ":")
-			zdFail(w, http.StatusForbidden, "Forbidden", "Missing the following required scopes: "+access)
+			fail(w, http.StatusForbidden, "Forbidden", "Missing the following required scopes: "+access)
 			return
 		}
 		if !c.user.staff() {
-			zdForbidden(w)
+			forbidden(w)
 			return
 		}
 		z.via = viaAPI
@@ -352,37 +356,37 @@ func (z *zendesk) auth(scope string, h zdHandler) http.HandlerFunc {
 
 // authenticate returns the caller; a nil user is an anonymous request. On
 // refused credentials it answers and returns false.
-func (z *zendesk) authenticate(w http.ResponseWriter, r *http.Request) (zdCaller, bool) {
+func (z *account) authenticate(w http.ResponseWriter, r *http.Request) (caller, bool) {
 	header := r.Header.Get("Authorization")
-	if cookie, err := r.Cookie(zendeskSessionCookie); header == "" && err == nil {
+	if cookie, err := r.Cookie(sessionCookie); header == "" && err == nil {
 		if u := z.users[z.fix.OwnUserID]; hmac.Equal([]byte(cookie.Value), []byte(z.fix.AdminSession)) && !u.Suspended {
-			return zdCaller{user: u, all: true, by: zdBySession}, true
+			return caller{user: u, all: true, by: bySession}, true
 		}
 	}
 	if header == "" {
-		return zdCaller{}, true
+		return caller{}, true
 	}
 	scheme, rest, _ := strings.Cut(header, " ")
 	switch strings.ToLower(scheme) {
 	case "bearer":
 		t := z.tokens[rest]
 		if t == nil || !z.Now().Before(t.expires) || z.users[t.user].Suspended {
-			zdOAuthError(w, "invalid_token")
-			return zdCaller{}, false
+			oauthError(w, "invalid_token")
+			return caller{}, false
 		}
-		return zdCaller{user: z.users[t.user], scopes: t.scopes, by: zdByOAuth, client: t.client}, true
+		return caller{user: z.users[t.user], scopes: t.scopes, by: byOAuth, client: t.client}, true
 	case "basic":
 		if u := z.basic(r); u != nil {
-			return zdCaller{user: u, all: true, by: zdByAPIToken}, true
+			return caller{user: u, all: true, by: byAPIToken}, true
 		}
 	}
-	zdWrite(w, http.StatusUnauthorized, map[string]string{"error": "Couldn't authenticate you"})
-	return zdCaller{}, false
+	write(w, http.StatusUnauthorized, map[string]string{"error": "Couldn't authenticate you"})
+	return caller{}, false
 }
 
 // basic accepts "{email}/token" with an API token. E-mail with a password is
 // gone since January 2026.
-func (z *zendesk) basic(r *http.Request) *zendeskUser {
+func (z *account) basic(r *http.Request) *user {
 	name, secret, ok := r.BasicAuth()
 	email, isToken := strings.CutSuffix(name, "/token")
 	if !ok || !isToken {
@@ -400,7 +404,7 @@ func (z *zendesk) basic(r *http.Request) *zendeskUser {
 }
 
 // admit counts a request against a limit and answers 429 when it is over.
-func (z *zendesk) admit(w http.ResponseWriter, name string, limit int, per time.Duration) bool {
+func (z *account) admit(w http.ResponseWriter, name string, limit int, per time.Duration) bool {
 	if limit <= 0 {
 		return true
 	}
@@ -423,36 +427,36 @@ func (z *zendesk) admit(w http.ResponseWriter, name string, limit int, per time.
 		return true
 	}
 	w.Header().Set("Retry-After", strconv.Itoa(reset))
-	zdFail(w, http.StatusTooManyRequests, "APIRateLimitExceeded", zdRateText)
+	fail(w, http.StatusTooManyRequests, "APIRateLimitExceeded", rateText)
 	return false
 }
 
-// zdObject is a decoded JSON object whose fields are read with their type
+// object is a decoded JSON object whose fields are read with their type
 // checked; the first wrong one is remembered.
-type zdObject struct {
+type object struct {
 	fields map[string]json.RawMessage
 	bad    string // attribute
 	why    string
 }
 
 // has reports whether the field was sent, even as null.
-func (o *zdObject) has(name string) bool {
+func (o *object) has(name string) bool {
 	_, ok := o.fields[name]
 	return ok
 }
 
-func (o *zdObject) null(name string) bool {
+func (o *object) null(name string) bool {
 	raw, ok := o.fields[name]
 	return !ok || string(raw) == "null"
 }
 
-func (o *zdObject) wrong(name, why string) {
+func (o *object) wrong(name, why string) {
 	if o.bad == "" {
 		o.bad, o.why = name, why
 	}
 }
 
-func (o *zdObject) str(name string) string {
+func (o *object) str(name string) string {
 	if o.null(name) {
 		return ""
 	}
@@ -469,7 +473,7 @@ func (o *zdObject) str(name string) string {
 }
 
 // id reads a numeric id, sent as a number or as digits.
-func (o *zdObject) id(name string) int64 {
+func (o *object) id(name string) int64 {
 	if o.null(name) {
 		return 0
 	}
@@ -482,7 +486,7 @@ func (o *zdObject) id(name string) int64 {
 	return n
 }
 
-func (o *zdObject) flag(name string, def bool) bool {
+func (o *object) flag(name string, def bool) bool {
 	if o.null(name) {
 		return def
 	}
@@ -496,7 +500,7 @@ func (o *zdObject) flag(name string, def bool) bool {
 	return def
 }
 
-func (o *zdObject) object(name string) (*zdObject, bool) {
+func (o *object) object(name string) (*object, bool) {
 	if o.null(name) {
 		return nil, false
 	}
@@ -505,11 +509,11 @@ func (o *zdObject) object(name string) (*zdObject, bool) {
 		o.wrong(name, "Must be an object")
 		return nil, false
 	}
-	return &zdObject{fields: m}, true
+	return &object{fields: m}, true
 }
 
 // ids reads a list of numeric ids.
-func (o *zdObject) ids(name string) []int64 {
+func (o *object) ids(name string) []int64 {
 	if o.null(name) {
 		return nil
 	}
@@ -521,11 +525,11 @@ func (o *zdObject) ids(name string) []int64 {
 	return list
 }
 
-var zdTagSplit = regexp.MustCompile(`[\s,]+`)
+var tagSplit = regexp.MustCompile(`[\s,]+`)
 
 // tags reads a list of tags or a string of them, normalised as Zendesk does:
 // lower case, no blanks, no doubles, sorted.
-func (o *zdObject) tags(name string) []string {
+func (o *object) tags(name string) []string {
 	if o.null(name) {
 		return []string{}
 	}
@@ -538,13 +542,13 @@ func (o *zdObject) tags(name string) []string {
 		}
 		list = []string{one}
 	}
-	return zdNormalTags(list)
+	return normalTags(list)
 }
 
-func zdNormalTags(list []string) []string {
+func normalTags(list []string) []string {
 	out := []string{}
 	for _, t := range list {
-		for _, word := range zdTagSplit.Split(strings.ToLower(t), -1) {
+		for _, word := range tagSplit.Split(strings.ToLower(t), -1) {
 			if word != "" {
 				out = append(out, word)
 			}
@@ -555,63 +559,63 @@ func zdNormalTags(list []string) []string {
 }
 
 // ok answers 400 and returns false when a field had the wrong type.
-func (o *zdObject) ok(w http.ResponseWriter) bool {
+func (o *object) ok(w http.ResponseWriter) bool {
 	if o.bad == "" {
 		return true
 	}
-	zdInvalidAttribute(w, o.bad, o.why)
+	invalidAttribute(w, o.bad, o.why)
 	return false
 }
 
 var errUnreadable = errors.New("unreadable")
 
-// zdBody reads a JSON request body, answering for itself when it cannot.
-func zdBody(w http.ResponseWriter, r *http.Request) (*zdObject, []byte, error) {
+// readBody reads a JSON request body, answering for itself when it cannot.
+func readBody(w http.ResponseWriter, r *http.Request) (*object, []byte, error) {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if media != "application/json" {
-		zdFail(w, http.StatusUnsupportedMediaType, "UnsupportedMediaType", "Content-Type must be application/json")
+		fail(w, http.StatusUnsupportedMediaType, "UnsupportedMediaType", "Content-Type must be application/json")
 		return nil, nil, errUnreadable
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, zendeskMaxBody))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		zdFail(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Request body too large")
+		fail(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Request body too large")
 		return nil, nil, errUnreadable
 	}
 	var m map[string]json.RawMessage
 	if json.Unmarshal(raw, &m) != nil {
-		zdWrite(w, http.StatusUnprocessableEntity, map[string]string{
+		write(w, http.StatusUnprocessableEntity, map[string]string{
 			"error": "Unprocessable Entity", "message": "Server could not parse JSON",
 		})
 		return nil, nil, errUnreadable
 	}
-	return &zdObject{fields: m}, raw, nil
+	return &object{fields: m}, raw, nil
 }
 
-// zdWrapped reads a body of the form {"name": {…}}.
-func zdWrapped(w http.ResponseWriter, r *http.Request, name string) (*zdObject, []byte, bool) {
-	body, raw, err := zdBody(w, r)
+// readWrapped reads a body of the form {"name": {…}}.
+func readWrapped(w http.ResponseWriter, r *http.Request, name string) (*object, []byte, bool) {
+	body, raw, err := readBody(w, r)
 	if err != nil {
 		return nil, nil, false
 	}
 	inner, ok := body.object(name)
 	if !ok {
-		zdTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter "+name+" is required")
+		failTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter "+name+" is required")
 		return nil, nil, false
 	}
 	return inner, raw, true
 }
 
-// zdPathID reads the id of the path; a ".json" suffix is allowed.
-func zdPathID(w http.ResponseWriter, r *http.Request) (int64, bool) {
+// pathID reads the id of the path; a ".json" suffix is allowed.
+func pathID(w http.ResponseWriter, r *http.Request) (int64, bool) {
 	n, err := strconv.ParseInt(strings.TrimSuffix(r.PathValue("id"), ".json"), 10, 64)
 	if err != nil || n <= 0 {
-		zdInvalidAttribute(w, "id", "Invalid parameter: id must be an integer")
+		invalidAttribute(w, "id", "Invalid parameter: id must be an integer")
 		return 0, false
 	}
 	return n, true
 }
 
-func zdIDList(raw string) ([]int64, bool) {
+func idList(raw string) ([]int64, bool) {
 	var ids []int64
 	for part := range strings.SplitSeq(raw, ",") {
 		n, err := strconv.ParseInt(strings.TrimSpace(part), 10, 64)
@@ -623,9 +627,9 @@ func zdIDList(raw string) ([]int64, bool) {
 	return ids, true
 }
 
-func zdTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
+func timeText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
-func zdSorted[T any](m map[int64]T) []T {
+func sorted[T any](m map[int64]T) []T {
 	ids := make([]int64, 0, len(m))
 	for id := range m {
 		ids = append(ids, id)
@@ -638,22 +642,22 @@ func zdSorted[T any](m map[int64]T) []T {
 	return out
 }
 
-// zdPage is one page of a list: offset pages by ?page=&per_page=, cursor pages
+// page is one page of a list: offset pages by ?page=&per_page=, cursor pages
 // by ?page[size]=&page[after]=.
-func zdPage[T any](w http.ResponseWriter, r *http.Request, name string, list []T, base string, id func(T) int64, view func(T) any) {
+func page[T any](w http.ResponseWriter, r *http.Request, name string, list []T, base string, id func(T) int64, view func(T) any) {
 	q := r.URL.Query()
 	body := map[string]any{}
 	var page []T
 	if q.Has("page[size]") || q.Has("page[after]") {
-		size, ok := zdPageSize(w, cmp.Or(q.Get("page[size]"), "100"), "page[size]")
+		size, ok := pageSize(w, cmp.Or(q.Get("page[size]"), "100"), "page[size]")
 		if !ok {
 			return
 		}
 		start := 0
 		if after := q.Get("page[after]"); after != "" {
-			last, err := zdCursorID(after)
+			last, err := cursorID(after)
 			if err != nil {
-				zdFail(w, http.StatusBadRequest, "InvalidPaginationParameter", "page[after] is invalid")
+				fail(w, http.StatusBadRequest, "InvalidPaginationParameter", "page[after] is invalid")
 				return
 			}
 			if i := slices.IndexFunc(list, func(v T) bool { return id(v) == last }); i >= 0 {
@@ -667,9 +671,9 @@ func zdPage[T any](w http.ResponseWriter, r *http.Request, name string, list []T
 		meta := map[string]any{"has_more": more, "after_cursor": nil, "before_cursor": nil}
 		links := map[string]any{"next": nil, "prev": nil}
 		if len(page) > 0 {
-			after := zdCursor(id(page[len(page)-1]))
+			after := cursor(id(page[len(page)-1]))
 			meta["after_cursor"] = after
-			meta["before_cursor"] = zdCursor(id(page[0]))
+			meta["before_cursor"] = cursor(id(page[0]))
 			if more {
 				next := r.URL.Query()
 				next.Set("page[size]", strconv.Itoa(size))
@@ -679,13 +683,13 @@ func zdPage[T any](w http.ResponseWriter, r *http.Request, name string, list []T
 		}
 		body["meta"], body["links"] = meta, links
 	} else {
-		size, ok := zdPageSize(w, cmp.Or(q.Get("per_page"), "100"), "per_page")
+		size, ok := pageSize(w, cmp.Or(q.Get("per_page"), "100"), "per_page")
 		if !ok {
 			return
 		}
 		n, err := strconv.Atoi(cmp.Or(q.Get("page"), "1"))
 		if err != nil || n < 1 || n > 1_000_000 {
-			zdInvalidAttribute(w, "page", "Must be a positive integer")
+			invalidAttribute(w, "page", "Must be a positive integer")
 			return
 		}
 		start := min(len(list), (n-1)*size)
@@ -708,23 +712,23 @@ func zdPage[T any](w http.ResponseWriter, r *http.Request, name string, list []T
 		rows = append(rows, view(v))
 	}
 	body[name] = rows
-	zdWrite(w, http.StatusOK, body)
+	write(w, http.StatusOK, body)
 }
 
-func zdPageSize(w http.ResponseWriter, raw, name string) (int, bool) {
+func pageSize(w http.ResponseWriter, raw, name string) (int, bool) {
 	n, err := strconv.Atoi(raw)
 	if err != nil || n < 1 {
-		zdInvalidAttribute(w, name, "Must be a positive integer")
+		invalidAttribute(w, name, "Must be a positive integer")
 		return 0, false
 	}
 	return min(n, 100), true
 }
 
-func zdCursor(id int64) string {
+func cursor(id int64) string {
 	return base64.RawURLEncoding.EncodeToString([]byte("o:" + strconv.FormatInt(id, 10)))
 }
 
-func zdCursorID(s string) (int64, error) {
+func cursorID(s string) (int64, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
 		return 0, err

@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"bytes"
@@ -16,49 +16,49 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-type zendeskTicket struct {
-	ZendeskTicket
+type ticketRecord struct {
+	Ticket
 	generated time.Time // what the incremental export goes by
 	seq       int64
 	hidden    bool // from caseroom's own user, see ZendeskDesk.Hide
 }
 
-// ZendeskTicket is a ticket as the stand-in holds it. Status is lower case, or
+// Ticket is a ticket as the stand-in holds it. Status is lower case, or
 // "deleted".
-type ZendeskTicket struct {
-	ID           int64            `json:"id"`
-	ExternalID   string           `json:"external_id,omitempty"`
-	Subject      string           `json:"subject"`
-	Status       string           `json:"status"`
-	Priority     string           `json:"priority,omitempty"`
-	Type         string           `json:"type,omitempty"`
-	DueAt        time.Time        `json:"due_at,omitzero"` // of a task
-	RequesterID  int64            `json:"requester_id"`
-	SubmitterID  int64            `json:"submitter_id"`
-	AssigneeID   int64            `json:"assignee_id,omitempty"`
-	GroupID      int64            `json:"group_id,omitempty"`
-	Tags         []string         `json:"tags"`
-	Comments     []ZendeskComment `json:"comments"`
-	CustomFields json.RawMessage  `json:"custom_fields,omitempty"`
-	FollowupOf   int64            `json:"followup_source_id,omitempty"`
-	MergedInto   int64            `json:"merged_into,omitempty"`
-	CreatedAt    time.Time        `json:"created_at"`
-	UpdatedAt    time.Time        `json:"updated_at"`
+type Ticket struct {
+	ID           int64           `json:"id"`
+	ExternalID   string          `json:"external_id,omitempty"`
+	Subject      string          `json:"subject"`
+	Status       string          `json:"status"`
+	Priority     string          `json:"priority,omitempty"`
+	Type         string          `json:"type,omitempty"`
+	DueAt        time.Time       `json:"due_at,omitzero"` // of a task
+	RequesterID  int64           `json:"requester_id"`
+	SubmitterID  int64           `json:"submitter_id"`
+	AssigneeID   int64           `json:"assignee_id,omitempty"`
+	GroupID      int64           `json:"group_id,omitempty"`
+	Tags         []string        `json:"tags"`
+	Comments     []Comment       `json:"comments"`
+	CustomFields json.RawMessage `json:"custom_fields,omitempty"`
+	FollowupOf   int64           `json:"followup_source_id,omitempty"`
+	MergedInto   int64           `json:"merged_into,omitempty"`
+	CreatedAt    time.Time       `json:"created_at"`
+	UpdatedAt    time.Time       `json:"updated_at"`
 
 	beforeDelete string
 	purged       bool
-	assignments  []zendeskAssignment
+	assignments  []assignment
 }
 
-// zendeskAssignment is one audit of the assignee; 0 is nobody.
-type zendeskAssignment struct {
+// assignment is one audit of the assignee; 0 is nobody.
+type assignment struct {
 	id, actor, before, after int64
 	created                  bool // with the ticket
 	at                       time.Time
 }
 
-// ZendeskComment is one comment of a ticket.
-type ZendeskComment struct {
+// Comment is one comment of a ticket.
+type Comment struct {
 	ID        int64     `json:"id"`
 	AuthorID  int64     `json:"author_id"`
 	Body      string    `json:"body"`
@@ -69,11 +69,11 @@ type ZendeskComment struct {
 	merge   int64 // the ticket a merge comment points to
 }
 
-func (t *zendeskTicket) deleted() bool { return t.Status == "deleted" }
+func (t *ticketRecord) deleted() bool { return t.Status == "deleted" }
 
 // snapshot copies a ticket out of the lock's reach.
-func (t *zendeskTicket) snapshot() ZendeskTicket {
-	v := t.ZendeskTicket
+func (t *ticketRecord) snapshot() Ticket {
+	v := t.Ticket
 	v.Tags = slices.Clone(t.Tags)
 	v.Comments = slices.Clone(t.Comments)
 	v.CustomFields = slices.Clone(t.CustomFields)
@@ -82,12 +82,12 @@ func (t *zendeskTicket) snapshot() ZendeskTicket {
 }
 
 var (
-	zdStatuses   = []string{"new", "open", "pending", "hold", "solved", "closed"}
-	zdPriorities = []string{"low", "normal", "high", "urgent"}
-	zdTypes      = []string{"problem", "incident", "question", "task"}
+	statuses    = []string{"new", "open", "pending", "hold", "solved", "closed"}
+	priorities  = []string{"low", "normal", "high", "urgent"}
+	ticketTypes = []string{"problem", "incident", "question", "task"}
 )
 
-func (z *zendesk) viewTicket(t *zendeskTicket) map[string]any {
+func (z *account) viewTicket(t *ticketRecord) map[string]any {
 	via := map[string]any{"channel": "api", "source": map[string]any{"from": map[string]any{}, "to": map[string]any{}, "rel": nil}}
 	if t.FollowupOf != 0 {
 		via["source"] = map[string]any{
@@ -105,7 +105,7 @@ func (z *zendesk) viewTicket(t *zendeskTicket) map[string]any {
 	return map[string]any{
 		"id": t.ID, "url": z.url("/api/v2/tickets/" + strconv.FormatInt(t.ID, 10) + ".json"),
 		"external_id": engine.OrNull(t.ExternalID), "via": via,
-		"created_at": zdTime(t.CreatedAt), "updated_at": zdTime(t.UpdatedAt), "generated_timestamp": t.generated.Unix(),
+		"created_at": timeText(t.CreatedAt), "updated_at": timeText(t.UpdatedAt), "generated_timestamp": t.generated.Unix(),
 		"type": engine.OrNull(t.Type), "due_at": dueAt(t), "subject": t.Subject, "raw_subject": t.Subject, "description": description,
 		"priority": engine.OrNull(t.Priority), "status": t.Status, "recipient": nil,
 		"requester_id": t.RequesterID, "submitter_id": t.SubmitterID,
@@ -115,28 +115,28 @@ func (z *zendesk) viewTicket(t *zendeskTicket) map[string]any {
 	}
 }
 
-func dueAt(t *zendeskTicket) any {
+func dueAt(t *ticketRecord) any {
 	if t.DueAt.IsZero() {
 		return nil
 	}
-	return zdTime(t.DueAt)
+	return timeText(t.DueAt)
 }
 
-// touch stamps a change by the sandbox's clock.
-func (z *zendesk) touch(t *zendeskTicket) {
+// touch stamps a change by the engine's clock.
+func (z *account) touch(t *ticketRecord) {
 	t.UpdatedAt = z.Now().UTC()
 	z.systemTouch(t)
 }
 
 // systemTouch stamps a change that only the incremental export shows.
-func (z *zendesk) systemTouch(t *zendeskTicket) {
+func (z *account) systemTouch(t *ticketRecord) {
 	z.seq++
 	t.generated, t.seq = z.Now().UTC(), z.seq
 }
 
-func (z *zendesk) emit(kind string, t *zendeskTicket, actor int64, previous, current any) {
+func (z *account) emit(kind string, t *ticketRecord, actor int64, previous, current any) {
 	if z.watched() {
-		z.publish(ZendeskEvent{
+		z.publish(Event{
 			Type: kind, Ticket: t.snapshot(), Actor: actor, Previous: previous, Current: current, Time: z.Now(),
 		})
 	}
@@ -146,12 +146,12 @@ func (z *zendesk) emit(kind string, t *zendeskTicket, actor int64, previous, cur
 	}
 }
 
-func (z *zendesk) addComment(t *zendeskTicket, actor int64, c ZendeskComment) {
+func (z *account) addComment(t *ticketRecord, actor int64, c Comment) {
 	z.nextID += 2
 	c.ID, c.auditID, c.CreatedAt = z.nextID-1, z.nextID, z.Now().UTC()
 	t.Comments = append(t.Comments, c)
 	if z.watched() {
-		z.publish(ZendeskEvent{Type: "comment_added", Ticket: t.snapshot(), Actor: actor, Comment: &c, Time: z.Now()})
+		z.publish(Event{Type: "comment_added", Ticket: t.snapshot(), Actor: actor, Comment: &c, Time: z.Now()})
 	}
 }
 
@@ -160,17 +160,17 @@ func (z *zendesk) addComment(t *zendeskTicket, actor int64, c ZendeskComment) {
 //
 // See https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#create-ticket
 // and https://developer.zendesk.com/api-reference/ticketing/introduction/#idempotency.
-func (z *zendesk) createTicket(w http.ResponseWriter, r *http.Request, c zdCaller) {
-	o, raw, ok := zdWrapped(w, r, "ticket")
+func (z *account) createTicket(w http.ResponseWriter, r *http.Request, c caller) {
+	o, raw, ok := readWrapped(w, r, "ticket")
 	if !ok {
 		return
 	}
 	name := r.Header.Get("Idempotency-Key")
 	if len(name) > 255 {
-		zdInvalidAttribute(w, "Idempotency-Key", "Must be at most 255 characters")
+		invalidAttribute(w, "Idempotency-Key", "Must be at most 255 characters")
 		return
 	}
-	var key *zendeskKey
+	var key *idempotencyKey
 	if name != "" {
 		if key, ok = z.claim(w, name, raw); !ok {
 			return
@@ -195,10 +195,10 @@ func (z *zendesk) createTicket(w http.ResponseWriter, r *http.Request, c zdCalle
 	if key != nil {
 		key.done, key.body, key.location = true, body.Bytes(), view["url"].(string)
 	}
-	zdCreated(w, view["url"].(string), body.Bytes())
+	ticketCreated(w, view["url"].(string), body.Bytes())
 }
 
-func zdCreated(w http.ResponseWriter, location string, body []byte) {
+func ticketCreated(w http.ResponseWriter, location string, body []byte) {
 	w.Header().Set("Location", location)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(http.StatusCreated)
@@ -207,9 +207,9 @@ func zdCreated(w http.ResponseWriter, location string, body []byte) {
 
 // claim looks an idempotency key up. It answers and returns false on a replay,
 // on a key that came with another body, and while the first request runs.
-func (z *zendesk) claim(w http.ResponseWriter, name string, raw []byte) (*zendeskKey, bool) {
+func (z *account) claim(w http.ResponseWriter, name string, raw []byte) (*idempotencyKey, bool) {
 	now := z.Now()
-	if k := z.keys[name]; k != nil && k.done && now.Sub(k.created) >= zendeskKeyLife {
+	if k := z.keys[name]; k != nil && k.done && now.Sub(k.created) >= keyLife {
 		delete(z.keys, name)
 	}
 	var canonical any
@@ -222,23 +222,23 @@ func (z *zendesk) claim(w http.ResponseWriter, name string, raw []byte) (*zendes
 	switch {
 	case known == nil:
 		w.Header().Set("X-Idempotency-Lookup", "miss")
-		known = &zendeskKey{fingerprint: fingerprint, created: now}
+		known = &idempotencyKey{fingerprint: fingerprint, created: now}
 		z.keys[name] = known
 		return known, true
 	case known.fingerprint != fingerprint:
-		zdFail(w, http.StatusBadRequest, "IdempotentRequestError", zdKeyReused)
+		fail(w, http.StatusBadRequest, "IdempotentRequestError", keyReused)
 	case !known.done:
-		zdFail(w, http.StatusConflict, "IdempotentRequestInProgress", zdKeyBusy)
+		fail(w, http.StatusConflict, "IdempotentRequestInProgress", keyBusy)
 	default:
 		w.Header().Set("X-Idempotency-Lookup", "hit")
-		zdCreated(w, known.location, known.body)
+		ticketCreated(w, known.location, known.body)
 	}
 	return nil, false
 }
 
 // waitForCommit lets other requests in while this one is in progress. A client
 // that hangs up does not undo it.
-func (z *zendesk) waitForCommit(r *http.Request) {
+func (z *account) waitForCommit(r *http.Request) {
 	hold := z.hold
 	z.via = 0
 	z.Unlock()
@@ -250,19 +250,19 @@ func (z *zendesk) waitForCommit(r *http.Request) {
 	z.via = viaAPI
 }
 
-func (z *zendesk) makeTicket(w http.ResponseWriter, o *zdObject, c zdCaller) (*zendeskTicket, bool) {
+func (z *account) makeTicket(w http.ResponseWriter, o *object, c caller) (*ticketRecord, bool) {
 	now := z.Now().UTC()
-	t := &zendeskTicket{ZendeskTicket: ZendeskTicket{
+	t := &ticketRecord{Ticket: Ticket{
 		Status: "new", SubmitterID: c.user.ID, RequesterID: c.user.ID, CreatedAt: now, Tags: []string{},
 	}}
-	invalid := zdInvalid{}
+	invalid := invalidRecord{}
 	source := z.followUp(o, t, invalid)
 	changes := z.readFields(o, t, invalid, true)
 	comment, hasComment := z.readComment(o, c, invalid)
 	if !hasComment {
 		invalid.add("base", "BlankValue", "Description: cannot be blank")
 	}
-	var requester *zendeskUser
+	var requester *user
 	if ro, sent := o.object("requester"); sent {
 		requester = z.readRequester(ro, invalid)
 		if ro.bad != "" {
@@ -302,12 +302,12 @@ func (z *zendesk) makeTicket(w http.ResponseWriter, o *zdObject, c zdCaller) (*z
 	}
 	z.nextID += 2
 	comment.ID, comment.auditID, comment.CreatedAt = z.nextID-1, z.nextID, now
-	t.Comments = []ZendeskComment{comment}
+	t.Comments = []Comment{comment}
 	z.emit("created", t, c.user.ID, nil, nil)
 	return t, true
 }
 
-func (z *zendesk) followUp(o *zdObject, t *zendeskTicket, invalid zdInvalid) *zendeskTicket {
+func (z *account) followUp(o *object, t *ticketRecord, invalid invalidRecord) *ticketRecord {
 	id := o.id("via_followup_source_id")
 	if id == 0 {
 		return nil
@@ -321,15 +321,15 @@ func (z *zendesk) followUp(o *zdObject, t *zendeskTicket, invalid zdInvalid) *ze
 	return source
 }
 
-// zdChanges says which fields a request changed.
-type zdChanges struct {
+// changes says which fields a request changed.
+type changes struct {
 	any, assignee, status, external, tags, group bool
 }
 
 // readFields applies a request's ticket fields to t and collects what is wrong
 // with them. t is a copy until the request is known to be good.
-func (z *zendesk) readFields(o *zdObject, t *zendeskTicket, invalid zdInvalid, creating bool) zdChanges {
-	var ch zdChanges
+func (z *account) readFields(o *object, t *ticketRecord, invalid invalidRecord, creating bool) changes {
+	var ch changes
 	text := func(name string, to *string) bool {
 		if !o.has(name) {
 			return false
@@ -355,7 +355,7 @@ func (z *zendesk) readFields(o *zdObject, t *zendeskTicket, invalid zdInvalid, c
 	for _, e := range []struct {
 		name, value string
 		allowed     []string
-	}{{"priority", t.Priority, zdPriorities}, {"type", t.Type, zdTypes}, {"status", t.Status, zdStatuses}} {
+	}{{"priority", t.Priority, priorities}, {"type", t.Type, ticketTypes}, {"status", t.Status, statuses}} {
 		if !slices.Contains(e.allowed, e.value) && e.value != "" {
 			invalid.add(e.name, "InvalidValue", strings.ToUpper(e.name[:1])+e.name[1:]+": is invalid")
 		}
@@ -407,7 +407,7 @@ func (z *zendesk) readFields(o *zdObject, t *zendeskTicket, invalid zdInvalid, c
 
 // readDue reads due_at, which only tasks have: of another ticket it is dropped
 // without a word.
-func (z *zendesk) readDue(o *zdObject, t *zendeskTicket, ch *zdChanges) {
+func (z *account) readDue(o *object, t *ticketRecord, ch *changes) {
 	due := t.DueAt
 	if o.has("due_at") {
 		due = time.Time{}
@@ -427,7 +427,7 @@ func (z *zendesk) readDue(o *zdObject, t *zendeskTicket, ch *zdChanges) {
 	t.DueAt = due
 }
 
-func (z *zendesk) readCustomFields(o *zdObject, t *zendeskTicket, ch *zdChanges) {
+func (z *account) readCustomFields(o *object, t *ticketRecord, ch *changes) {
 	var list []struct {
 		ID    int64 `json:"id"`
 		Value any   `json:"value"`
@@ -442,10 +442,10 @@ func (z *zendesk) readCustomFields(o *zdObject, t *zendeskTicket, ch *zdChanges)
 }
 
 // readComment reads ticket.comment; without a body or html_body there is none.
-func (z *zendesk) readComment(o *zdObject, c zdCaller, invalid zdInvalid) (ZendeskComment, bool) {
+func (z *account) readComment(o *object, c caller, invalid invalidRecord) (Comment, bool) {
 	co, sent := o.object("comment")
 	if !sent {
-		return ZendeskComment{}, false
+		return Comment{}, false
 	}
 	body := co.str("body")
 	if html := co.str("html_body"); html != "" {
@@ -455,19 +455,19 @@ func (z *zendesk) readComment(o *zdObject, c zdCaller, invalid zdInvalid) (Zende
 	if author != 0 && z.users[author] == nil {
 		author = c.user.ID // replaced without a word
 	}
-	comment := ZendeskComment{AuthorID: author, Body: body, Public: co.flag("public", true)}
+	comment := Comment{AuthorID: author, Body: body, Public: co.flag("public", true)}
 	if co.bad != "" {
 		o.wrong("comment."+co.bad, co.why)
 	}
-	if len(body) > zendeskMaxComment {
-		invalid.add("comment", "TooLong", fmt.Sprintf("Comment: is too long (maximum is %d characters)", zendeskMaxComment))
+	if len(body) > maxComment {
+		invalid.add("comment", "TooLong", fmt.Sprintf("Comment: is too long (maximum is %d characters)", maxComment))
 	}
 	return comment, strings.TrimSpace(body) != ""
 }
 
 // readRequester finds the user of requester{name,email} or returns one with id
 // 0 that is to be made.
-func (z *zendesk) readRequester(o *zdObject, invalid zdInvalid) *zendeskUser {
+func (z *account) readRequester(o *object, invalid invalidRecord) *user {
 	name, email := strings.TrimSpace(o.str("name")), o.str("email")
 	if email == "" {
 		invalid.add("requester", "BlankValue", "Requester: Email: cannot be blank")
@@ -487,13 +487,13 @@ func (z *zendesk) readRequester(o *zdObject, invalid zdInvalid) *zendeskUser {
 		invalid.add("requester", "BlankValue", "Requester: Name:  is too short (minimum is 1 character)")
 		return nil
 	}
-	return &zendeskUser{Name: name, Email: email}
+	return &user{Name: name, Email: email}
 }
 
-func (z *zendesk) viewAudit(t *zendeskTicket, actor int64) map[string]any {
+func (z *account) viewAudit(t *ticketRecord, actor int64) map[string]any {
 	last := t.Comments[len(t.Comments)-1]
 	return map[string]any{
-		"id": last.auditID, "ticket_id": t.ID, "created_at": zdTime(t.UpdatedAt), "author_id": actor,
+		"id": last.auditID, "ticket_id": t.ID, "created_at": timeText(t.UpdatedAt), "author_id": actor,
 		"events": []any{map[string]any{
 			"id": last.ID, "type": "Comment", "author_id": last.AuthorID, "body": last.Body, "public": last.Public,
 		}},
@@ -501,63 +501,63 @@ func (z *zendesk) viewAudit(t *zendeskTicket, actor int64) map[string]any {
 }
 
 // live returns the ticket of the path, answering 404 for none and for a deleted one.
-func (z *zendesk) live(w http.ResponseWriter, r *http.Request) (*zendeskTicket, bool) {
-	id, ok := zdPathID(w, r)
+func (z *account) live(w http.ResponseWriter, r *http.Request) (*ticketRecord, bool) {
+	id, ok := pathID(w, r)
 	if !ok {
 		return nil, false
 	}
 	engine.Note(r, "ticket", strconv.FormatInt(id, 10))
 	t := z.tickets[id]
 	if t == nil || t.deleted() {
-		zdFail(w, http.StatusNotFound, "RecordNotFound", "Not found")
+		fail(w, http.StatusNotFound, "RecordNotFound", "Not found")
 		return nil, false
 	}
 	if t.hidden {
-		zdForbidden(w)
+		forbidden(w)
 		return nil, false
 	}
 	return t, true
 }
 
 // showTicket is GET /api/v2/tickets/{id}. Comments are not in it.
-func (z *zendesk) showTicket(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) showTicket(w http.ResponseWriter, r *http.Request, _ caller) {
 	if t, ok := z.live(w, r); ok {
-		zdWrite(w, http.StatusOK, map[string]any{"ticket": z.viewTicket(t)})
+		write(w, http.StatusOK, map[string]any{"ticket": z.viewTicket(t)})
 	}
 }
 
 // listTickets is GET /api/v2/tickets, all or those with ?external_id=. It has
 // no index delay; deleted tickets are not in it.
-func (z *zendesk) listTickets(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) listTickets(w http.ResponseWriter, r *http.Request, _ caller) {
 	q := r.URL.Query()
-	list := []*zendeskTicket{}
+	list := []*ticketRecord{}
 	for _, t := range z.tickets {
 		if !t.deleted() && !t.hidden && (!q.Has("external_id") || t.ExternalID == q.Get("external_id")) {
 			list = append(list, t)
 		}
 	}
-	slices.SortFunc(list, func(a, b *zendeskTicket) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(list, func(a, b *ticketRecord) int { return cmp.Compare(a.ID, b.ID) })
 	engine.Note(r, "external_id", q.Get("external_id"))
-	zdPage(w, r, "tickets", list, z.url("/api/v2/tickets.json"),
-		func(t *zendeskTicket) int64 { return t.ID }, func(t *zendeskTicket) any { return z.viewTicket(t) })
+	page(w, r, "tickets", list, z.url("/api/v2/tickets.json"),
+		func(t *ticketRecord) int64 { return t.ID }, func(t *ticketRecord) any { return z.viewTicket(t) })
 }
 
 // showMany is GET /api/v2/tickets/show_many?ids=, at most 100. Ids that are
 // deleted, hidden or unknown are left out without an error. include=users puts the
 // people of the tickets beside them.
-func (z *zendesk) showMany(w http.ResponseWriter, r *http.Request, _ zdCaller) {
-	ids, ok := zdIDList(r.URL.Query().Get("ids"))
+func (z *account) showMany(w http.ResponseWriter, r *http.Request, _ caller) {
+	ids, ok := idList(r.URL.Query().Get("ids"))
 	if !ok {
-		zdInvalidAttribute(w, "ids", "Must be a list of integers")
+		invalidAttribute(w, "ids", "Must be a list of integers")
 		return
 	}
 	if len(ids) > 100 {
-		zdFail(w, http.StatusBadRequest, "TooManyIds", "No more than 100 ids")
+		fail(w, http.StatusBadRequest, "TooManyIds", "No more than 100 ids")
 		return
 	}
 	engine.Note(r, "ids", strconv.Itoa(len(ids)))
 	list := []any{}
-	seen, people := map[int64]bool{}, map[int64]*zendeskUser{}
+	seen, people := map[int64]bool{}, map[int64]*user{}
 	for _, id := range ids {
 		if t := z.tickets[id]; t != nil && !t.deleted() && !t.hidden && !seen[id] {
 			seen[id] = true
@@ -572,46 +572,46 @@ func (z *zendesk) showMany(w http.ResponseWriter, r *http.Request, _ zdCaller) {
 	answer := map[string]any{"tickets": list, "count": len(list), "next_page": nil, "previous_page": nil}
 	if slices.Contains(strings.Split(r.URL.Query().Get("include"), ","), "users") {
 		users := []any{}
-		for _, u := range zdSorted(people) {
+		for _, u := range sorted(people) {
 			users = append(users, z.viewUser(u))
 		}
 		answer["users"] = users
 	}
-	zdWrite(w, http.StatusOK, answer)
+	write(w, http.StatusOK, answer)
 }
 
 // safe checks updated_stamp when safe_update is set and answers 409 when the
 // ticket has moved on.
-func (z *zendesk) safe(w http.ResponseWriter, o *zdObject, t *zendeskTicket) bool {
+func (z *account) safe(w http.ResponseWriter, o *object, t *ticketRecord) bool {
 	if !o.flag("safe_update", false) {
 		return o.ok(w)
 	}
 	stamp, err := time.Parse(time.RFC3339, o.str("updated_stamp"))
 	if err != nil {
-		zdInvalidAttribute(w, "updated_stamp", "Must be the ticket's updated_at")
+		invalidAttribute(w, "updated_stamp", "Must be the ticket's updated_at")
 		return false
 	}
 	if !stamp.Equal(t.UpdatedAt.Truncate(time.Second)) {
-		zdFail(w, http.StatusConflict, "UpdateConflict", zdStale)
+		fail(w, http.StatusConflict, "UpdateConflict", stale)
 		return false
 	}
 	return true
 }
 
 // closedTicket answers 422 for a ticket that can't be changed any more.
-func closedTicket(w http.ResponseWriter, t *zendeskTicket) bool {
+func closedTicket(w http.ResponseWriter, t *ticketRecord) bool {
 	if t.Status != "closed" {
 		return false
 	}
-	zdInvalid{"status": {{"Status: closed prevents ticket update", "InvalidValue"}}}.write(w)
+	invalidRecord{"status": {{"Status: closed prevents ticket update", "InvalidValue"}}}.write(w)
 	return true
 }
 
 // updateTicket is PUT /api/v2/tickets/{id}.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#update-ticket.
-func (z *zendesk) updateTicket(w http.ResponseWriter, r *http.Request, c zdCaller) {
-	o, _, ok := zdWrapped(w, r, "ticket")
+func (z *account) updateTicket(w http.ResponseWriter, r *http.Request, c caller) {
+	o, _, ok := readWrapped(w, r, "ticket")
 	if !ok {
 		return
 	}
@@ -626,12 +626,12 @@ func (z *zendesk) updateTicket(w http.ResponseWriter, r *http.Request, c zdCalle
 	if closedTicket(w, t) || !z.safe(w, o, t) {
 		return
 	}
-	next := &zendeskTicket{ZendeskTicket: t.snapshot(), generated: t.generated, seq: t.seq}
-	invalid := zdInvalid{}
+	next := &ticketRecord{Ticket: t.snapshot(), generated: t.generated, seq: t.seq}
+	invalid := invalidRecord{}
 	ch := z.readFields(o, next, invalid, false)
 	comment, commented := z.readComment(o, c, invalid)
-	if commented && len(t.Comments) >= zendeskMaxComments {
-		invalid.add("comment", "TooManyComments", fmt.Sprintf("Comment: a ticket can have at most %d comments", zendeskMaxComments))
+	if commented && len(t.Comments) >= maxComments {
+		invalid.add("comment", "TooManyComments", fmt.Sprintf("Comment: a ticket can have at most %d comments", maxComments))
 	}
 	if ch.assignee && next.AssigneeID != 0 && next.Status == "new" {
 		next.Status, ch.status = "open", true
@@ -653,12 +653,12 @@ func (z *zendesk) updateTicket(w http.ResponseWriter, r *http.Request, c zdCalle
 		}
 		z.emitChanges(t, before, c.user.ID)
 	}
-	zdWrite(w, http.StatusOK, map[string]any{"ticket": z.viewTicket(t), "audit": z.viewAudit(t, c.user.ID)})
+	write(w, http.StatusOK, map[string]any{"ticket": z.viewTicket(t), "audit": z.viewAudit(t, c.user.ID)})
 }
 
 // emitChanges reports what differs between before and t, and runs the triggers
 // of the update.
-func (z *zendesk) emitChanges(t *zendeskTicket, before ZendeskTicket, actor int64) {
+func (z *account) emitChanges(t *ticketRecord, before Ticket, actor int64) {
 	if before.AssigneeID != t.AssigneeID {
 		z.audit(t, actor, before.AssigneeID, false)
 		z.emit("agent_assignment_changed", t, actor, engine.OrNull(before.AssigneeID), engine.OrNull(t.AssigneeID))
@@ -673,7 +673,7 @@ func (z *zendesk) emitChanges(t *zendeskTicket, before ZendeskTicket, actor int6
 		z.emit("type_changed", t, actor, engine.OrNull(strings.ToUpper(before.Type)), engine.OrNull(strings.ToUpper(t.Type)))
 	}
 	if !before.DueAt.Equal(t.DueAt) {
-		z.emit("task_due_at_changed", t, actor, dueAt(&zendeskTicket{ZendeskTicket: before}), dueAt(t))
+		z.emit("task_due_at_changed", t, actor, dueAt(&ticketRecord{Ticket: before}), dueAt(t))
 	}
 	if before.Subject != t.Subject {
 		z.emit("subject_changed", t, actor, before.Subject, t.Subject)
@@ -694,14 +694,14 @@ func (z *zendesk) emitChanges(t *zendeskTicket, before ZendeskTicket, actor int6
 // DELETE removes. safe_update and updated_stamp stand at the top level.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/ticket-management/tags/.
-func (z *zendesk) ticketTags(w http.ResponseWriter, r *http.Request, c zdCaller) {
+func (z *account) ticketTags(w http.ResponseWriter, r *http.Request, c caller) {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		if t, ok := z.live(w, r); ok {
-			zdWrite(w, http.StatusOK, map[string]any{"tags": t.Tags})
+			write(w, http.StatusOK, map[string]any{"tags": t.Tags})
 		}
 		return
 	}
-	o, _, err := zdBody(w, r)
+	o, _, err := readBody(w, r)
 	if err != nil {
 		return
 	}
@@ -710,7 +710,7 @@ func (z *zendesk) ticketTags(w http.ResponseWriter, r *http.Request, c zdCaller)
 		return
 	}
 	if !o.has("tags") {
-		zdTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter tags is required")
+		failTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter tags is required")
 		return
 	}
 	sent := o.tags("tags")
@@ -722,7 +722,7 @@ func (z *zendesk) ticketTags(w http.ResponseWriter, r *http.Request, c zdCaller)
 	case http.MethodPost:
 		status = http.StatusCreated
 	case http.MethodPut:
-		tags = zdNormalTags(append(slices.Clone(t.Tags), sent...))
+		tags = normalTags(append(slices.Clone(t.Tags), sent...))
 	case http.MethodDelete:
 		tags = slices.DeleteFunc(slices.Clone(t.Tags), func(s string) bool { return slices.Contains(sent, s) })
 	}
@@ -732,14 +732,14 @@ func (z *zendesk) ticketTags(w http.ResponseWriter, r *http.Request, c zdCaller)
 		z.touch(t)
 		z.emitChanges(t, before, c.user.ID)
 	}
-	zdWrite(w, status, map[string]any{"tags": t.Tags})
+	write(w, status, map[string]any{"tags": t.Tags})
 }
 
 // listComments is GET /api/v2/tickets/{id}/comments, oldest first unless
 // sort=-created_at or sort_order=desc.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/.
-func (z *zendesk) listComments(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) listComments(w http.ResponseWriter, r *http.Request, _ caller) {
 	t, ok := z.live(w, r)
 	if !ok {
 		return
@@ -750,7 +750,7 @@ func (z *zendesk) listComments(w http.ResponseWriter, r *http.Request, _ zdCalle
 		slices.Reverse(list)
 	}
 	base := z.url("/api/v2/tickets/" + strconv.FormatInt(t.ID, 10) + "/comments.json")
-	zdPage(w, r, "comments", list, base, func(c ZendeskComment) int64 { return c.ID }, func(c ZendeskComment) any {
+	page(w, r, "comments", list, base, func(c Comment) int64 { return c.ID }, func(c Comment) any {
 		via := map[string]any{"channel": "api", "source": map[string]any{"from": map[string]any{}, "to": map[string]any{}, "rel": nil}}
 		if c.merge != 0 {
 			via["source"] = map[string]any{"from": map[string]any{"ticket_id": c.merge}, "to": map[string]any{}, "rel": "merge"}
@@ -758,7 +758,7 @@ func (z *zendesk) listComments(w http.ResponseWriter, r *http.Request, _ zdCalle
 		return map[string]any{
 			"id": c.ID, "type": "Comment", "author_id": c.AuthorID, "body": c.Body, "plain_body": c.Body,
 			"html_body": c.Body, "public": c.Public, "audit_id": c.auditID, "attachments": []any{},
-			"via": via, "metadata": map[string]any{}, "created_at": zdTime(c.CreatedAt),
+			"via": via, "metadata": map[string]any{}, "created_at": timeText(c.CreatedAt),
 		}
 	})
 }
@@ -768,9 +768,9 @@ func (z *zendesk) listComments(w http.ResponseWriter, r *http.Request, _ zdCalle
 // 60 seconds left out. It needs an admin.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/ticket-management/incremental_exports/.
-func (z *zendesk) incrementalTickets(w http.ResponseWriter, r *http.Request, c zdCaller) {
+func (z *account) incrementalTickets(w http.ResponseWriter, r *http.Request, c caller) {
 	if c.user.Role != "admin" {
-		zdForbidden(w)
+		forbidden(w)
 		return
 	}
 	if !z.admit(w, "incremental", z.limits.Incremental, time.Minute) {
@@ -781,42 +781,42 @@ func (z *zendesk) incrementalTickets(w http.ResponseWriter, r *http.Request, c z
 	if raw := q.Get("per_page"); raw != "" {
 		n, err := strconv.Atoi(raw)
 		if err != nil || n < 1 {
-			zdInvalidAttribute(w, "per_page", "Must be a positive integer")
+			invalidAttribute(w, "per_page", "Must be a positive integer")
 			return
 		}
 		size = min(n, 1000)
 	}
-	horizon := z.Now().Add(-zendeskExportDelay)
+	horizon := z.Now().Add(-exportDelay)
 	var since, after int64
 	switch {
 	case q.Has("cursor"):
 		raw, err := base64.StdEncoding.DecodeString(q.Get("cursor"))
 		if n, scanErr := fmt.Sscanf(string(raw), "%d|%d", &since, &after); err != nil || scanErr != nil || n != 2 {
-			zdFail(w, http.StatusBadRequest, "InvalidCursor", "cursor is invalid")
+			fail(w, http.StatusBadRequest, "InvalidCursor", "cursor is invalid")
 			return
 		}
 	case q.Has("start_time"):
 		n, err := strconv.ParseInt(q.Get("start_time"), 10, 64)
 		if err != nil || n < 0 {
-			zdInvalidAttribute(w, "start_time", "Must be a Unix time")
+			invalidAttribute(w, "start_time", "Must be a Unix time")
 			return
 		}
 		if n > horizon.Unix() {
-			zdFail(w, http.StatusBadRequest, "StartTimeTooRecent", "Too recent start_time. Use a start_time older than 60 seconds")
+			fail(w, http.StatusBadRequest, "StartTimeTooRecent", "Too recent start_time. Use a start_time older than 60 seconds")
 			return
 		}
 		since = n
 	default:
-		zdTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter start_time is required")
+		failTitled(w, http.StatusBadRequest, "Invalid attribute", "Parameter start_time is required")
 		return
 	}
-	rows := zdSorted(z.tickets)
-	rows = slices.DeleteFunc(rows, func(t *zendeskTicket) bool {
+	rows := sorted(z.tickets)
+	rows = slices.DeleteFunc(rows, func(t *ticketRecord) bool {
 		at := t.generated.Unix()
 		return t.generated.After(horizon) || at < since || (at == since && t.seq <= after) ||
 			(t.deleted() && q.Get("exclude_deleted") == "true")
 	})
-	slices.SortFunc(rows, func(a, b *zendeskTicket) int { return cmp.Compare(a.seq, b.seq) })
+	slices.SortFunc(rows, func(a, b *ticketRecord) int { return cmp.Compare(a.seq, b.seq) })
 	end := len(rows) <= size
 	rows = rows[:min(len(rows), size)]
 	list := []any{}
@@ -828,7 +828,7 @@ func (z *zendesk) incrementalTickets(w http.ResponseWriter, r *http.Request, c z
 	next := r.URL.Query()
 	next.Del("start_time")
 	next.Set("cursor", cursor)
-	zdWrite(w, http.StatusOK, map[string]any{
+	write(w, http.StatusOK, map[string]any{
 		"tickets": list, "after_cursor": cursor, "before_cursor": nil, "end_of_stream": end,
 		"after_url": z.url("/api/v2/incremental/tickets/cursor.json?" + next.Encode()), "before_url": nil,
 	})

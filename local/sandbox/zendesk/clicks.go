@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"errors"
@@ -10,12 +10,12 @@ import (
 )
 
 // Clicks registers what agents do.
-func (d ZendeskDesk) Clicks(mux *http.ServeMux) {
+func (d Desk) Clicks(mux *http.ServeMux) {
 	type one struct {
 		Ticket int64 `json:"ticket"`
 	}
-	engine.Look(mux, "zendesk/agents", func() []ZendeskPerson {
-		return slices.DeleteFunc(d.Users(), func(u ZendeskPerson) bool {
+	engine.Look(mux, "zendesk/agents", func() []Person {
+		return slices.DeleteFunc(d.Users(), func(u Person) bool {
 			return u.Role == "end-user" || u.ID == d.z.fix.OwnUserID
 		})
 	})

@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"fmt"
@@ -11,12 +11,12 @@ import (
 )
 
 // audit keeps a change of the assignee for the ticket's audits.
-func (z *zendesk) audit(t *zendeskTicket, actor, before int64, created bool) {
+func (z *account) audit(t *ticketRecord, actor, before int64, created bool) {
 	if before == t.AssigneeID {
 		return
 	}
 	z.nextID++
-	t.assignments = append(t.assignments, zendeskAssignment{
+	t.assignments = append(t.assignments, assignment{
 		id: z.nextID, actor: actor, before: before, after: t.AssigneeID, created: created, at: z.Now().UTC(),
 	})
 }
@@ -24,20 +24,20 @@ func (z *zendesk) audit(t *zendeskTicket, actor, before int64, created bool) {
 // listAudits is GET /api/v2/tickets/{id}/audits, as far as assignees go.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_audits/#list-audits-for-a-ticket.
-func (z *zendesk) listAudits(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) listAudits(w http.ResponseWriter, r *http.Request, _ caller) {
 	t, ok := z.live(w, r)
 	if !ok {
 		return
 	}
 	base := z.url("/api/v2/tickets/" + strconv.FormatInt(t.ID, 10) + "/audits.json")
-	zdPage(w, r, "audits", slices.Clone(t.assignments), base, func(a zendeskAssignment) int64 { return a.id }, func(a zendeskAssignment) any {
+	page(w, r, "audits", slices.Clone(t.assignments), base, func(a assignment) int64 { return a.id }, func(a assignment) any {
 		event := map[string]any{"id": a.id + 1, "type": "Change", "field_name": "assignee_id", "value": idText(a.after), "previous_value": idText(a.before)}
 		if a.created {
 			event["type"] = "Create"
 			delete(event, "previous_value")
 		}
 		return map[string]any{
-			"id": a.id, "ticket_id": t.ID, "created_at": zdTime(a.at), "author_id": a.actor, "metadata": map[string]any{},
+			"id": a.id, "ticket_id": t.ID, "created_at": timeText(a.at), "author_id": a.actor, "metadata": map[string]any{},
 			"via": map[string]any{"channel": "web"}, "events": []any{event},
 		}
 	})
@@ -45,11 +45,11 @@ func (z *zendesk) listAudits(w http.ResponseWriter, r *http.Request, _ zdCaller)
 
 // SetType makes the ticket a task or something else; due is a task's, and zero
 // for none.
-func (d ZendeskDesk) SetType(ticket int64, kind string, due time.Time) error {
-	if kind != "" && !slices.Contains(zdTypes, kind) {
+func (d Desk) SetType(ticket int64, kind string, due time.Time) error {
+	if kind != "" && !slices.Contains(ticketTypes, kind) {
 		return fmt.Errorf("sandbox: no type %q", kind)
 	}
-	return d.change(ticket, 0, func(t *zendeskTicket) error {
+	return d.change(ticket, 0, func(t *ticketRecord) error {
 		t.Type, t.DueAt = kind, time.Time{}
 		if kind == "task" && !due.IsZero() {
 			t.DueAt = due.UTC().Truncate(time.Second)
@@ -59,15 +59,15 @@ func (d ZendeskDesk) SetType(ticket int64, kind string, due time.Time) error {
 }
 
 // SetSubject renames the ticket.
-func (d ZendeskDesk) SetSubject(ticket int64, subject string) error {
-	return d.change(ticket, 0, func(t *zendeskTicket) error {
+func (d Desk) SetSubject(ticket int64, subject string) error {
+	return d.change(ticket, 0, func(t *ticketRecord) error {
 		t.Subject = subject
 		return nil
 	})
 }
 
 // SetTimeZone sets a user's time zone by its IANA name.
-func (d ZendeskDesk) SetTimeZone(user int64, zone string) error {
+func (d Desk) SetTimeZone(user int64, zone string) error {
 	d.z.Lock()
 	defer d.z.Unlock()
 	u := d.z.users[user]

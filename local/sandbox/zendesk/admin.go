@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"cmp"
@@ -12,23 +12,23 @@ import (
 	"time"
 )
 
-type zendeskWebhook struct {
+type webhookRecord struct {
 	id, secret string
 	fields     map[string]json.RawMessage
 	created    time.Time
 	updated    time.Time
 
-	invocations []*zendeskInvocation // the last ones, newest first
-	breaker     zendeskBreaker
+	invocations []*invocationRecord // the last ones, newest first
+	breaker     breaker
 }
 
-type zendeskTrigger struct {
+type triggerRecord struct {
 	id     int64
 	fields map[string]json.RawMessage
 }
 
-func (z *zendesk) registerAdmin() {
-	hook := func(method, path, op string, h zdHandler) {
+func (z *account) registerAdmin() {
+	hook := func(method, path, op string, h handler) {
 		access := "webhooks:write"
 		if method == http.MethodGet {
 			access = "webhooks:read"
@@ -48,7 +48,7 @@ func (z *zendesk) registerAdmin() {
 	// It sends while nobody holds the lock, so it takes care of that itself.
 	z.handle("POST", "/api/v2/webhooks/test", "webhooks_test", z.testWebhook)
 
-	trigger := func(method, path, op string, h zdHandler) {
+	trigger := func(method, path, op string, h handler) {
 		access := "triggers:write"
 		if method == http.MethodGet {
 			access = "triggers:read"
@@ -68,17 +68,17 @@ func (z *zendesk) registerAdmin() {
 }
 
 // admin lets only admins through.
-func (z *zendesk) admin(h zdHandler) zdHandler {
-	return func(w http.ResponseWriter, r *http.Request, c zdCaller) {
+func (z *account) admin(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request, c caller) {
 		if c.user.Role != "admin" {
-			zdForbidden(w)
+			forbidden(w)
 			return
 		}
 		h(w, r, c)
 	}
 }
 
-var zendeskEventTypes = []string{
+var eventTypes = []string{
 	"agent_assignment_changed", "attachment_linked_to_comment", "attachment_redacted_from_comment", "brand_changed",
 	"comment_added", "comment_made_private", "comment_redacted", "created", "custom_field_changed",
 	"custom_status_changed", "description_changed", "external_id_changed", "form_changed", "group_assignment_changed",
@@ -89,7 +89,7 @@ var zendeskEventTypes = []string{
 }
 
 // checkWebhook returns what is wrong with a webhook, "" if nothing is.
-func checkWebhook(o *zdObject) string {
+func checkWebhook(o *object) string {
 	for _, name := range []string{"name", "endpoint", "http_method", "request_format", "status"} {
 		if o.str(name) == "" {
 			return name + " is required"
@@ -125,7 +125,7 @@ func checkWebhook(o *zdObject) string {
 		event, isEvent := strings.CutPrefix(s, "zen:event-type:ticket.")
 		switch {
 		case s == "conditional_ticket_events" && len(subscriptions) == 1:
-		case !isEvent || !slices.Contains(zendeskEventTypes, event):
+		case !isEvent || !slices.Contains(eventTypes, event):
 			return "subscriptions holds an unknown event or mixes events with triggers"
 		case o.str("http_method") != "POST" || o.str("request_format") != "json":
 			return "event subscriptions need POST and json"
@@ -134,8 +134,8 @@ func checkWebhook(o *zdObject) string {
 	return ""
 }
 
-func (z *zendesk) viewWebhook(h *zendeskWebhook) map[string]any {
-	out := map[string]any{"id": h.id, "created_at": zdTime(h.created), "updated_at": zdTime(h.updated)}
+func (z *account) viewWebhook(h *webhookRecord) map[string]any {
+	out := map[string]any{"id": h.id, "created_at": timeText(h.created), "updated_at": timeText(h.updated)}
 	for k, v := range h.fields {
 		if k != "authentication" && out[k] == nil {
 			out[k] = v
@@ -147,7 +147,7 @@ func (z *zendesk) viewWebhook(h *zendeskWebhook) map[string]any {
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 // ulid returns an id of the form that webhooks have.
-func (z *zendesk) ulid() string {
+func (z *account) ulid() string {
 	b := make([]byte, 26)
 	ms := z.Now().UnixMilli()
 	for i := 9; i >= 0; i-- {
@@ -163,32 +163,32 @@ func (z *zendesk) ulid() string {
 // createWebhook is POST /api/v2/webhooks.
 //
 // See https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/.
-func (z *zendesk) createWebhook(w http.ResponseWriter, r *http.Request, _ zdCaller) {
-	o, _, ok := zdWrapped(w, r, "webhook")
+func (z *account) createWebhook(w http.ResponseWriter, r *http.Request, _ caller) {
+	o, _, ok := readWrapped(w, r, "webhook")
 	if !ok {
 		return
 	}
 	if msg := checkWebhook(o); msg != "" {
-		zdErrors(w, http.StatusBadRequest, "InvalidWebhook", msg)
+		failListed(w, http.StatusBadRequest, "InvalidWebhook", msg)
 		return
 	}
 	now := z.Now()
-	h := &zendeskWebhook{id: z.ulid(), secret: z.ID(30), fields: o.fields, created: now, updated: now}
+	h := &webhookRecord{id: z.ulid(), secret: z.ID(30), fields: o.fields, created: now, updated: now}
 	z.webhooks[h.id] = h
-	zdWrite(w, http.StatusCreated, map[string]any{"webhook": z.viewWebhook(h)})
+	write(w, http.StatusCreated, map[string]any{"webhook": z.viewWebhook(h)})
 }
 
-func (z *zendesk) webhook(w http.ResponseWriter, r *http.Request) (*zendeskWebhook, bool) {
+func (z *account) webhook(w http.ResponseWriter, r *http.Request) (*webhookRecord, bool) {
 	h := z.webhooks[r.PathValue("id")]
 	if h == nil {
-		zdErrors(w, http.StatusNotFound, "WebhookNotFound", "Webhook not found")
+		failListed(w, http.StatusNotFound, "WebhookNotFound", "Webhook not found")
 	}
 	return h, h != nil
 }
 
-func (z *zendesk) listWebhooks(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) listWebhooks(w http.ResponseWriter, r *http.Request, _ caller) {
 	part := strings.ToLower(r.URL.Query().Get("filter[name_contains]"))
-	size, ok := zdPageSize(w, cmp.Or(r.URL.Query().Get("page[size]"), "30"), "page[size]")
+	size, ok := pageSize(w, cmp.Or(r.URL.Query().Get("page[size]"), "30"), "page[size]")
 	if !ok {
 		return
 	}
@@ -206,29 +206,29 @@ func (z *zendesk) listWebhooks(w http.ResponseWriter, r *http.Request, _ zdCalle
 			meta["after_cursor"] = id
 		}
 	}
-	zdWrite(w, http.StatusOK, map[string]any{
+	write(w, http.StatusOK, map[string]any{
 		"webhooks": list, "meta": meta, "links": map[string]any{"next": nil, "prev": nil},
 	})
 }
 
-func (z *zendesk) showWebhook(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) showWebhook(w http.ResponseWriter, r *http.Request, _ caller) {
 	if h, ok := z.webhook(w, r); ok {
-		zdWrite(w, http.StatusOK, map[string]any{"webhook": z.viewWebhook(h)})
+		write(w, http.StatusOK, map[string]any{"webhook": z.viewWebhook(h)})
 	}
 }
 
 // updateWebhook is PUT, which replaces, and PATCH, which changes. How the
 // webhook is connected is fixed at creation.
-func (z *zendesk) updateWebhook(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) updateWebhook(w http.ResponseWriter, r *http.Request, _ caller) {
 	h, ok := z.webhook(w, r)
 	if !ok {
 		return
 	}
-	o, _, ok := zdWrapped(w, r, "webhook")
+	o, _, ok := readWrapped(w, r, "webhook")
 	if !ok {
 		return
 	}
-	next := &zdObject{fields: map[string]json.RawMessage{}}
+	next := &object{fields: map[string]json.RawMessage{}}
 	if r.Method == http.MethodPatch {
 		for k, v := range h.fields {
 			next.fields[k] = v
@@ -244,11 +244,11 @@ func (z *zendesk) updateWebhook(w http.ResponseWriter, r *http.Request, _ zdCall
 	if msg == "" && conditional(next.fields) != conditional(h.fields) {
 		msg = "subscriptions can not change between events and triggers"
 	}
-	if msg == "" && h.active() && (&zdObject{fields: next.fields}).str("status") == "inactive" && z.attached(h) {
+	if msg == "" && h.active() && (&object{fields: next.fields}).str("status") == "inactive" && z.attached(h) {
 		msg = "the webhook is connected to an active trigger"
 	}
 	if msg != "" {
-		zdErrors(w, http.StatusBadRequest, "InvalidWebhook", msg)
+		failListed(w, http.StatusBadRequest, "InvalidWebhook", msg)
 		return
 	}
 	h.fields, h.updated = next.fields, z.Now()
@@ -257,7 +257,7 @@ func (z *zendesk) updateWebhook(w http.ResponseWriter, r *http.Request, _ zdCall
 
 // attached reports whether an active trigger sends by the webhook. Such a
 // webhook can be neither deleted nor switched off.
-func (z *zendesk) attached(h *zendeskWebhook) bool {
+func (z *account) attached(h *webhookRecord) bool {
 	for _, t := range z.triggers {
 		if t.active() && slices.Contains(t.webhooks(), h.id) {
 			return true
@@ -267,8 +267,8 @@ func (z *zendesk) attached(h *zendeskWebhook) bool {
 }
 
 // webhooks are the ids of the webhooks that the trigger sends by.
-func (t *zendeskTrigger) webhooks() (ids []string) {
-	var actions []zdAction
+func (t *triggerRecord) webhooks() (ids []string) {
+	var actions []action
 	_ = json.Unmarshal(t.fields["actions"], &actions) // checked when it came in
 	for _, a := range actions {
 		if pair, _ := a.Value.([]any); a.Field == "notification_webhook" && len(pair) == 2 {
@@ -278,15 +278,15 @@ func (t *zendeskTrigger) webhooks() (ids []string) {
 	return ids
 }
 
-type zdAction struct {
+type action struct {
 	Field string `json:"field"`
 	Value any    `json:"value"`
 }
 
-func (z *zendesk) deleteWebhook(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) deleteWebhook(w http.ResponseWriter, r *http.Request, _ caller) {
 	if h, ok := z.webhook(w, r); ok {
 		if z.attached(h) {
-			zdErrors(w, http.StatusBadRequest, "InvalidWebhook", "the webhook is connected to an active trigger")
+			failListed(w, http.StatusBadRequest, "InvalidWebhook", "the webhook is connected to an active trigger")
 			return
 		}
 		delete(z.webhooks, h.id)
@@ -295,7 +295,7 @@ func (z *zendesk) deleteWebhook(w http.ResponseWriter, r *http.Request, _ zdCall
 }
 
 // webhookSecret is GET and POST /api/v2/webhooks/{id}/signing_secret: read and reset.
-func (z *zendesk) webhookSecret(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) webhookSecret(w http.ResponseWriter, r *http.Request, _ caller) {
 	h, ok := z.webhook(w, r)
 	if !ok {
 		return
@@ -304,13 +304,13 @@ func (z *zendesk) webhookSecret(w http.ResponseWriter, r *http.Request, _ zdCall
 	if r.Method == http.MethodPost {
 		h.secret, status = z.ID(30), http.StatusCreated
 	}
-	zdWrite(w, status, map[string]any{"signing_secret": map[string]string{"algorithm": "SHA256", "secret": h.secret}})
+	write(w, status, map[string]any{"signing_secret": map[string]string{"algorithm": "SHA256", "secret": h.secret}})
 }
 
-func (z *zendesk) viewTrigger(t *zendeskTrigger) map[string]any {
+func (z *account) viewTrigger(t *triggerRecord) map[string]any {
 	out := map[string]any{
 		"id": t.id, "url": z.url("/api/v2/triggers/" + strconv.FormatInt(t.id, 10) + ".json"),
-		"active": true, "category_id": zendeskFirstCategory, "description": nil, "position": t.id,
+		"active": true, "category_id": firstCategory, "description": nil, "position": t.id,
 	}
 	for k, v := range t.fields {
 		if k != "id" && k != "url" {
@@ -324,24 +324,24 @@ func (z *zendesk) viewTrigger(t *zendeskTrigger) map[string]any {
 // replaces conditions and actions as a whole.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/business-rules/triggers/.
-func (z *zendesk) saveTrigger(w http.ResponseWriter, r *http.Request, _ zdCaller) {
-	o, _, ok := zdWrapped(w, r, "trigger")
+func (z *account) saveTrigger(w http.ResponseWriter, r *http.Request, _ caller) {
+	o, _, ok := readWrapped(w, r, "trigger")
 	if !ok {
 		return
 	}
-	t, status := &zendeskTrigger{}, http.StatusCreated
+	t, status := &triggerRecord{}, http.StatusCreated
 	if r.Method == http.MethodPut {
-		id, ok := zdPathID(w, r)
+		id, ok := pathID(w, r)
 		if !ok {
 			return
 		}
 		if t = z.triggers[id]; t == nil {
-			zdFail(w, http.StatusNotFound, "RecordNotFound", "Not found")
+			fail(w, http.StatusNotFound, "RecordNotFound", "Not found")
 			return
 		}
 		status = http.StatusOK
 	}
-	invalid := zdInvalid{}
+	invalid := invalidRecord{}
 	title := o.str("title")
 	if t.id == 0 && (title == "" || len(title) > 255) {
 		invalid.add("title", "BlankValue", "Title: must have 1 to 255 characters")
@@ -351,10 +351,10 @@ func (z *zendesk) saveTrigger(w http.ResponseWriter, r *http.Request, _ zdCaller
 		len(conditions.All)+len(conditions.Any) == 0) {
 		invalid.add("base", "BlankValue", "Conditions: must have at least one condition")
 	}
-	if category := o.str("category_id"); category != "" && z.categories[o.id("category_id")] == nil && category != zendeskFirstCategory {
+	if category := o.str("category_id"); category != "" && z.categories[o.id("category_id")] == nil && category != firstCategory {
 		invalid.add("category_id", "InvalidValue", "Category: does not exist")
 	}
-	var actions []zdAction
+	var actions []action
 	if o.null("actions") || json.Unmarshal(o.fields["actions"], &actions) != nil || len(actions) == 0 {
 		invalid.add("base", "BlankValue", "Actions: must have at least one action")
 	}
@@ -382,60 +382,60 @@ func (z *zendesk) saveTrigger(w http.ResponseWriter, r *http.Request, _ zdCaller
 	for k, v := range o.fields {
 		t.fields[k] = v
 	}
-	zdWrite(w, status, map[string]any{"trigger": z.viewTrigger(t)})
+	write(w, status, map[string]any{"trigger": z.viewTrigger(t)})
 }
 
-func (z *zendesk) showTrigger(w http.ResponseWriter, r *http.Request, _ zdCaller) {
-	id, ok := zdPathID(w, r)
+func (z *account) showTrigger(w http.ResponseWriter, r *http.Request, _ caller) {
+	id, ok := pathID(w, r)
 	if !ok {
 		return
 	}
 	t := z.triggers[id]
 	if t == nil {
-		zdFail(w, http.StatusNotFound, "RecordNotFound", "Not found")
+		fail(w, http.StatusNotFound, "RecordNotFound", "Not found")
 		return
 	}
-	zdWrite(w, http.StatusOK, map[string]any{"trigger": z.viewTrigger(t)})
+	write(w, http.StatusOK, map[string]any{"trigger": z.viewTrigger(t)})
 }
 
-// zendeskFirstCategory is the category that an account has from the start.
-const zendeskFirstCategory = "1"
+// firstCategory is the category that an account has from the start.
+const firstCategory = "1"
 
-type zendeskCategory struct {
+type category struct {
 	id               int64
 	name             string
 	position         int64
 	created, updated time.Time
 }
 
-func (c *zendeskCategory) view() any {
+func (c *category) view() any {
 	return map[string]any{
 		"id": strconv.FormatInt(c.id, 10), "name": c.name, "position": c.position,
-		"created_at": zdTime(c.created), "updated_at": zdTime(c.updated),
+		"created_at": timeText(c.created), "updated_at": timeText(c.updated),
 	}
 }
 
 // saveCategory is POST and PATCH of a trigger category.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/business-rules/trigger_categories/.
-func (z *zendesk) saveCategory(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) saveCategory(w http.ResponseWriter, r *http.Request, _ caller) {
 	if z.noCategories {
-		zdErrors(w, http.StatusForbidden, "TriggerCategoriesNotEnabled", "Trigger categories are not enabled for this account")
+		failListed(w, http.StatusForbidden, "TriggerCategoriesNotEnabled", "Trigger categories are not enabled for this account")
 		return
 	}
-	o, _, ok := zdWrapped(w, r, "trigger_category")
+	o, _, ok := readWrapped(w, r, "trigger_category")
 	if !ok {
 		return
 	}
 	now := z.Now()
-	c, status := &zendeskCategory{created: now}, http.StatusCreated
+	c, status := &category{created: now}, http.StatusCreated
 	if r.Method == http.MethodPatch {
-		id, ok := zdPathID(w, r)
+		id, ok := pathID(w, r)
 		if !ok {
 			return
 		}
 		if c = z.categories[id]; c == nil {
-			zdErrors(w, http.StatusNotFound, "TriggerCategoryNotFound", "Not found")
+			failListed(w, http.StatusNotFound, "TriggerCategoryNotFound", "Not found")
 			return
 		}
 		status = http.StatusOK
@@ -443,7 +443,7 @@ func (z *zendesk) saveCategory(w http.ResponseWriter, r *http.Request, _ zdCalle
 	name := o.str("name")
 	if o.has("name") || c.id == 0 {
 		if name == "" || len(name) > 255 {
-			zdErrors(w, http.StatusBadRequest, "InvalidTriggerCategory", "name must have 1 to 255 characters")
+			failListed(w, http.StatusBadRequest, "InvalidTriggerCategory", "name must have 1 to 255 characters")
 			return
 		}
 		c.name = name
@@ -461,31 +461,31 @@ func (z *zendesk) saveCategory(w http.ResponseWriter, r *http.Request, _ zdCalle
 		z.categories[c.id] = c
 	}
 	c.updated = now
-	zdWrite(w, status, map[string]any{"trigger_category": c.view()})
+	write(w, status, map[string]any{"trigger_category": c.view()})
 }
 
-func (z *zendesk) listCategories(w http.ResponseWriter, r *http.Request, _ zdCaller) {
+func (z *account) listCategories(w http.ResponseWriter, r *http.Request, _ caller) {
 	if z.noCategories {
-		zdErrors(w, http.StatusForbidden, "TriggerCategoriesNotEnabled", "Trigger categories are not enabled for this account")
+		failListed(w, http.StatusForbidden, "TriggerCategoriesNotEnabled", "Trigger categories are not enabled for this account")
 		return
 	}
-	zdPage(w, r, "trigger_categories", zdSorted(z.categories), z.url("/api/v2/trigger_categories.json"),
-		func(c *zendeskCategory) int64 { return c.id }, func(c *zendeskCategory) any { return c.view() })
+	page(w, r, "trigger_categories", sorted(z.categories), z.url("/api/v2/trigger_categories.json"),
+		func(c *category) int64 { return c.id }, func(c *category) any { return c.view() })
 }
 
 // deleteCategory deletes an empty category.
-func (z *zendesk) deleteCategory(w http.ResponseWriter, r *http.Request, _ zdCaller) {
-	id, ok := zdPathID(w, r)
+func (z *account) deleteCategory(w http.ResponseWriter, r *http.Request, _ caller) {
+	id, ok := pathID(w, r)
 	if !ok {
 		return
 	}
 	if z.categories[id] == nil {
-		zdErrors(w, http.StatusNotFound, "TriggerCategoryNotFound", "Not found")
+		failListed(w, http.StatusNotFound, "TriggerCategoryNotFound", "Not found")
 		return
 	}
 	for _, t := range z.triggers {
-		if (&zdObject{fields: t.fields}).id("category_id") == id {
-			zdErrors(w, http.StatusBadRequest, "TriggerCategoryInvalid", "The category has triggers")
+		if (&object{fields: t.fields}).id("category_id") == id {
+			failListed(w, http.StatusBadRequest, "TriggerCategoryInvalid", "The category has triggers")
 			return
 		}
 	}
@@ -498,18 +498,18 @@ func asString(v any) string {
 	return s
 }
 
-func (z *zendesk) listTriggers(w http.ResponseWriter, r *http.Request, _ zdCaller) {
-	zdPage(w, r, "triggers", zdSorted(z.triggers), z.url("/api/v2/triggers.json"),
-		func(t *zendeskTrigger) int64 { return t.id }, func(t *zendeskTrigger) any { return z.viewTrigger(t) })
+func (z *account) listTriggers(w http.ResponseWriter, r *http.Request, _ caller) {
+	page(w, r, "triggers", sorted(z.triggers), z.url("/api/v2/triggers.json"),
+		func(t *triggerRecord) int64 { return t.id }, func(t *triggerRecord) any { return z.viewTrigger(t) })
 }
 
-func (z *zendesk) deleteTrigger(w http.ResponseWriter, r *http.Request, _ zdCaller) {
-	id, ok := zdPathID(w, r)
+func (z *account) deleteTrigger(w http.ResponseWriter, r *http.Request, _ caller) {
+	id, ok := pathID(w, r)
 	if !ok {
 		return
 	}
 	if z.triggers[id] == nil {
-		zdFail(w, http.StatusNotFound, "RecordNotFound", "Not found")
+		fail(w, http.StatusNotFound, "RecordNotFound", "Not found")
 		return
 	}
 	delete(z.triggers, id)

@@ -1,4 +1,4 @@
-package sandbox
+package zendesk
 
 import (
 	"cmp"
@@ -13,12 +13,12 @@ import (
 // tickets; 0 is the agent interface's.
 const viaAPI = 5
 
-// zdUpdate is one saving of a ticket, as conditions look at it.
-type zdUpdate struct {
-	before  *ZendeskTicket // nil on create
-	after   *zendeskTicket
-	actor   *zendeskUser    // nil: the system
-	comment *ZendeskComment // nil: none was added
+// update is one saving of a ticket, as conditions look at it.
+type update struct {
+	before  *Ticket // nil on create
+	after   *ticketRecord
+	actor   *user    // nil: the system
+	comment *Comment // nil: none was added
 	via     int
 }
 
@@ -27,16 +27,16 @@ type zdUpdate struct {
 // Deletions, restorations and purges run no triggers.
 //
 // See https://developer.zendesk.com/documentation/ticketing/reference-guides/conditions-reference/.
-func (z *zendesk) fire(before *ZendeskTicket, t *zendeskTicket, actor int64) {
+func (z *account) fire(before *Ticket, t *ticketRecord, actor int64) {
 	if len(z.triggers) == 0 || t.deleted() {
 		return
 	}
-	u := zdUpdate{before: before, after: t, actor: z.users[actor], via: z.via}
+	u := update{before: before, after: t, actor: z.users[actor], via: z.via}
 	if n := len(t.Comments); n > 0 && (before == nil || n > len(before.Comments)) {
 		u.comment = &t.Comments[n-1]
 	}
-	triggers := zdSorted(z.triggers)
-	slices.SortStableFunc(triggers, func(a, b *zendeskTrigger) int { return cmp.Compare(a.position(), b.position()) })
+	triggers := sorted(z.triggers)
+	slices.SortStableFunc(triggers, func(a, b *triggerRecord) int { return cmp.Compare(a.position(), b.position()) })
 	for _, trigger := range triggers {
 		if trigger.active() && trigger.matches(u) {
 			z.act(trigger, u)
@@ -44,25 +44,25 @@ func (z *zendesk) fire(before *ZendeskTicket, t *zendeskTicket, actor int64) {
 	}
 }
 
-func (t *zendeskTrigger) active() bool {
-	return (&zdObject{fields: t.fields}).flag("active", true)
+func (t *triggerRecord) active() bool {
+	return (&object{fields: t.fields}).flag("active", true)
 }
 
-func (t *zendeskTrigger) position() int64 {
-	if p := (&zdObject{fields: t.fields}).id("position"); p != 0 {
+func (t *triggerRecord) position() int64 {
+	if p := (&object{fields: t.fields}).id("position"); p != 0 {
 		return p
 	}
 	return t.id
 }
 
-type zdCondition struct {
+type condition struct {
 	Field    string `json:"field"`
 	Operator string `json:"operator"`
 	Value    any    `json:"value"`
 }
 
-func (t *zendeskTrigger) matches(u zdUpdate) bool {
-	var conditions struct{ All, Any []zdCondition }
+func (t *triggerRecord) matches(u update) bool {
+	var conditions struct{ All, Any []condition }
 	if json.Unmarshal(t.fields["conditions"], &conditions) != nil || len(conditions.All)+len(conditions.Any) == 0 {
 		return false
 	}
@@ -71,11 +71,11 @@ func (t *zendeskTrigger) matches(u zdUpdate) bool {
 			return false
 		}
 	}
-	return len(conditions.Any) == 0 || slices.ContainsFunc(conditions.Any, func(c zdCondition) bool { return c.holds(u) })
+	return len(conditions.Any) == 0 || slices.ContainsFunc(conditions.Any, func(c condition) bool { return c.holds(u) })
 }
 
 // text is a condition's value: a string, a number or a boolean.
-func (c zdCondition) text() string {
+func (c condition) text() string {
 	switch v := c.Value.(type) {
 	case string:
 		return v
@@ -89,12 +89,12 @@ func (c zdCondition) text() string {
 
 // holds decides one condition. A field or operator that it does not know never
 // holds; "tags" is such a field of Zendesk's own.
-func (c zdCondition) holds(u zdUpdate) bool {
-	before := ZendeskTicket{}
+func (c condition) holds(u update) bool {
+	before := Ticket{}
 	if u.before != nil {
 		before = *u.before
 	}
-	after := u.after.ZendeskTicket
+	after := u.after.Ticket
 	id := func(n int64) string {
 		if n == 0 {
 			return ""
@@ -106,9 +106,9 @@ func (c zdCondition) holds(u zdUpdate) bool {
 	}
 	switch c.Field {
 	case "status":
-		return c.compare(before.Status, after.Status, zdStatuses)
+		return c.compare(before.Status, after.Status, statuses)
 	case "priority":
-		return c.compare(before.Priority, after.Priority, zdPriorities)
+		return c.compare(before.Priority, after.Priority, priorities)
 	case "type":
 		return c.compare(before.Type, after.Type, nil)
 	case "assignee_id":
@@ -152,7 +152,7 @@ func (c zdCondition) holds(u zdUpdate) bool {
 }
 
 // person replaces "current_user" and the ticket's own people by their ids.
-func (c zdCondition) person(u zdUpdate) zdCondition {
+func (c condition) person(u update) condition {
 	switch c.text() {
 	case "current_user":
 		c.Value = "0" // nobody's
@@ -167,7 +167,7 @@ func (c zdCondition) person(u zdUpdate) zdCondition {
 	return c
 }
 
-func (c zdCondition) compare(before, after string, order []string) bool {
+func (c condition) compare(before, after string, order []string) bool {
 	v := c.text()
 	rank := func(s string) int { return slices.Index(order, s) }
 	switch c.Operator {
@@ -196,8 +196,8 @@ func (c zdCondition) compare(before, after string, order []string) bool {
 }
 
 // act sends what the trigger's webhook actions say.
-func (z *zendesk) act(trigger *zendeskTrigger, u zdUpdate) {
-	var actions []zdAction
+func (z *account) act(trigger *triggerRecord, u update) {
+	var actions []action
 	_ = json.Unmarshal(trigger.fields["actions"], &actions) // checked when it came in
 	for _, a := range actions {
 		pair, _ := a.Value.([]any)
@@ -205,18 +205,18 @@ func (z *zendesk) act(trigger *zendeskTrigger, u zdUpdate) {
 			continue
 		}
 		h := z.webhooks[asString(pair[0])]
-		if h == nil || !h.active() || !slices.Contains(h.subscriptions(), zendeskConditional) {
+		if h == nil || !h.active() || !slices.Contains(h.subscriptions(), conditional) {
 			continue
 		}
 		z.invoke(h, u.after.ID, "trigger "+strconv.FormatInt(trigger.id, 10), []byte(z.fill(asString(pair[1]), u)))
 	}
 }
 
-var zdPlaceholder = regexp.MustCompile(`\{\{\s*([a-z_.]+)\s*\}\}`)
+var placeholder = regexp.MustCompile(`\{\{\s*([a-z_.]+)\s*\}\}`)
 
 // fill replaces placeholders by what they stand for, as it is: nothing is
 // escaped. Those it does not know become nothing.
-func (z *zendesk) fill(template string, u zdUpdate) string {
+func (z *account) fill(template string, u update) string {
 	t := u.after
 	id := func(n int64) string {
 		if n == 0 {
@@ -224,8 +224,8 @@ func (z *zendesk) fill(template string, u zdUpdate) string {
 		}
 		return strconv.FormatInt(n, 10)
 	}
-	return zdPlaceholder.ReplaceAllStringFunc(template, func(m string) string {
-		switch zdPlaceholder.FindStringSubmatch(m)[1] {
+	return placeholder.ReplaceAllStringFunc(template, func(m string) string {
+		switch placeholder.FindStringSubmatch(m)[1] {
 		case "ticket.id":
 			return id(t.ID)
 		case "ticket.title":
