@@ -93,7 +93,7 @@ func await(t *testing.T, h *lambdahost.Host, q *queueService, log *lines, holds 
 	go func() { done <- h.Run(ctx) }()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(5 * time.Minute)
 	for {
 		q.mu.Lock()
 		ok := holds()

@@ -62,6 +62,7 @@ type result struct {
 type environment struct {
 	fn     Function
 	arn    string
+	slack  time.Duration // added to its time-outs before it is cut
 	cmd    *exec.Cmd
 	server *http.Server
 	work   chan *invocation
@@ -75,13 +76,13 @@ type environment struct {
 }
 
 // start runs the function's binary with its own Runtime API on a loopback port.
-func start(fn Function, arn, binary string, env []string, log *prefixed) (*environment, error) {
+func start(fn Function, arn, binary string, env []string, slack time.Duration, log *prefixed) (*environment, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("lambdahost: Runtime API: %w", err)
 	}
 	e := &environment{
-		fn: fn, arn: arn, work: make(chan *invocation),
+		fn: fn, arn: arn, slack: slack, work: make(chan *invocation),
 		asked: make(chan struct{}), exited: make(chan struct{}),
 	}
 	e.server = &http.Server{Handler: e.routes(), ReadHeaderTimeout: initTimeout}
@@ -146,7 +147,7 @@ func (e *environment) invoke(ctx context.Context, inv *invocation) ([]byte, erro
 	if err := e.hand(ctx, inv, warm); err != nil {
 		return nil, err
 	}
-	timeout := time.NewTimer(e.fn.Timeout)
+	timeout := time.NewTimer(e.fn.Timeout + e.slack)
 	defer timeout.Stop()
 	select {
 	case r := <-inv.done:
@@ -169,7 +170,7 @@ func (e *environment) invoke(ctx context.Context, inv *invocation) ([]byte, erro
 
 // hand waits until the process asks for work and gives it inv.
 func (e *environment) hand(ctx context.Context, inv *invocation, warm bool) error {
-	init := time.NewTimer(initTimeout)
+	init := time.NewTimer(initTimeout + e.slack)
 	defer init.Stop()
 	select {
 	case e.work <- inv:
@@ -190,7 +191,7 @@ func (e *environment) hand(ctx context.Context, inv *invocation, warm bool) erro
 
 // ready waits until the process first asks for work.
 func (e *environment) ready(ctx context.Context) error {
-	init := time.NewTimer(initTimeout)
+	init := time.NewTimer(initTimeout + e.slack)
 	defer init.Stop()
 	select {
 	case <-e.asked:

@@ -201,7 +201,7 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request) exchange {
 // integrate invokes the function. The caller's connection does not bound it: a
 // deployed function is not told that its caller went away.
 func (g *gateway) integrate(fn Function, payload []byte) (response, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), integrationTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), integrationTimeout+g.host.slack)
 	defer cancel()
 	answer, err := g.host.Invoke(ctx, fn.LogicalID, payload)
 	if err != nil {

@@ -276,7 +276,7 @@ func TestFunctionFailuresOverHTTP(t *testing.T) {
 			h := mustHost(t, one, func(o *lambdahost.Options) {
 				o.Log = log
 				if c.do == "hang" {
-					o.Timeout = 50 * time.Millisecond
+					o.Timeouts = map[string]time.Duration{"EchoFunction": 50 * time.Millisecond}
 				}
 			})
 			res := do(h, command{Do: c.do})

@@ -36,8 +36,12 @@ type Options struct {
 	QueueURL func(name string) string
 	// Concurrency is how many processes a function may have; 10 if zero.
 	Concurrency int
-	// Timeout replaces every function's, if set: tests do not wait for seconds.
-	Timeout time.Duration
+	// Timeouts replace functions' own, by logical id.
+	Timeouts map[string]time.Duration
+	// Slack is how much later than due a function or request is cut. A function
+	// is told its own deadline all the same. A test that checks that functions
+	// keep theirs sets it, so that a slow machine does not decide.
+	Slack time.Duration
 	// Log takes the functions' output and a line per request; discarded if nil.
 	Log io.Writer
 	// Now is the clock of throttles, schedules and event times; time.Now if nil.
@@ -54,6 +58,7 @@ type Host struct {
 	log      *lineLog
 	now      func() time.Time
 	random   io.Reader
+	slack    time.Duration
 	endpoint string // AWS_ENDPOINT_URL
 	keys     [3]string
 
@@ -74,8 +79,8 @@ func New(o Options) (*Host, error) {
 	if o.Concurrency == 0 {
 		o.Concurrency = 10
 	}
-	if o.Concurrency < 0 || o.Timeout < 0 {
-		return nil, errors.New("lambdahost: Concurrency and Timeout must not be negative")
+	if o.Concurrency < 0 || o.Slack < 0 {
+		return nil, errors.New("lambdahost: Concurrency and Slack must not be negative")
 	}
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -99,13 +104,15 @@ func New(o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range stack.Functions {
-		if o.Timeout > 0 {
-			stack.Functions[i].Timeout = o.Timeout
+	for id, timeout := range o.Timeouts {
+		i := slices.IndexFunc(stack.Functions, func(f Function) bool { return f.LogicalID == id })
+		if i < 0 || timeout <= 0 {
+			return nil, fmt.Errorf("lambdahost: Timeouts: no function %s, or no time for it", id)
 		}
+		stack.Functions[i].Timeout = timeout
 	}
 	h := &Host{
-		stack: stack, pools: map[string]*pool{}, log: &lineLog{w: o.Log},
+		stack: stack, pools: map[string]*pool{}, log: &lineLog{w: o.Log}, slack: o.Slack,
 		now: o.Now, random: &lockedReader{r: o.Random}, endpoint: endpoint,
 	}
 	if err := checkOverrides(stack, o.Env); err != nil {
@@ -123,7 +130,7 @@ func New(o Options) (*Host, error) {
 		}
 		h.pools[f.LogicalID] = &pool{
 			fn: f, arn: stack.ARN(f), binary: o.Bin(f.CodeURI), env: list,
-			log:   h.log,
+			log: h.log, slack: o.Slack,
 			slots: make(chan struct{}, o.Concurrency), live: map[*environment]bool{},
 		}
 	}

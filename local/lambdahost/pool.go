@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // pool is a function's processes. Each runs one invocation at a time; further
@@ -15,6 +16,7 @@ type pool struct {
 	binary string
 	env    []string
 	log    *lineLog
+	slack  time.Duration
 	slots  chan struct{} // one per process at work
 
 	mu     sync.Mutex
@@ -87,7 +89,7 @@ func (p *pool) take() (*environment, error) {
 		delete(p.live, e)
 	}
 	// Under the lock: close either prevents this start or stops its process.
-	e, err := start(p.fn, p.arn, p.binary, p.env, &prefixed{log: p.log, prefix: p.fn.Label() + " | "})
+	e, err := start(p.fn, p.arn, p.binary, p.env, p.slack, &prefixed{log: p.log, prefix: p.fn.Label() + " | "})
 	if err != nil {
 		return nil, err
 	}

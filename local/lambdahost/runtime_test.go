@@ -58,7 +58,7 @@ func TestInvokeFailures(t *testing.T) {
 			t.Parallel()
 			h := mustHost(t, one, func(o *lambdahost.Options) {
 				if c.do == "hang" {
-					o.Timeout = 50 * time.Millisecond
+					o.Timeouts = map[string]time.Duration{"EchoFunction": 50 * time.Millisecond}
 				}
 			})
 			if c.do != "hang" { // an answer would not always be in time

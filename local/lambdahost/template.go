@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -30,6 +31,8 @@ type Template struct {
 	mappings   *yaml.Node
 	conditions *yaml.Node
 	resources  *yaml.Node
+
+	patterns sync.Map // *regexp.Regexp by AllowedPattern: a stack has many, and tests many stacks
 }
 
 // LoadTemplate reads and parses the SAM template at path. Its nested stacks may
@@ -261,6 +264,18 @@ func (t *Template) parameterValues(given map[string]string) (map[string]any, err
 	return values, nil
 }
 
+// pattern compiles an AllowedPattern, which must match the whole value.
+func (t *Template) pattern(text string) (*regexp.Regexp, error) {
+	if re, ok := t.patterns.Load(text); ok {
+		return re.(*regexp.Regexp), nil
+	}
+	re, err := regexp.Compile(`^(?:` + text + `)$`)
+	if err == nil {
+		t.patterns.Store(text, re)
+	}
+	return re, err
+}
+
 func (t *Template) checkParameter(name string, n *yaml.Node, value string) error {
 	if allowed := child(n, "AllowedValues"); allowed != nil {
 		if !slices.ContainsFunc(allowed.Content, func(v *yaml.Node) bool { return v.Value == value }) {
@@ -268,7 +283,7 @@ func (t *Template) checkParameter(name string, n *yaml.Node, value string) error
 		}
 	}
 	if p := child(n, "AllowedPattern"); p != nil {
-		re, err := regexp.Compile(`^(?:` + p.Value + `)$`)
+		re, err := t.pattern(p.Value)
 		if err != nil {
 			return t.errorf(p, "parameter %s: AllowedPattern is not understood", name)
 		}

@@ -97,7 +97,7 @@ func (s *stack) answerAt(page *url.URL, window answer, account string) request {
 // work lets the stack do what is queued until nothing is left.
 func (s *stack) work() {
 	s.tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s.must(s.box.Flush(ctx))
 	s.until(func() bool {

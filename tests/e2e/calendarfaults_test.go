@@ -403,7 +403,7 @@ func calendarErrands() []errandRow {
 // the consent; the panel says so, and connecting again puts everything right.
 func TestCalendarTokens(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, functionTimeout(errandTimeout))
+	s := newStack(t, queueTimeout(errandTimeout))
 	agent := s.fix.Zendesk.AgentIDs[0]
 	text := strconv.FormatInt(agent, 10)
 	s.box.Cronofy().Rotate(true)

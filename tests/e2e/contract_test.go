@@ -430,9 +430,9 @@ func (s *stack) tickets(n int) {
 // until waits for a condition that comes about by itself.
 func (s *stack) until(holds func() bool) {
 	s.tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			s.tb.Fatal("waited 10 s in vain")
+			s.tb.Fatalf("waited %s in vain", patience)
 		}
 	}
 }

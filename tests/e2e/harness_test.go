@@ -95,7 +95,8 @@ func failed(err error) int {
 type settings struct {
 	parameters  map[string]string
 	environment map[string]string
-	timeout     time.Duration
+	timeout     time.Duration // of every function, the template's if zero
+	queued      time.Duration // of those that serve queues, likewise
 	sandbox     sandbox.Options
 	secrets     func(*sandbox.Sandbox)
 	visibility  time.Duration // of the queues, the template's if zero
@@ -111,6 +112,19 @@ func parameter(name, value string) option {
 func functionTimeout(d time.Duration) option {
 	return func(s *settings) { s.timeout = d }
 }
+
+// queueTimeout replaces that of the functions that serve queues.
+func queueTimeout(d time.Duration) option {
+	return func(s *settings) { s.queued = d }
+}
+
+// slack is how much longer than its time a function may take on a busy machine.
+// What it does with the time that it was told shows in its answer.
+const slack = 2 * time.Minute
+
+// patience bounds waits for what comes about by itself; what takes longer never
+// comes.
+const patience = 5 * time.Minute
 
 // stack is caseroom as deployed by template.yaml, with both desks and guests,
 // on stand-ins for everything it calls.
@@ -160,6 +174,13 @@ func newStack(tb testing.TB, options ...option) *stack {
 	}
 	stack, err := template.Resolve(lambdahost.ResolveOptions{Parameters: parameters})
 	s.must(err)
+	timeouts := map[string]time.Duration{}
+	for _, f := range stack.Functions {
+		timeouts[f.LogicalID] = cmp.Or(set.timeout, f.Timeout)
+		if len(f.Sources) > 0 {
+			timeouts[f.LogicalID] = cmp.Or(set.queued, timeouts[f.LogicalID])
+		}
+	}
 	names := map[string]string{}
 	for _, q := range stack.Queues {
 		names[q.ARN] = q.Name
@@ -182,7 +203,7 @@ func newStack(tb testing.TB, options ...option) *stack {
 	}
 	s.options = lambdahost.Options{
 		Template: template, Region: s.fix.AWS.Region, AccountID: s.fix.AWS.AccountID,
-		Parameters: parameters, Timeout: set.timeout, Log: s.log,
+		Parameters: parameters, Timeouts: timeouts, Slack: slack, Log: s.log,
 		Env: map[string]string{
 			"AWS_ENDPOINT_URL": s.boxURL + "/aws", "AWS_ACCESS_KEY_ID": s.fix.AWS.AccessKeyID,
 			"AWS_SECRET_ACCESS_KEY": s.fix.AWS.SecretAccessKey,
@@ -276,7 +297,7 @@ func (s *stack) checkLog() {
 func (s *stack) logged(before, text string) {
 	s.tb.Helper()
 	said := func() string { return strings.TrimPrefix(s.log.String(), before) }
-	for deadline := time.Now().Add(3 * time.Second); !strings.Contains(said(), text); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(said(), text); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.tb.Errorf("the log does not say %s:\n%s", text, said())
 			return
