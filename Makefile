@@ -105,7 +105,7 @@ LANES := format,lint,unit template,openapi,build,apex,web
 .PHONY: test
 test: export KEEP_GOING ?= $(CI)
 test: ## everything CI checks, with the time of each stage (KEEP_GOING=1: also after a red one)
-	@tools/stages tools && tools/stages $(LANES)
+	@tools/stages tools $(LANES)
 
 # How many busy processes test-stress runs beside the tests.
 BUSY ?= 8
@@ -126,10 +126,9 @@ test-format:
 
 # With -race all of Go's own tools share what test-unit compiles.
 .PHONY: test-lint
-test-lint: export GOFLAGS := -race
 test-lint: $(STATICCHECK)
-	@go vet ./...
-	@$(STATICCHECK) ./...
+	@GOFLAGS=-race go vet ./...
+	@GOFLAGS=-race $(STATICCHECK) ./...
 
 # The cross-checks against other libraries must run here, not be skipped. The
 # time-out is for a test that hangs: a busy machine takes ten times as long.

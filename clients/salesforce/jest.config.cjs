@@ -3,7 +3,7 @@ const { jestConfig } = require("@salesforce/sfdx-lwc-jest/config");
 module.exports = {
   ...jestConfig,
   // A machine that does much else starts slowly.
-  testTimeout: 30000,
+  testTimeout: 120000,
   testMatch: ["**/lwc/**/__tests__/**/*.test.js"],
   moduleNameMapper: {
     "^lightning/navigation$": "<rootDir>/jest/lightning/navigation",

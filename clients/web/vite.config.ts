@@ -33,5 +33,6 @@ export default defineConfig({
   },
   test: {
     include: ["tests/unit/**/*.test.ts"],
+    testTimeout: 60_000, // a busy machine starts slowly
   },
 } as Parameters<typeof defineConfig>[0]);

@@ -7,8 +7,8 @@ export default defineConfig({
     globalSetup: "tests/e2e/setup.ts",
     fileParallelism: false,
     // They wait for conditions, never for times: a busy machine only takes longer.
-    testTimeout: 180_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 30_000 } },
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 120_000 } },
   },
 });

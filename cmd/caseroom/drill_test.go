@@ -11,7 +11,7 @@ import (
 )
 
 // patience is for a machine that does other things too.
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 // traces are what a drill has left: groups and tickets that were not deleted.
 func (o *operator) traces() (list []string) {

@@ -140,10 +140,10 @@ func (o *operator) members(groupID string) (ids []string) {
 // eventually waits until something is so.
 func (o *operator) eventually(what string, is func() bool) {
 	o.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !is() {
 		if time.Now().After(deadline) {
-			o.Fatalf("not within 30 s: %s", what)
+			o.Fatalf("not within %s: %s", patience, what)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

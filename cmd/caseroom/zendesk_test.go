@@ -219,7 +219,7 @@ func (a *admin) follows() {
 	a.Helper()
 	for agent := range 2 {
 		a.assign(agent)
-		deadline := time.Now().Add(30 * time.Second)
+		deadline := time.Now().Add(patience)
 		for !a.inRoom(agent) || a.inRoom(1-agent) {
 			if time.Now().After(deadline) {
 				a.Fatalf("the room does not follow the ticket to agent %d", agent)

@@ -87,7 +87,7 @@ type stream struct {
 
 func (d *desk) stream(session, lastID string) *stream {
 	d.t.Helper()
-	ctx, stop := context.WithTimeout(d.t.Context(), 10*time.Second)
+	ctx, stop := context.WithTimeout(d.t.Context(), 2*time.Minute)
 	d.t.Cleanup(stop)
 	req, err := http.NewRequestWithContext(ctx, "GET", d.url+"/chat/events?session="+session, nil)
 	if err != nil {

@@ -463,9 +463,9 @@ func TestZendeskEventFailures(t *testing.T) {
 		{"queue is gone", sandbox.Fault{Vendor: "aws", Op: "SendMessage", Kind: sandbox.FaultCode, Code: "QueueDoesNotExist"}, 0},
 		{"queue fails", sandbox.Fault{Vendor: "aws", Op: "SendMessage", Kind: sandbox.FaultStatus, Status: 500, Body: "canary"}, 0},
 		{"queue resets", sandbox.Fault{Vendor: "aws", Op: "SendMessage", Kind: sandbox.FaultResetBefore}, 0},
-		{"queue hangs", sandbox.Fault{Vendor: "aws", Op: "SendMessage", Kind: sandbox.FaultTimeout}, 400 * time.Millisecond},
+		{"queue hangs", sandbox.Fault{Vendor: "aws", Op: "SendMessage", Kind: sandbox.FaultTimeout}, 3 * time.Second},
 		{"secret cannot be read", sandbox.Fault{Vendor: "aws", Op: "GetSecretValue", Kind: sandbox.FaultCode, Code: "AccessDeniedException"}, 0},
-		{"secret hangs", sandbox.Fault{Vendor: "aws", Op: "GetSecretValue", Kind: sandbox.FaultTimeout}, 400 * time.Millisecond},
+		{"secret hangs", sandbox.Fault{Vendor: "aws", Op: "GetSecretValue", Kind: sandbox.FaultTimeout}, 3 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e := newEdge(t)
@@ -660,7 +660,7 @@ func TestSalesforceEventFailures(t *testing.T) {
 	}{
 		{"one batch refused", sandbox.Fault{Vendor: "aws", Op: "SendMessageBatch", Kind: sandbox.FaultCode, Code: "AccessDeniedException", Times: 1}, 0},
 		{"all refused", sandbox.Fault{Vendor: "aws", Op: "SendMessageBatch", Kind: sandbox.FaultCode, Code: "QueueDoesNotExist"}, 0},
-		{"hangs", sandbox.Fault{Vendor: "aws", Op: "SendMessageBatch", Kind: sandbox.FaultTimeout}, 400 * time.Millisecond},
+		{"hangs", sandbox.Fault{Vendor: "aws", Op: "SendMessageBatch", Kind: sandbox.FaultTimeout}, 3 * time.Second},
 		{"keys cannot be read", sandbox.Fault{Vendor: "aws", Op: "GetSecretValue", Kind: sandbox.FaultCode, Code: "AccessDeniedException", Times: 1}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -374,7 +374,7 @@ func TestRefreshInTwoProcesses(t *testing.T) {
 	b.box.Cronofy().EndTokens()
 	b.box.ResetCalls()
 	processes := []*cronofy.Calendars{b.process(), b.process()}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	errs := make([]error, 20)
 	var wg sync.WaitGroup

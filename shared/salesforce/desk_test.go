@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -149,14 +150,16 @@ func TestCertainFailuresAreNotLookedUp(t *testing.T) {
 }
 
 func TestTimeOutLeavesTimeToLookUp(t *testing.T) {
-	o := newOrg(t)
-	o.on("POST "+casesPath, hang)
-	o.on("GET "+casePath, reply(200, `{"Id":"`+caseID+`"}`))
-	c := o.client(func(o *salesforce.Options) { o.Timeout = 90 * time.Millisecond })
-	id, err := salesforce.Desk{Client: c, Wait: noWait}.Create(t.Context(), ann)
-	if err != nil || id != caseID {
-		t.Errorf("%q, %v", id, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		o := newDirectOrg(t)
+		o.on("POST "+casesPath, hang)
+		o.on("GET "+casePath, reply(200, `{"Id":"`+caseID+`"}`))
+		c := o.client(func(options *salesforce.Options) { options.Transport = roundTrip(o.direct) })
+		id, err := salesforce.Desk{Client: c, Wait: noWait}.Create(t.Context(), ann)
+		if err != nil || id != caseID {
+			t.Errorf("%q, %v", id, err)
+		}
+	})
 }
 
 func TestWriteGetsPartOfTheDeadline(t *testing.T) {

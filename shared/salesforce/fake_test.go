@@ -59,12 +59,33 @@ type org struct {
 
 func newOrg(t *testing.T) *org {
 	t.Helper()
-	o := &org{t: t, routes: map[string]http.HandlerFunc{}}
-	o.on("POST "+tokenPath, o.mint)
+	o := newDirectOrg(t)
 	s := httptest.NewServer(http.HandlerFunc(o.serve))
 	t.Cleanup(s.Close)
 	o.host, o.instance = s.URL, s.URL+instanceAt
 	return o
+}
+
+// newDirectOrg is an org without a network, for tests in which time is
+// simulated: its clients' transport is direct.
+func newDirectOrg(t *testing.T) *org {
+	const host = "https://acme.my.salesforce.com"
+	o := &org{t: t, host: host, instance: host + instanceAt, routes: map[string]http.HandlerFunc{}}
+	o.on("POST "+tokenPath, o.mint)
+	return o
+}
+
+func (o *org) direct(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r = r.Clone(r.Context())
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	o.serve(w, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return w.Result(), nil
 }
 
 func (o *org) on(route string, h http.HandlerFunc) {

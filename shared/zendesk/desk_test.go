@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -201,13 +202,15 @@ func TestUnknownOutcomeIsLookedUp(t *testing.T) {
 }
 
 func TestTimeOutLeavesTimeToLookUp(t *testing.T) {
-	a := newAccount(t)
-	a.on("POST "+ticketsAt, commit(a, hang))
-	c := a.client(func(o *zendesk.Options) { o.Timeout = 90 * time.Millisecond; o.Credentials = legacy })
-	id, err := zendesk.Desk{Client: c, Wait: noWait}.Create(t.Context(), ann)
-	if err != nil || id != "31" {
-		t.Errorf("%q, %v", id, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		a := newDirectAccount(t)
+		a.on("POST "+ticketsAt, commit(a, hang))
+		c := a.client(func(o *zendesk.Options) { o.Credentials, o.Transport = legacy, roundTrip(a.direct) })
+		id, err := zendesk.Desk{Client: c, Wait: noWait}.Create(t.Context(), ann)
+		if err != nil || id != "31" {
+			t.Errorf("%q, %v", id, err)
+		}
+	})
 }
 
 func TestWriteGetsPartOfTheDeadline(t *testing.T) {

@@ -44,12 +44,32 @@ type account struct {
 
 func newAccount(t *testing.T) *account {
 	t.Helper()
-	a := &account{t: t, routes: map[string]http.HandlerFunc{}}
-	a.on("POST /oauth/tokens", a.mint)
+	a := newDirectAccount(t)
 	s := httptest.NewServer(http.HandlerFunc(a.serve))
 	t.Cleanup(s.Close)
 	a.url = s.URL + prefix
 	return a
+}
+
+// newDirectAccount is an account without a network, for tests in which time is
+// simulated: its clients' transport is direct.
+func newDirectAccount(t *testing.T) *account {
+	a := &account{t: t, url: "https://acme.zendesk.com" + prefix, routes: map[string]http.HandlerFunc{}}
+	a.on("POST /oauth/tokens", a.mint)
+	return a
+}
+
+func (a *account) direct(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r = r.Clone(r.Context())
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	a.serve(w, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return w.Result(), nil
 }
 
 func (a *account) on(route string, h http.HandlerFunc) {

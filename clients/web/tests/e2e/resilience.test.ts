@@ -226,7 +226,7 @@ describe.skipIf(!here)("what can go wrong", () => {
     const other = await page.context().newPage();
     await other.goto(`${stack.site}/shop`);
     await other.evaluate((key) => localStorage.removeItem(key), `caseroom:${stack.gateway}`);
-    await launcher.getByText("2 unread").waitFor({ state: "detached", timeout: 5_000 });
+    await launcher.getByText("2 unread").waitFor({ state: "detached" });
   });
 
   test.each([

@@ -77,7 +77,7 @@ export default async function setup(
     await Promise.all([hosted.close(), around.close(), unknown.close()]);
     rmSync(dir, { recursive: true, force: true });
   };
-  const deadline = Date.now() + 240_000;
+  const deadline = Date.now() + 900_000;
   while (!existsSync(ready)) {
     if (child.exitCode !== null || Date.now() > deadline) {
       await stop();

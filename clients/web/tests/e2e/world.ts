@@ -87,7 +87,7 @@ export async function visitor(
   options: Parameters<Browser["newContext"]>[0] = {},
 ): Promise<BrowserContext> {
   const context = await browser.newContext({ locale: "en-GB", ...options });
-  context.setDefaultTimeout(30_000);
+  context.setDefaultTimeout(120_000);
   contexts.push(context);
   // No request leaves this machine.
   await context.route(

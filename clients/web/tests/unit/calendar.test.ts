@@ -263,7 +263,7 @@ test("only Zendesk's session speaks for an agent, and not when it is over", asyn
   const zaf = { get: async () => ({}), on: () => {}, invoke: async () => {} };
   const desk = (expiresAt: string) =>
     new ZendeskDesk({ sessionToken: "s", expiresAt }, { ask } as unknown as Api, zaf);
-  const soon = new Date(Date.now() + 1000).toISOString();
+  const soon = new Date(Date.now() + 3600_000).toISOString();
   expect(await desk(soon).agent.ask("GET", "/calendar")).toEqual(none);
   expect(ask).toHaveBeenCalledWith("GET", "/calendar", { bearer: "s" });
   const over = desk(new Date(Date.now()).toISOString());

@@ -170,9 +170,9 @@ func (r *Ready) open(ctx context.Context, box *sandbox.Sandbox) (err error) {
 }
 
 // settle waits until the stack has worked on everything that the seeding
-// queued, or a few seconds: a fault that was asked for must not strike it.
+// queued, or two minutes: a fault that was asked for must not strike it.
 func settle(ctx context.Context, box *sandbox.Sandbox) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	if err := box.Flush(ctx); err != nil {
 		return fmt.Errorf("the first tickets' notifications: %w", err)
