@@ -1,10 +1,7 @@
 import { type Chat, ChatError } from "./chat";
+import type { ChatConfig } from "./config.js";
 
-/** Which chat a page talks to. */
-export type ChatConfig =
-  | { kind: "tencent" }
-  /** The local run's stand-in; url is where the sandbox listens. */
-  | { kind: "sandbox"; url: string };
+export type { ChatConfig };
 
 /** Loads the code of a chat when it is first needed; rejects with "blocked" if it does not come. */
 export async function loadChat(config: ChatConfig, sdkAppId: number): Promise<Chat> {

@@ -1,3 +1,5 @@
+import { primary } from "../i18n/i18n";
+
 interface HandOverTexts {
   title: string;
   connecting: string;
@@ -75,7 +77,7 @@ const table: Record<string, HandOverTexts> = {
 /** The texts for the first of the languages that there are any for, else English. */
 export function handOverTexts(tags: readonly string[]): { t: HandOverTexts; lang: string } {
   for (const tag of tags) {
-    const texts = table[tag.toLowerCase().split("-")[0] ?? ""];
+    const texts = table[primary(tag)];
     if (texts) return { t: texts, lang: tag };
   }
   return { t: table.en as HandOverTexts, lang: "en" };

@@ -16,8 +16,30 @@ const loaders: Record<string, () => Promise<{ texts: Texts }>> = {
   ru: () => import("./ru"),
 };
 
-/** Scripts written from right to left, by language. */
-const rightToLeft = new Set(["ar", "fa", "he", "ur", "ps", "sd", "ug", "yi", "dv", "ckb"]);
+/** Scripts written from right to left. */
+const rightToLeft = new Set(["Arab", "Hebr", "Thaa", "Syrc", "Nkoo", "Adlm", "Rohg", "Mand"]);
+
+/**
+ * A tag that every `Intl` takes, from what sites and browsers say: "zh_TW", "de-DE@euro",
+ * "en-US-u-hc-h12". Of a tag that means nothing, the part that does; else "".
+ */
+export function languageTag(said: string): string {
+  const parts = (said.split(/[.@]/)[0] ?? "").trim().replaceAll("_", "-").split("-");
+  for (let n = parts.length; n > 0; n--) {
+    try {
+      const tag = new Intl.Locale(parts.slice(0, n).join("-")).toString();
+      return new Intl.NumberFormat(tag) && tag;
+    } catch {
+      // Without its last part, then.
+    }
+  }
+  return "";
+}
+
+/** The language of a tag alone, such as "zh" of "zh_TW". */
+export function primary(tag: string): string {
+  return languageTag(tag).split("-")[0] ?? "";
+}
 
 /** English, which is always there. */
 export const english = locale("en", en);
@@ -32,9 +54,10 @@ export async function loadLocale(
   own: Partial<Texts> = {},
   dir?: "ltr" | "rtl",
 ): Promise<Locale> {
-  const wanted = tags.length ? tags : ["en"];
+  const known = tags.map(languageTag).filter(Boolean);
+  const wanted = known.length ? known : ["en"];
   for (const tag of wanted) {
-    const language = tag.toLowerCase().split("-")[0] ?? "";
+    const language = primary(tag);
     const load = loaders[language];
     if (!load && language !== "en") continue;
     try {
@@ -51,7 +74,7 @@ export async function loadLocale(
 function locale(lang: string, texts: Texts, dir?: "ltr" | "rtl"): Locale {
   return {
     lang,
-    dir: dir ?? (rightToLeft.has(lang.toLowerCase().split("-")[0] ?? "") ? "rtl" : "ltr"),
+    dir: dir ?? (rightToLeft.has(new Intl.Locale(lang).maximize().script ?? "") ? "rtl" : "ltr"),
     t: (key, values = {}) =>
       texts[key].replace(/\{(\w+)\}/g, (all, name: string) => String(values[name] ?? all)),
   };
@@ -65,6 +88,8 @@ export function pageLanguages(
   page = document.documentElement.lang,
   browser: readonly string[] = navigator.languages,
 ): string[] {
-  const nearer = browser.find((tag) => tag.toLowerCase().startsWith(`${page.toLowerCase()}-`));
-  return [page && nearer, page, ...browser].filter((tag): tag is string => Boolean(tag));
+  const own = languageTag(page);
+  const theirs = browser.map(languageTag);
+  const nearer = theirs.find((tag) => own && tag.startsWith(`${own}-`));
+  return [nearer, own, ...theirs].filter((tag): tag is string => Boolean(tag));
 }

@@ -1,3 +1,4 @@
+import { primary } from "../i18n/i18n";
 import type { CalendarProblem } from "./calendar";
 
 export interface CalendarTexts extends Record<CalendarProblem, string> {
@@ -174,5 +175,5 @@ export const table: Record<string, CalendarTexts> = {
 };
 
 export function calendarTexts(lang: string): CalendarTexts {
-  return table[lang.toLowerCase().split("-")[0] ?? ""] ?? en;
+  return table[primary(lang)] ?? en;
 }

@@ -23,8 +23,8 @@ export interface ConversationProps {
   groupId: string;
   locale: Locale;
   viewer: Viewer;
-  /** How the room is kept; taken when it is opened. */
-  options?: RoomOptions;
+  /** How the room is kept; asked when it is opened. */
+  options?: () => RoomOptions;
   asked?: Asked | undefined;
   drafts?: Drafts;
   quickReplies?: string[];
@@ -60,7 +60,7 @@ export function Conversation(props: ConversationProps) {
 
   useEffect(() => {
     if (!chat) return;
-    const room = new RoomStore(chat, groupId, session.userId, props.options);
+    const room = new RoomStore(chat, groupId, session.userId, props.options?.());
     const tell = () => onRoom?.(room.state, room);
     const off = room.subscribe(tell);
     setStore(room);

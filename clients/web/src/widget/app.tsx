@@ -2,15 +2,16 @@ import type { ComponentType } from "preact";
 import { useEffect, useErrorBoundary, useMemo, useRef, useState } from "preact/hooks";
 import type { CaseInfo } from "../api/api";
 import type { ChatConfig } from "../chat/load";
-import type { RoomState } from "../chat/room";
-import type { Session } from "../chat/session";
 import type { Locale } from "../i18n/i18n";
-import type { ConversationProps } from "../ui/conversation";
 import { useStore } from "../ui/store";
+import type { ConnectedProps } from "./connected";
+import { StoredDrafts } from "./drafts";
 import type { Problem, WidgetModel, WidgetState } from "./model";
+import { keepFocus, useCover, useNarrow } from "./phone";
+import type { WidgetOptions } from "./public";
 
 /** The code that only a chat needs, as it was loaded. */
-type ChatCode = typeof import("../ui/conversation");
+type ChatCode = typeof import("./connected");
 
 export interface AppProps {
   model: WidgetModel;
@@ -19,11 +20,38 @@ export interface AppProps {
   root: ShadowRoot;
   open: boolean;
   inline: boolean;
+  look: Pick<WidgetOptions, "api" | "title" | "greeting" | "logo" | "sound" | "notify">;
   setOpen: (open: boolean) => void;
+  /** Tells the page. */
+  tell: (event: string, detail: object) => void;
+}
+
+/** How long an ended request is still looked after on every page, in milliseconds. */
+const followEnded = 7 * 24 * 3600_000;
+
+function followed(state: WidgetState): boolean {
+  if (state.view !== "chat") return false;
+  return Date.now() - (state.ticket.ended ?? Date.now()) < followEnded;
+}
+
+/** Runs something once the page has nothing else to do and somebody sees it. */
+function whenIdle(run: () => void): () => void {
+  let idle: number | undefined;
+  const later = globalThis.requestIdleCallback ?? ((f: () => void) => setTimeout(f, 1_000));
+  const look = () => {
+    if (document.visibilityState !== "visible" || idle !== undefined) return;
+    idle = Number(later(run));
+  };
+  look();
+  document.addEventListener("visibilitychange", look);
+  return () => {
+    document.removeEventListener("visibilitychange", look);
+    if (idle !== undefined) (globalThis.cancelIdleCallback ?? clearTimeout)(idle);
+  };
 }
 
 export function App(props: AppProps) {
-  const { model, locale, open, inline, setOpen } = props;
+  const { model, locale, open, inline, setOpen, tell } = props;
   const { t } = locale;
   const state = useStore(model);
   const [unread, setUnread] = useState(0);
@@ -36,9 +64,16 @@ export function App(props: AppProps) {
     else if (wasOpen.current) launcher.current?.focus();
     wasOpen.current = open;
   }, [open]);
+  const follows = !used && followed(state);
+  useEffect(() => (follows ? whenIdle(() => setUsed(true)) : undefined), [follows]);
+
+  const made = state.view === "chat" && state.credentials ? state.ticket : undefined;
+  useEffect(() => {
+    if (made) tell("caseroom:ticket", { ticketId: made.ticketId, groupId: made.groupId });
+  }, [made?.groupId]);
 
   return (
-    <div dir={locale.dir} lang={locale.lang} style={inline ? { height: "100%" } : {}}>
+    <div dir={locale.dir} lang={locale.lang} class="cw-root">
       {!inline && !open && (
         <button ref={launcher} type="button" class="cw-launch" onClick={() => setOpen(true)}>
           {t("open")}
@@ -57,19 +92,13 @@ export function App(props: AppProps) {
   );
 }
 
-function Window({
-  model,
-  chat,
-  locale,
-  root,
-  inline,
-  setOpen,
-  state,
-  hidden,
-  onUnread,
-}: AppProps & { state: WidgetState; hidden: boolean; onUnread: (n: number) => void }) {
+function Window(
+  props: AppProps & { state: WidgetState; hidden: boolean; onUnread: (n: number) => void },
+) {
+  const { model, locale, root, inline, look, setOpen, state, hidden } = props;
   const { t } = locale;
   const title = useRef<HTMLHeadingElement>(null);
+  const panel = useRef<HTMLElement>(null);
   useEffect(() => {
     if (!hidden && !inline) title.current?.focus();
   }, [hidden, inline]);
@@ -80,32 +109,88 @@ function Window({
     view.current = state.view;
     if (!hidden && document.hasFocus() && !root.activeElement) title.current?.focus();
   }, [state.view, hidden, root]);
+  const covers = useNarrow() && !inline && !hidden;
+  useCover(covers, () => setOpen(false));
+  const drafts = useMemo(() => new StoredDrafts(look.api), [look.api]);
+  const [signedIn, setSignedIn] = useState<boolean>();
+  const ask = () => void model.signedIn().then(setSignedIn, () => setSignedIn(false));
+  useEffect(ask, [model, state.view]);
+
+  const own = look.title ?? t("title");
+  const heading =
+    state.view === "chat"
+      ? t("request", { ticket: state.ticket.ticketId })
+      : state.view === "list"
+        ? t("requests")
+        : own;
+  const subject = state.view === "chat" ? state.ticket.subject : "";
+  const earlier = model.earlier();
+  const listable = Boolean(signedIn) || earlier.length > (state.view === "chat" ? 1 : 0);
   return (
     <section
+      ref={panel}
       class="cw-panel"
-      aria-label={t("title")}
+      aria-label={own}
       hidden={hidden}
+      {...(covers ? { role: "dialog", "aria-modal": true } : {})}
       onKeyDown={(e) => {
-        if (e.key === "Escape" && !inline) setOpen(false);
+        if (e.key === "Escape" && !inline && !e.isComposing) setOpen(false);
+        if (covers && panel.current) keepFocus(e, panel.current, root.activeElement);
       }}
     >
       <header class="cw-head">
-        <h2 ref={title} tabIndex={-1}>
-          {state.view === "chat" ? t("request", { ticket: state.ticket.ticketId }) : t("title")}
-        </h2>
+        {state.view === "list" ? (
+          <button
+            type="button"
+            aria-label={t("back")}
+            title={t("back")}
+            onClick={() => model.back()}
+          >
+            <span class="cr-flip" aria-hidden="true">
+              ‹
+            </span>
+          </button>
+        ) : (
+          look.logo && <img src={look.logo} alt="" width="32" height="32" />
+        )}
+        <div class="cw-title">
+          <h2 ref={title} tabIndex={-1}>
+            {heading}
+          </h2>
+          {subject && <p dir="auto">{subject}</p>}
+        </div>
+        {state.view !== "list" && state.view !== "creating" && listable && (
+          <button
+            type="button"
+            aria-label={t("requests")}
+            title={t("requests")}
+            onClick={() => model.list()}
+          >
+            <span aria-hidden="true">☰</span>
+          </button>
+        )}
         {!inline && (
-          <button type="button" aria-label={t("close")} onClick={() => setOpen(false)}>
-            ×
+          <button
+            type="button"
+            aria-label={t("close")}
+            title={t("close")}
+            onClick={() => setOpen(false)}
+          >
+            <span aria-hidden="true">×</span>
           </button>
         )}
       </header>
       <div class="cw-body">
-        {state.view === "form" && <TicketForm model={model} locale={locale} state={state} />}
+        {state.view === "form" && (
+          <TicketForm {...{ model, locale, state, signedIn, ask, drafts, look }} />
+        )}
         {state.view === "creating" && <Creating model={model} locale={locale} state={state} />}
-        {state.view === "chat" && (
-          <Chat
-            key={state.ticket.groupId}
-            {...{ model, chat, locale, root, state, onUnread, hidden }}
+        {(state.view === "chat" || state.view === "list") && (
+          <Loaded
+            key={state.view === "chat" ? model.asGuest : !signedIn}
+            {...props}
+            drafts={drafts}
+            state={state}
           />
         )}
       </div>
@@ -117,17 +202,21 @@ function TicketForm({
   model,
   locale,
   state,
-}: {
-  model: WidgetModel;
-  locale: Locale;
+  signedIn,
+  ask,
+  drafts,
+  look,
+}: Pick<AppProps, "model" | "locale" | "look"> & {
   state: WidgetState & { view: "form" };
+  signedIn: boolean | undefined;
+  ask: () => void;
+  drafts: StoredDrafts;
 }) {
   const { t } = locale;
-  const [signedIn, setSignedIn] = useState<boolean>();
-  const look = () => void model.signedIn().then(setSignedIn, () => setSignedIn(false));
-  useEffect(look, [model]);
   const [errors, setErrors] = useState<Record<string, string>>({});
-  const draft = state.draft;
+  const about = state.about;
+  const again = about?.subject ? { subject: about.subject } : undefined;
+  const draft: Partial<CaseInfo> | undefined = state.draft ?? drafts.form ?? again;
   const field = (name: Exclude<keyof CaseInfo, "locale">, area = false) => {
     const id = `cw-${name}`;
     const common = {
@@ -168,7 +257,7 @@ function TicketForm({
     return (
       <div class="cr-center" role="status">
         <p>{t("signIn")}</p>
-        <button type="button" class="cr-button" onClick={look}>
+        <button type="button" class="cr-button" onClick={ask}>
           {t("retry")}
         </button>
       </div>
@@ -178,6 +267,9 @@ function TicketForm({
     <form
       class="cw-form"
       noValidate
+      onInput={(e) => {
+        drafts.form = values(e.currentTarget);
+      }}
       onSubmit={(e) => {
         e.preventDefault();
         const form = e.currentTarget;
@@ -194,13 +286,15 @@ function TicketForm({
           (form.elements.namedItem(first) as HTMLElement).focus();
           return;
         }
-        const given = Object.fromEntries(
-          [...new FormData(form)].map(([k, v]) => [k, String(v).trim()]).filter(([, v]) => v),
-        );
-        void model.submit(given as unknown as CaseInfo);
+        const given = values(form) as CaseInfo;
+        if (about) given.desc += `\n\n${t("followUp", { ticket: about.ticketId })}`;
+        drafts.form = undefined;
+        if (look.notify) void globalThis.Notification?.requestPermission?.();
+        void model.submit(given);
       }}
     >
-      <p>{t("intro")}</p>
+      <p>{look.greeting ?? t("intro")}</p>
+      {about && <p>{t("followUp", { ticket: about.ticketId })}</p>}
       {state.problem && (
         <p class="cr-notice" role="alert">
           {problemText(state.problem, locale)}
@@ -214,6 +308,12 @@ function TicketForm({
         {t("start")}
       </button>
     </form>
+  );
+}
+
+function values(form: HTMLFormElement): Partial<CaseInfo> {
+  return Object.fromEntries(
+    [...new FormData(form)].map(([k, v]) => [k, String(v).trim()]).filter(([, v]) => v),
   );
 }
 
@@ -258,28 +358,12 @@ function Creating({
 /** How long the code of the chat is waited for before it is asked for again, in milliseconds. */
 const codeWaits = [1_000, 3_000, 10_000, 30_000];
 
-function Chat({
-  model,
-  chat,
-  locale,
-  root,
-  state,
-  onUnread,
-  hidden,
-}: {
-  model: WidgetModel;
-  chat: ChatConfig;
-  locale: Locale;
-  root: ShadowRoot;
-  state: WidgetState & { view: "chat" };
-  onUnread: (n: number) => void;
-  hidden: boolean;
-}) {
-  const { t } = locale;
+/** Loads the code of the chat when it is first needed, and says so while it does not come. */
+function Loaded(props: ConnectedProps) {
+  const { t } = props.locale;
   const [code, setCode] = useState<ChatCode>();
   const [failures, setFailures] = useState(0);
   const [again, setAgain] = useState(0);
-  const [ended, setEnded] = useState(false);
   const [crashed, recover] = useErrorBoundary();
 
   useEffect(() => {
@@ -287,10 +371,10 @@ function Chat({
     let gone = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const retry = () => setAgain((n) => n + 1);
-    import("../ui/conversation").then(
+    import("./connected").then(
       (loaded) => {
         if (gone) return;
-        loaded.adoptChatStyles(root);
+        loaded.adoptChatStyles(props.root);
         setCode(loaded);
       },
       () => {
@@ -307,73 +391,25 @@ function Chat({
     };
   }, [again, code]);
 
-  const session = useMemo<Session | undefined>(
-    () =>
-      code &&
-      new code.Session(
-        { load: (app) => code.loadChat(chat, app), renew: model.renew },
-        state.credentials,
-      ),
-    [code],
-  );
-  useEffect(() => {
-    void session?.retry();
-    return () => void session?.close();
-  }, [session]);
-
-  // What is unread goes with the ticket, also when another tab left it.
-  useEffect(() => () => onUnread(0), [onUnread]);
-  const onRoom = useMemo(
-    () => (room: RoomState) => {
-      setEnded(
-        room.phase === "left" || room.standing.kind === "ended" || room.standing.kind === "merged",
-      );
-      onUnread(room.unread);
-    },
-    [onUnread],
-  );
-
-  if (crashed || !code || !session) {
-    return (
-      <div class="cr-center" role={failures ? "alert" : "status"}>
-        <p>{t(crashed ? "unknown" : failures ? "blocked" : "connecting")}</p>
-        {(failures > 0 || crashed) && (
-          <button
-            type="button"
-            class="cr-button"
-            onClick={() => {
-              recover();
-              setAgain((n) => n + 1);
-            }}
-          >
-            {t("retry")}
-          </button>
-        )}
-      </div>
-    );
+  if (code && !crashed) {
+    const Connected = code.Connected as ComponentType<ConnectedProps>;
+    return <Connected {...props} />;
   }
-  const Conversation = code.Conversation as ComponentType<ConversationProps>;
   return (
-    <>
-      <Conversation
-        session={session}
-        groupId={state.ticket.groupId}
-        locale={locale}
-        viewer="customer"
-        shown={!hidden}
-        takeFocus={() =>
-          matchMedia("(pointer: fine)").matches && root.activeElement?.tagName === "H2"
-        }
-        onRoom={onRoom}
-        left={<p>{t("left")}</p>}
-      />
-      {ended && (
-        <div class="cw-foot">
-          <button type="button" class="cr-button" onClick={() => model.another()}>
-            {t("another")}
-          </button>
-        </div>
+    <div class="cr-center" role={failures ? "alert" : "status"}>
+      <p>{t(crashed ? "unknown" : failures ? "blocked" : "connecting")}</p>
+      {(failures > 0 || crashed) && (
+        <button
+          type="button"
+          class="cr-button"
+          onClick={() => {
+            recover();
+            setAgain((n) => n + 1);
+          }}
+        >
+          {t("retry")}
+        </button>
       )}
-    </>
+    </div>
   );
 }

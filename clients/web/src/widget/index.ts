@@ -8,64 +8,40 @@
  */
 import { h, render } from "preact";
 import { Api } from "../api/api";
-import type { ChatConfig } from "../chat/load";
-import { english, type Locale, loadLocale, pageLanguages, type Texts } from "../i18n/i18n";
+import { english, type Locale, languageTag, loadLocale, pageLanguages } from "../i18n/i18n";
 import { adopt } from "../ui/adopt";
 import theme from "../ui/theme.css?inline";
 import { App } from "./app";
+import { createHost } from "./host";
 import { Remembered } from "./memory";
 import { WidgetModel } from "./model";
+import type { Widget, WidgetOptions } from "./public";
 import css from "./widget.css?inline";
 
-export type { ChatConfig, Texts };
-
-export interface WidgetOptions {
-  /** The address of the caseroom API, such as https://abc.execute-api.eu-central-1.amazonaws.com. */
-  api: string;
-  /** Which desk gets the tickets; the API's default one if absent. */
-  desk?: "zendesk" | "salesforce";
-  /** Returns the login token of who is signed in, or nothing when nobody is. */
-  getToken?: () => string | undefined | Promise<string | undefined>;
-  /** The API reads the login from a cookie of its domain. */
-  cookie?: boolean;
-  /** Whether somebody who is not signed in may ask; the API must allow it too. Default true. */
-  guests?: boolean;
-  /** Where the chat is; Tencent's by default. */
-  chat?: ChatConfig;
-  /** A BCP 47 tag; the page's language if absent. en, ja, zh and ru are built in. */
-  lang?: string;
-  /** The direction of the texts; follows the language if absent. */
-  dir?: "ltr" | "rtl";
-  /** Own words in place of the built-in ones. */
-  texts?: Partial<Texts>;
-  theme?: "light" | "dark";
-  /** Fills this element instead of floating in a corner. */
-  container?: HTMLElement;
-}
-
-export interface Widget {
-  open(): void;
-  close(): void;
-  /** Removes it from the page; the open ticket stays remembered. */
-  destroy(): void;
-}
+export type * from "./public";
 
 /** Puts the widget on the page. */
 export function mount(options: WidgetOptions): Widget {
   if (!options.api) throw new TypeError("caseroom: the widget needs the address of the API");
-  const host = document.createElement("caseroom-widget");
-  if (options.theme) host.dataset.theme = options.theme;
+  if ("container" in options && !(options.container instanceof HTMLElement)) {
+    throw new TypeError("caseroom: the container is no element of the page");
+  }
   const inline = options.container !== undefined;
-  if (inline) host.dataset.inline = "";
-  const root = host.attachShadow({ mode: "open" });
+  const controls = { open: () => setOpen(true), close: () => setOpen(false) };
+  const { host, root, remove } = createHost(controls, options.container);
+  if (options.theme) host.dataset.theme = options.theme;
+  if (options.position) host.dataset.position = options.position;
+  if (options.color) host.style.setProperty("--cr-accent", options.color);
   adopt(root, css);
   adopt(root, theme);
 
+  const wanted = options.lang ? [options.lang] : pageLanguages();
   const memory = new Remembered(options.api);
   const model = new WidgetModel({
     api: new Api(options.api),
     memory,
     guests: options.guests ?? true,
+    language: languageTag(wanted[0] ?? ""),
     ...(options.desk ? { desk: options.desk } : {}),
     ...(options.getToken ? { getToken: options.getToken } : {}),
     ...(options.cookie ? { cookie: true } : {}),
@@ -74,6 +50,8 @@ export function mount(options: WidgetOptions): Widget {
   let locale: Locale = english;
   let open = memory.get().open ?? false;
   let gone = false;
+  const tell = (event: string, detail?: object) =>
+    void host.dispatchEvent(new CustomEvent(event, { bubbles: true, detail }));
   const draw = () => {
     if (gone) return;
     host.toggleAttribute("data-open", open);
@@ -84,34 +62,40 @@ export function mount(options: WidgetOptions): Widget {
         locale,
         open,
         inline,
+        look: options,
         chat: options.chat ?? { kind: "tencent" },
         setOpen,
+        tell,
       }),
       root,
     );
   };
   const setOpen = (next: boolean) => {
+    const changed = next !== open;
     open = next;
     memory.set({ open: next || undefined });
     draw();
+    if (changed) tell(next ? "caseroom:open" : "caseroom:close");
   };
-  const wanted = options.lang ? [options.lang] : pageLanguages();
   const dir = options.dir ?? (options.lang ? undefined : pageDirection());
   void loadLocale(wanted, options.texts, dir).then((l) => {
     locale = l;
     draw();
   });
-  (options.container ?? document.body).append(host);
   draw();
 
   return {
-    open: () => setOpen(true),
-    close: () => setOpen(false),
+    element: host,
+    ...controls,
+    newRequest: () => {
+      model.another();
+      setOpen(true);
+    },
     destroy: () => {
       gone = true;
       render(null, root);
       model.close();
-      host.remove();
+      remove();
     },
   };
 }
@@ -121,35 +105,35 @@ function pageDirection(): "ltr" | "rtl" | undefined {
   return dir === "rtl" || dir === "ltr" ? dir : undefined;
 }
 
-// The script tag says everything in its attributes; a login token comes from a
-// function of the page, by its name.
-const script = document.querySelector<HTMLScriptElement>("script[data-caseroom-api]");
-if (script) {
-  const d = script.dataset;
+/** What the script tag says in its attributes; a login token comes from a function of the page. */
+function fromScript(d: DOMStringMap): WidgetOptions {
   const named = d.caseroomToken;
-  const options: WidgetOptions = {
-    api: d.caseroomApi ?? "",
-    guests: d.caseroomGuests !== "off",
-    ...(d.caseroomDesk === "zendesk" || d.caseroomDesk === "salesforce"
-      ? { desk: d.caseroomDesk }
-      : {}),
-    ...(d.caseroomCookie === undefined ? {} : { cookie: true }),
-    ...(d.caseroomLang ? { lang: d.caseroomLang } : {}),
-    ...(d.caseroomTheme === "light" || d.caseroomTheme === "dark"
-      ? { theme: d.caseroomTheme }
-      : {}),
-    ...(d.caseroomSandbox ? { chat: { kind: "sandbox", url: d.caseroomSandbox } } : {}),
-    ...(named
-      ? {
-          getToken: () => {
-            const found = (globalThis as Record<string, unknown>)[named];
-            if (typeof found !== "function") {
-              throw new TypeError(`caseroom: there is no function ${named}`);
-            }
-            return (found as NonNullable<WidgetOptions["getToken"]>)();
-          },
-        }
-      : {}),
-  };
-  mount(options);
+  const options: WidgetOptions = { api: d.caseroomApi ?? "", guests: d.caseroomGuests !== "off" };
+  const { caseroomDesk: desk, caseroomTheme: theme, caseroomPosition: position } = d;
+  if (desk === "zendesk" || desk === "salesforce") options.desk = desk;
+  if (theme === "light" || theme === "dark") options.theme = theme;
+  if (position === "left" || position === "right") options.position = position;
+  if (d.caseroomLang) options.lang = d.caseroomLang;
+  if (d.caseroomColor) options.color = d.caseroomColor;
+  if (d.caseroomTitle) options.title = d.caseroomTitle;
+  if (d.caseroomGreeting) options.greeting = d.caseroomGreeting;
+  if (d.caseroomLogo) options.logo = d.caseroomLogo;
+  if (d.caseroomCookie !== undefined) options.cookie = true;
+  if (d.caseroomSound !== undefined) options.sound = true;
+  if (d.caseroomNotify !== undefined) options.notify = true;
+  if (d.caseroomSandbox) options.chat = { kind: "sandbox", url: d.caseroomSandbox };
+  if (named) {
+    options.getToken = () => {
+      const found = (globalThis as Record<string, unknown>)[named];
+      if (typeof found !== "function") {
+        throw new TypeError(`caseroom: there is no function ${named}`);
+      }
+      return (found as NonNullable<WidgetOptions["getToken"]>)();
+    };
+  }
+  return options;
 }
+
+// On a server there is no page, and a page that swaps its content may run the script again.
+const script = globalThis.document?.querySelector<HTMLScriptElement>("script[data-caseroom-api]");
+if (script && !document.getElementById("caseroom-widget")) mount(fromScript(script.dataset));

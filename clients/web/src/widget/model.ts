@@ -1,7 +1,7 @@
 import { type Api, ApiError, asChatError, type CaseInfo, type Proof } from "../api/api";
 import { ChatError, type Credentials } from "../chat/chat";
 import { uuidv7 } from "../chat/ids";
-import type { OpenTicket, Remembered } from "./memory";
+import { isGuests, type OpenTicket, type Remembered } from "./memory";
 
 export interface ModelOptions {
   api: Api;
@@ -13,12 +13,17 @@ export interface ModelOptions {
   cookie?: boolean;
   /** Whether somebody who is not signed in may ask. */
   guests: boolean;
+  /** The language of the page, which is the customer's; a BCP 47 tag. */
+  language?: string;
   newKey?: () => string;
   now?: () => number;
 }
 
 export type WidgetState =
-  | { view: "form"; problem?: Problem; draft?: CaseInfo }
+  /** `about` is the request that was not solved. */
+  | { view: "form"; problem?: Problem; draft?: CaseInfo; about?: OpenTicket }
+  /** All requests of whoever this is. */
+  | { view: "list" }
   /** The request is on its way; `retryAt` when it waits for its next try. */
   | { view: "creating"; problem?: Problem; retryAt?: number }
   | { view: "chat"; ticket: OpenTicket; credentials?: Credentials };
@@ -52,7 +57,9 @@ export class WidgetModel {
   constructor(o: ModelOptions) {
     this.#o = o;
     this.#now = o.now ?? Date.now;
-    this.#off = o.memory.onOther(() => this.#resume());
+    this.#off = o.memory.onOther(() => {
+      if (this.state.view !== "list") this.#resume();
+    });
     globalThis.addEventListener?.("online", this.#nudge);
     this.#resume();
   }
@@ -63,8 +70,10 @@ export class WidgetModel {
   }
 
   /** Opens a ticket. */
-  async submit(caseInfo: CaseInfo): Promise<void> {
+  async submit(given: CaseInfo): Promise<void> {
     const key = (this.#o.newKey ?? uuidv7)();
+    const locale = this.#o.language;
+    const caseInfo = locale ? { ...given, locale } : given;
     this.#o.memory.set({ pending: { key, caseInfo } });
     this.#tries = 0;
     await this.retry();
@@ -91,10 +100,11 @@ export class WidgetModel {
   /** A credential for the chat, for as long as it is needed. */
   renew = async (): Promise<Credentials> => {
     try {
-      const proof = await this.#proof();
+      const { ticket } = this.#o.memory.get();
+      const proof = await this.#proof(ticket && isGuests(ticket));
       if ("nobody" in proof) throw new ChatError("refused");
       const credentials = await this.#o.api.userSig(proof);
-      const ticket = this.#o.memory.get().ticket;
+      this.#me = credentials.userId;
       if (ticket && ticket.userId !== credentials.userId) {
         // Somebody else is signed in now: this ticket is not theirs.
         this.another();
@@ -116,11 +126,51 @@ export class WidgetModel {
     return this.#o.guests;
   }
 
-  /** Leaves the ticket for a new request. */
-  another(): void {
+  /** Leaves the ticket for a new request; `about` says that it was not solved. */
+  another(about?: OpenTicket): void {
     clearTimeout(this.#timer);
-    this.#o.memory.set({ ticket: undefined, pending: undefined });
+    this.#o.memory.set({ pending: undefined });
+    this.#o.memory.open(undefined);
+    this.#set({ view: "form", ...(about ? { about } : {}) });
+  }
+
+  /** Shows all requests. */
+  list(): void {
+    if (this.state.view !== "creating") this.#set({ view: "list" });
+  }
+
+  /** Goes back from the list, or from a form, to what is open. */
+  back(): void {
     this.#set({ view: "form" });
+    this.#resume();
+  }
+
+  /** Opens one of the requests of whoever this is. */
+  choose(groupId: string, ticketId: string): void {
+    const known = this.earlier().find((t) => t.groupId === groupId);
+    const userId = known?.userId ?? this.#me;
+    this.#o.memory.open({ groupId, ticketId, userId });
+    this.#resume();
+  }
+
+  /** The requests that this browser remembers of whoever this is, the open one first. */
+  earlier(): OpenTicket[] {
+    const { ticket, others = [], guestToken } = this.#o.memory.get();
+    const all = [...(ticket ? [ticket] : []), ...others];
+    const mine = (t: OpenTicket) =>
+      t.userId === this.#me || t === ticket || (isGuests(t) && Boolean(guestToken));
+    return all.filter(mine);
+  }
+
+  /** Whether the chat about the open ticket is a guest's. */
+  get asGuest(): boolean {
+    const { ticket, guestToken } = this.#o.memory.get();
+    return ticket ? isGuests(ticket) : Boolean(guestToken);
+  }
+
+  /** Keeps what became known of a ticket. */
+  note(groupId: string, more: Partial<OpenTicket>): void {
+    this.#o.memory.note(groupId, more);
   }
 
   close(): void {
@@ -130,6 +180,7 @@ export class WidgetModel {
     globalThis.removeEventListener?.("online", this.#nudge);
   }
 
+  /** Follows what the browser remembers, also when another tab changed it. */
   #resume(): void {
     const { ticket, pending } = this.#o.memory.get();
     if (ticket) {
@@ -157,12 +208,22 @@ export class WidgetModel {
         { guest, proof, key, ...(desk ? { desk } : {}) },
         caseInfo,
       );
-      const ticket = { groupId: t.groupId, ticketId: t.ticketId, userId: t.userId };
+      const { subject, desc: text } = caseInfo;
+      const ticket = {
+        groupId: t.groupId,
+        ticketId: t.ticketId,
+        userId: t.userId,
+        subject,
+        text: text.slice(0, 8_000),
+        time: this.#now(),
+        seen: 0,
+      };
+      this.#me = t.userId;
       this.#o.memory.set({
-        ticket,
         pending: undefined,
         ...(t.guestToken ? { guestToken: t.guestToken } : {}),
       });
+      this.#o.memory.open(ticket);
       const { userId, userSig, sdkAppId, expiresAt } = t;
       this.#set({ view: "chat", ticket, credentials: { userId, userSig, sdkAppId, expiresAt } });
     } catch (err) {
@@ -203,8 +264,13 @@ export class WidgetModel {
   }
 
   #token = "";
+  /** Who this is, once it is known. */
+  #me = "";
 
-  async #proof(): Promise<Proof> {
+  /** How the caller proves who they are; a guest's ticket is a guest's also after a login. */
+  async #proof(asGuest = false): Promise<Proof> {
+    const token = asGuest && this.#o.memory.get().guestToken;
+    if (token) return { bearer: token };
     if (this.#o.cookie) return { cookie: true };
     this.#token = (await this.#o.getToken?.()) ?? "";
     if (this.#token) return { bearer: this.#token };

@@ -230,7 +230,7 @@ describe.skipIf(!here)("what can go wrong", () => {
   });
 
   test.each([
-    ["the chat's code", /\/assets\/conversation-/],
+    ["the chat's code", /\/assets\/(conversation|connected)-/],
     ["the sandbox's client", /\/assets\/sandbox-/],
   ])("with %s blocked the widget says so, and recovers", async (_, file) => {
     const page = await shop();

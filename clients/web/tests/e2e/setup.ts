@@ -106,6 +106,24 @@ function pages(hosted: Site, around: Site, unknown: Site, a: Addresses): void {
   hosted.html("/shop", widget(), csp);
   hosted.html("/shop/salesforce", widget('data-caseroom-desk="salesforce"'), csp);
   for (const lang of ["ja", "zh", "ru"]) hosted.html(`/shop/${lang}`, widget("", lang), csp);
+  hosted.html("/shop/underscore", widget("", "ja_JP"), csp);
+  // What other people's pages do to what is on them.
+  hosted.html(
+    "/shop/hostile",
+    `<style>
+       :not(:defined), body > :not(h1):not(script) { display: none !important; opacity: 0.1; transform: scale(2) }
+       * { font-family: fantasy !important; all: revert; letter-spacing: 9px }
+       caseroom-widget { position: static !important; opacity: 0 !important; pointer-events: none !important }
+     </style>
+     <script>document.addEventListener("keydown", (e) => { if (e.key === "s") globalThis.pressed = 1; });</script>
+     ${widget()}`,
+    `default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; connect-src ${a.gateway} ${a.sandbox}; require-trusted-types-for 'script'; trusted-types 'none'`,
+  );
+  hosted.html(
+    "/shop/branded",
+    `<script>globalThis.heard = []; for (const e of ["open", "close", "ticket", "message"]) document.addEventListener("caseroom:" + e, () => heard.push("caseroom:" + e));</script>
+     ${widget('data-caseroom-title="Lamp help" data-caseroom-greeting="Ask us about lamps." data-caseroom-color="#7a1fa2" data-caseroom-position="left" data-caseroom-logo="data:image/gif;base64,R0lGODlhAQABAAAAACw="')}`,
+  );
   hosted.html(
     "/shop/account",
     `<script src="/login.js"></script>${widget('data-caseroom-token="loginToken"')}`,

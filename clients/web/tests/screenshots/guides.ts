@@ -68,7 +68,7 @@ describe.skipIf(!here)("pictures", () => {
     await page.context().setOffline(true);
     await page.getByText("No connection.").waitFor();
     await say(page, "Are you there?");
-    await page.getByText("Not sent.").waitFor();
+    await page.getByText("Not sent yet.").waitFor();
     await shot(page, "widget-offline-dark");
   });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { en } from "../../src/i18n/en";
-import { loadLocale, pageLanguages } from "../../src/i18n/i18n";
+import { languageTag, loadLocale, pageLanguages, primary } from "../../src/i18n/i18n";
 
 const names = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
 
@@ -33,4 +33,32 @@ test.each([
   ["", ["ru-RU", "en"], ["ru-RU", "en"]],
 ])("a page in %j read by %j", (page, browser, want) => {
   expect(pageLanguages(page, browser)).toEqual(want);
+});
+
+test.each([
+  ["zh_TW", "zh-TW"],
+  ["ja_JP", "ja-JP"],
+  ["pt-br", "pt-BR"],
+  ["de_DE.UTF-8", "de-DE"],
+  ["en-US@posix", "en-US"],
+  ["en-US-x", "en-US"],
+  ["en-a", "en"],
+  ["zh-Hant-HK", "zh-Hant-HK"],
+  ["C", ""],
+  ["*", ""],
+  ["", ""],
+  ["x-none", ""],
+])("%j is a tag that Intl takes: %j", (said, tag) => {
+  expect(languageTag(said)).toBe(tag);
+  if (tag) expect(() => new Intl.DateTimeFormat(tag).format(0)).not.toThrow();
+});
+
+test("whatever a page says its language is, dates and numbers can be written in it", async () => {
+  for (const tag of ["zh_TW", "C", "x", "en--US", "i-klingon", "\u0000", "a".repeat(99)]) {
+    const { lang } = await loadLocale([tag], { open: "x" });
+    expect(() => new Intl.ListFormat(lang).format(["a"])).not.toThrow();
+  }
+  expect((await loadLocale(["ja_JP"])).t("open")).toBe("チャットで問い合わせる");
+  expect((await loadLocale(["az_Arab_IR"], { open: "x" })).dir).toBe("rtl");
+  expect(primary("ru_RU")).toBe("ru");
 });

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Api, ApiError } from "../../src/api/api";
 import { ChatError } from "../../src/chat/chat";
+import { StoredDrafts } from "../../src/widget/drafts";
 import { Remembered } from "../../src/widget/memory";
 import { WidgetModel } from "../../src/widget/model";
+import { StoredOutbox } from "../../src/widget/outbox";
 import { credentials } from "./fakes";
 
 beforeEach(() => {
@@ -164,4 +166,93 @@ test("what another tab gave up is not waited for here", async () => {
   await vi.advanceTimersByTimeAsync(1_000);
   expect(m.state).toEqual({ view: "form" });
   expect(w.create).toHaveBeenCalledTimes(1);
+});
+
+test("a guest who signs in keeps the open request, as the guest they were", async () => {
+  const w = world({ getToken: () => "login" });
+  w.memory.set({
+    ticket: { groupId: "ZENDESK#7", ticketId: "7", userId: "guest_a" },
+    guestToken: "guest-token",
+  });
+  const m = w.start();
+  await m.renew();
+  expect(w.sig).toHaveBeenCalledWith({ bearer: "guest-token" });
+  expect(m.state).toMatchObject({ view: "chat", ticket: { ticketId: "7" } });
+  w.sig.mockResolvedValue(credentials({ userId: "dana" }));
+  w.create.mockResolvedValue({ ...ticket, userId: "dana", groupId: "ZENDESK#8", ticketId: "8" });
+  m.another();
+  await m.submit(caseInfo);
+  await m.renew();
+  expect(w.sig).toHaveBeenLastCalledWith({ bearer: "login" });
+  expect(m.earlier().map((t) => t.ticketId)).toEqual(["8", "7"]);
+  m.choose("ZENDESK#7", "7");
+  expect(m.state).toMatchObject({ view: "chat", ticket: { ticketId: "7", userId: "guest_a" } });
+});
+
+test("what another person asked is not in one's list", async () => {
+  const w = world({ getToken: () => "login" });
+  w.sig.mockResolvedValue(credentials({ userId: "robin" }));
+  w.memory.set({ ticket: { groupId: "ZENDESK#7", ticketId: "7", userId: "dana" } });
+  const m = w.start();
+  await expect(m.renew()).rejects.toMatchObject(new ChatError("not_member"));
+  expect(m.earlier()).toEqual([]);
+  w.sig.mockResolvedValue(credentials({ userId: "dana" }));
+  await m.renew();
+  expect(m.earlier()).toMatchObject([{ ticketId: "7" }]);
+});
+
+test("a room that only the chat knows is opened as one's own", async () => {
+  const w = world({ getToken: () => "login" });
+  w.sig.mockResolvedValue(credentials({ userId: "dana" }));
+  const m = w.start();
+  m.list();
+  expect(m.state).toEqual({ view: "list" });
+  await m.renew();
+  m.choose("ZENDESK#9", "9");
+  expect(m.state).toMatchObject({ view: "chat", ticket: { groupId: "ZENDESK#9", userId: "dana" } });
+});
+
+test("the page's language goes with the request, and what was asked is remembered", async () => {
+  const w = world({ language: "ja-JP" });
+  w.create.mockResolvedValue(ticket);
+  const m = w.start();
+  await m.submit(caseInfo);
+  expect(w.create.mock.calls[0]?.[1]).toEqual({ ...caseInfo, locale: "ja-JP" });
+  expect(w.memory.get().ticket).toMatchObject({ subject: "Lamp", text: "Dark", seen: 0 });
+  m.note("ZENDESK#7", { seen: 4 });
+  m.another();
+  expect(w.memory.get()).toMatchObject({ others: [{ ticketId: "7", seen: 4 }] });
+});
+
+test("an outbox is one for all pages, and does without storage", async () => {
+  const kept = storage();
+  const one = new StoredOutbox("https://api.example", "ZENDESK#7", kept);
+  const two = new StoredOutbox("https://api.example", "ZENDESK#7", kept);
+  one.put({ clientId: "a", text: "x", time: 1 });
+  expect(two.list()).toEqual([{ clientId: "a", text: "x", time: 1 }]);
+  two.drop("a");
+  expect(one.list()).toEqual([]);
+  expect(kept.getItem("caseroom-unsent:https://api.example:ZENDESK#7")).toBeNull();
+  const none = new StoredOutbox("https://api.example", "ZENDESK#7", undefined);
+  none.put({ clientId: "b", text: "y", time: 2 });
+  expect(none.list()).toHaveLength(1);
+  const order: number[] = [];
+  await Promise.all([
+    none.alone(async () => void order.push(await Promise.resolve(1))),
+    none.alone(async () => void order.push(2)),
+  ]);
+  expect(order).toEqual([1, 2]);
+});
+
+test("what was begun is the tab's own, and outlives a reload", () => {
+  const kept = storage();
+  const drafts = new StoredDrafts("https://api.example", kept);
+  drafts.form = { subject: "La" };
+  drafts.set("ZENDESK#7", "Half a sen");
+  const after = new StoredDrafts("https://api.example", kept);
+  expect(after.form).toEqual({ subject: "La" });
+  expect(after.get("ZENDESK#7")).toBe("Half a sen");
+  after.delete("ZENDESK#7");
+  after.form = undefined;
+  expect(new StoredDrafts("https://api.example", kept).get("ZENDESK#7")).toBeUndefined();
 });
