@@ -613,3 +613,74 @@ func TestSyncRefusedNoticeKeepsNobodyIn(t *testing.T) {
 		b.wantMembers(ref, "carol")
 	})
 }
+
+// stubbornDesk refuses to settle duplicates.
+type stubbornDesk struct {
+	relay.TicketDesk
+}
+
+func (stubbornDesk) Unique(context.Context, relay.Ticket) (bool, error) {
+	return false, &upstream.Error{Vendor: "zendesk", Op: "tickets_update", Class: upstream.Refused, Status: 422}
+}
+
+// A duplicate that cannot be settled costs the ticket nothing.
+func TestSyncDuplicateNotSettled(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	b.sync.Desks[relay.Zendesk] = stubbornDesk{b.zd}
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	_, agent := b.agent(relay.Zendesk, 0)
+	b.assign(ref, 0)
+	b.converge(ref)
+	b.wantMembers(ref, "carol", agent)
+	if n := b.meter.of("DuplicateUnsolved"); n != 1 {
+		t.Errorf("DuplicateUnsolved is %d, want 1", n)
+	}
+}
+
+// An agent's panel reads the earlier messages once, when the agent has joined.
+func TestSyncOpensHistoryBeforeTheFirstAgent(t *testing.T) {
+	t.Parallel()
+	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
+		ref := b.open(desk, "carol", "Printer")
+		b.assign(ref, 0)
+		b.box.ResetCalls()
+		b.converge(ref)
+		ops := b.ops()
+		opened, joined := slices.Index(ops, "tencent modify_group_base_info"), slices.Index(ops, "tencent add_group_member")
+		if opened < 0 || joined < opened {
+			t.Errorf("calls %v, want the history opened before the agent joins", ops)
+		}
+	})
+}
+
+// An account that the chat refuses keeps nobody else out.
+func TestSyncRefusedAccountKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.converge(ref)
+	b.ok(b.rooms.Remove(t.Context(), ref.GroupID(), "carol"))
+	_, agent := b.agent(relay.Zendesk, 0)
+	b.assign(ref, 0)
+	b.sync.Rooms = choosyRooms{b.sync.Rooms, "carol"}
+	if err := b.run(relay.SyncItem{Hint: relay.Hint{Ref: ref}})[0]; err == nil {
+		t.Error("the refusal is lost")
+	}
+	b.wantMembers(ref, agent)
+}
+
+// choosyRooms refuse one account.
+type choosyRooms struct {
+	relay.SyncRooms
+	refused string
+}
+
+func (r choosyRooms) Import(ctx context.Context, accounts ...relay.Account) error {
+	for _, a := range accounts {
+		if a.UserID == r.refused {
+			return &upstream.Error{Vendor: "tencent", Op: "account_import", Class: upstream.Refused, Code: "70402"}
+		}
+	}
+	return r.SyncRooms.Import(ctx, accounts...)
+}

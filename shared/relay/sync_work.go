@@ -50,20 +50,31 @@ func (w *work) run(ctx context.Context) error {
 	if w.ticket.Status == Closed && w.item.Into != "" {
 		w.ticket.Merged = true
 	}
-	if w.starting() && w.ticket.Status == Open {
-		newer, err := w.desk.Unique(ctx, w.ticket)
-		if err != nil {
-			return err
-		}
-		if newer {
-			w.Meter.Count(ctx, "DuplicateSolved", 1, "desk", string(w.ref.Desk))
-			w.ticket.Status = Solved
-		}
-	}
 	if w.row() == rowLocked {
 		return w.lock(ctx)
 	}
-	return w.open(ctx)
+	first := w.starting() && w.ticket.Status == Open
+	err := w.open(ctx)
+	if first && w.duplicate(ctx) {
+		w.ticket.Status = Solved
+		return errors.Join(err, w.run(ctx))
+	}
+	return err
+}
+
+// duplicate settles several tickets of one request and reports whether this is a
+// newer one, which is then solved. It comes after the customer is served, and
+// what the desk refuses of it is no reason to try the ticket again.
+func (w *work) duplicate(ctx context.Context) bool {
+	newer, err := w.desk.Unique(ctx, w.ticket)
+	switch {
+	case err != nil:
+		w.Meter.Count(ctx, "DuplicateUnsolved", 1, "desk", string(w.ref.Desk))
+		slog.WarnContext(ctx, "duplicate requests not settled", "desk", w.ref.Desk, "ticket", w.ref.Ticket, "err", err)
+	case newer:
+		w.Meter.Count(ctx, "DuplicateSolved", 1, "desk", string(w.ref.Desk))
+	}
+	return newer && err == nil
 }
 
 // starting reports whether this is the room's first Sync.
@@ -140,6 +151,13 @@ func (w *work) open(ctx context.Context) error {
 	wanted, agents, err := w.wanted()
 	if err != nil {
 		return err
+	}
+	if w.starting() && len(agents) > 0 {
+		// An agent's open panel reads the earlier messages once, at the join.
+		w.touch()
+		if err := w.flush(ctx); err != nil && !Permanent(err) {
+			return err
+		}
 	}
 	joinErr := w.join(ctx, wanted)
 	if limited(joinErr) {
@@ -317,11 +335,21 @@ func (w *work) join(ctx context.Context, wanted []Account) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	if err := w.importAll(ctx, missing...); err != nil {
-		return err
-	}
 	var failed error
+	if err := w.importAll(ctx, missing...); err != nil {
+		if limited(err) || len(missing) == 1 {
+			return err
+		}
+		failed = err
+	}
 	for _, a := range missing {
+		if failed != nil {
+			// One account that is refused must not keep the others out.
+			if err := w.importAll(ctx, a); err != nil {
+				failed = err
+				continue
+			}
+		}
 		if _, err := w.Rooms.Join(ctx, w.ref.GroupID(), a); err != nil {
 			w.imported.forget(a.UserID)
 			failed = err

@@ -225,15 +225,15 @@ func TestSyncNoTimeToWait(t *testing.T) {
 // spent is a desk whose calls of the day are used up.
 type spent struct{ relay.TicketDesk }
 
-func (spent) Unique(context.Context, relay.Ticket) (bool, error) {
-	return false, &upstream.Error{Vendor: "salesforce", Op: "query", Status: 403, Code: "REQUEST_LIMIT_EXCEEDED", Class: upstream.RateLimited, Quota: true}
+func (spent) Parts(context.Context, string, string, time.Time) ([]string, time.Time, error) {
+	return nil, time.Time{}, &upstream.Error{Vendor: "salesforce", Op: "query", Status: 403, Code: "REQUEST_LIMIT_EXCEEDED", Class: upstream.RateLimited, Quota: true}
 }
 
 // No wait inside an invocation brings back a day's calls, and every try is one.
 func TestQuotaIsNotWaitedOut(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sandbox.TencentPlan{})
-	ref := b.open(relay.Salesforce, "carol", "One")
+	ref := b.ended(relay.Salesforce)
 	b.sync.Desks[relay.Salesforce] = spent{b.sf}
 	errs, waits := b.invoke(nil, item(ref))
 	if upstream.ClassOf(errs[0]) != upstream.RateLimited || len(waits) != 0 {

@@ -22,6 +22,7 @@ type Message struct {
 	Time   time.Time
 	Text   string // as a transcript shows it, several lines or one
 	Random uint32
+	Lost   bool     // expired or deleted: the chat keeps no more than its number
 	Ours   bool     // sent by the app's admin
 	Notice NoticeID // of a notice of ours
 }
@@ -304,16 +305,27 @@ func (w *filing) archive(ctx context.Context) (bool, error) {
 }
 
 // build renders messages from the next one on, as many as fit into limit bytes
-// but at least one, and returns the last of them.
+// but at least one, and returns the last of them. It ends a part when a third of
+// the time left is used: a part is kept once it is filed, whatever follows.
 func (w *filing) build(ctx context.Context, limit int) (Part, uint64, error) {
+	spent := func() bool { return false }
+	if deadline, ok := ctx.Deadline(); ok {
+		end := time.Now().Add(time.Until(deadline) / 3)
+		spent = func() bool { return time.Now().After(end) }
+	}
 	// The name's length is reserved for the longest it may become.
 	room := limit - len(head(w.name(w.last, w.last), w.Ref.GroupID(), w.last, w.last))
 	var lines strings.Builder
 	from, to, seq := w.next, w.next, w.next
-	for seq <= w.last {
+	for seq <= w.last && (lines.Len() == 0 || !spent()) {
 		page, err := w.messages(ctx, seq)
 		if err != nil {
 			return Part{}, 0, err
+		}
+		if lost(page) {
+			if page, err = w.beyond(ctx, seq); err != nil {
+				return Part{}, 0, err
+			}
 		}
 		for _, m := range page {
 			text := ""
@@ -329,14 +341,13 @@ func (w *filing) build(ctx context.Context, limit int) (Part, uint64, error) {
 			to, seq = m.Seq, m.Seq+1
 		}
 		if len(page) == 0 {
-			// Nothing is kept up to where this page would have ended.
-			end := min(seq+pageSize-1, w.last)
-			text := missing(seq, end)
+			// Nothing is kept up to the newest message.
+			text := missing(seq, w.last)
 			if lines.Len() > 0 && lines.Len()+len(text) > room {
 				break
 			}
 			lines.WriteString(text)
-			to, seq = end, end+1
+			to, seq = w.last, w.last+1
 		}
 	}
 	name := w.name(from, to)
@@ -365,6 +376,81 @@ func (w *filing) messages(ctx context.Context, seq uint64) ([]Message, error) {
 		}
 	}
 	return list, nil
+}
+
+// lost reports whether the chat keeps none of a page's messages.
+func lost(page []Message) bool {
+	return !slices.ContainsFunc(page, func(m Message) bool { return !m.Lost })
+}
+
+// checks is how many pages inside a gap must be lost too before it is skipped.
+const checks = 3
+
+// beyond returns the page of the first message behind seq that the chat keeps,
+// empty if it keeps none. Messages expire from the oldest on, so the end of a
+// gap is searched for: read page by page, a long one would outlast every try.
+func (w *filing) beyond(ctx context.Context, seq uint64) ([]Message, error) {
+	kept := func(at uint64) (bool, error) {
+		page, err := w.Rooms.History(ctx, w.Ref.GroupID(), at)
+		return !lost(slices.DeleteFunc(page, func(m Message) bool { return m.Seq < seq })), err
+	}
+	low := min(seq+pageSize-1, w.last) // lost up to here
+	high := low
+	for step := uint64(pageSize); high < w.last; step *= 2 {
+		high = min(low+step, w.last)
+		found, err := kept(high)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			break
+		}
+		low = high
+	}
+	for low+1 < high {
+		middle := low + (high-low)/2
+		found, err := kept(middle)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	if whole, err := w.allLost(kept, seq+pageSize-1, low); err != nil || !whole {
+		return w.nextKept(ctx, seq, err)
+	}
+	if low == w.last {
+		return nil, nil
+	}
+	return w.messages(ctx, low+1)
+}
+
+// allLost looks at some pages between two that are lost. A gap of another cause
+// than age may be followed by messages that the search has stepped over.
+func (w *filing) allLost(kept func(uint64) (bool, error), from, to uint64) (bool, error) {
+	for i := range uint64(checks) {
+		if to < from+pageSize {
+			break
+		}
+		if found, err := kept(from + (to-from)*(i+1)/(checks+1)); err != nil || found {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// nextKept returns the next page that holds a message, read one by one.
+func (w *filing) nextKept(ctx context.Context, seq uint64, err error) ([]Message, error) {
+	for ; err == nil && seq <= w.last; seq += pageSize {
+		var page []Message
+		if page, err = w.messages(ctx, seq); !lost(page) {
+			return page, err
+		}
+	}
+	return nil, err
 }
 
 // historian reads a room's history as [SyncRooms] does.

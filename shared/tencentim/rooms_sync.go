@@ -170,7 +170,7 @@ func (r Rooms) History(ctx context.Context, groupID string, from uint64) ([]rela
 		case 2:
 			out.Text = "[message recalled]"
 		default:
-			out.Text = "[message no longer kept by the chat]"
+			out.Text, out.Lost = "[message no longer kept by the chat]", true
 		}
 		if m.From == creds.AdminUserID {
 			var data noticeData
