@@ -377,7 +377,7 @@ func (w *sweeping) due(desk SweepDesk, v *view, why []Difference) bool {
 	if v.room.Whose != OurRoom || (row != rowLocked && row != rowDeleted) || !v.silenced() {
 		return false
 	}
-	if slices.ContainsFunc(why, func(d Difference) bool { return d != NotFiled && d != MergeUnknown }) {
+	if slices.ContainsFunc(why, keepsOpen) {
 		return false
 	}
 	end := v.room.Mark.Locked.Add(w.DissolveAfter)
@@ -392,12 +392,34 @@ func (w *sweeping) due(desk SweepDesk, v *view, why []Difference) bool {
 	return !w.Now().Before(end)
 }
 
+// dissolveAtOnce is how many rooms and tickets are read again together before
+// they are destroyed: one call of the chat.
+const dissolveAtOnce = 50
+
+// keepsOpen reports whether a difference says that a room may still be wanted. A
+// customer without an account and a name that moderation changed do not: such a
+// room would otherwise never end.
+func keepsOpen(d Difference) bool {
+	switch d {
+	case NotFiled, MergeUnknown, CustomerMissing, StrangerExtra, AgentExtra, NotNamed, InvitesOpen:
+		return false
+	}
+	return true
+}
+
 // dissolve destroys rooms whose time has come, after one more read of them and
 // their tickets.
 func (w *sweeping) dissolve(ctx context.Context, desk SweepDesk, refs []Ref) error {
-	if len(refs) == 0 {
-		return nil
+	// In pieces: what is destroyed last was read as shortly before as the first.
+	for some := range slices.Chunk(refs, dissolveAtOnce) {
+		if err := w.dissolveSome(ctx, desk, some); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (w *sweeping) dissolveSome(ctx context.Context, desk SweepDesk, refs []Ref) error {
 	views, err := w.read(ctx, desk, refs)
 	if err != nil {
 		return err
@@ -454,6 +476,17 @@ func (w *sweeping) destroy(ctx context.Context, desk SweepDesk, v *view) (ending
 	}
 	if w.page.DryRun {
 		return dissolved, nil
+	}
+	// Nothing takes a destroyed room back: it must still be what was read.
+	rooms, err := w.Rooms.Read(ctx, DeskHash(desk.Host()), v.ref.GroupID())
+	if err != nil {
+		return staysYet, err
+	}
+	switch now := rooms[v.ref.GroupID()]; {
+	case now.Err != nil:
+		return staysYet, now.Err
+	case now.Whose != OurRoom || now.Created != v.room.Created || !now.Muted || now.Mark != v.room.Mark || now.LastSeq != v.room.LastSeq:
+		return staysYet, nil
 	}
 	if err := w.Rooms.Destroy(ctx, v.ref.GroupID()); err != nil {
 		return staysYet, err

@@ -553,7 +553,7 @@ func TestSweepFarChat(t *testing.T) {
 	t.Parallel()
 	for _, ended := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			chat := &farChat{ended: ended}
+			chat := &farChat{ended: ended, locked: time.Now().Add(-20 * day)}
 			s := &relay.Sweep{
 				Desks: map[relay.DeskName]relay.SweepDesk{relay.Zendesk: &oldTickets{ended: ended}}, Rooms: chat, Queue: &hints{},
 				Meter: &counts{}, Now: time.Now, DissolveAfter: dissolveAfter, HistoryDays: 7,
@@ -570,6 +570,7 @@ func TestSweepFarChat(t *testing.T) {
 
 type farChat struct {
 	ended     bool
+	locked    time.Time
 	mu        sync.Mutex
 	destroyed int
 }
@@ -594,11 +595,11 @@ func (c *farChat) Read(ctx context.Context, desk string, groupIDs ...string) (ma
 	rooms := map[string]relay.Room{}
 	for _, id := range groupIDs {
 		room := relay.Room{
-			Whose: relay.OurRoom, Name: "n", InvitesOff: true, Created: time.Now().Add(-20 * day).Unix(), LastSeq: 3,
+			Whose: relay.OurRoom, Name: "n", InvitesOff: true, Created: c.locked.Unix(), LastSeq: 3,
 			Members: []string{"carol"}, Mark: relay.Mark{Desk: desk, Announced: 1, Said: said("waiting")},
 		}
 		if c.ended {
-			room.Muted, room.Mark.Locked, room.Mark.Filed, room.Mark.Said = true, time.Now().Add(-20*day), 3, said("ended")
+			room.Muted, room.Mark.Locked, room.Mark.Filed, room.Mark.Said = true, c.locked, 3, said("ended")
 		}
 		rooms[id] = room
 	}
@@ -637,4 +638,54 @@ func (d *oldTickets) Tickets(_ context.Context, ids ...string) (map[string]relay
 		tickets[id] = t
 	}
 	return tickets, nil
+}
+
+// reopening reopens a ticket, as Sync does, while the sweep reads its room.
+type reopening struct {
+	relay.SweepRooms
+	do func()
+}
+
+func (r *reopening) History(ctx context.Context, id string, from uint64) ([]relay.Message, error) {
+	page, err := r.SweepRooms.History(ctx, id, from)
+	if r.do != nil {
+		r.do()
+		r.do = nil
+	}
+	return page, err
+}
+
+func TestSweepRoomReopenedMeanwhile(t *testing.T) {
+	t.Parallel()
+	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
+		ref := b.open(desk, "carol", "Printer")
+		b.converge(ref)
+		b.end(ref)
+		b.converge(ref)
+		b.clock.add(8 * day)
+		s, _ := b.sweeper()
+		s.Rooms = &reopening{s.Rooms, func() {
+			b.reopen(ref)
+			b.converge(ref)
+			b.say("carol", ref, "it is broken again!")
+		}}
+		if report := b.sweepWith(s, false); report.Dissolved != 0 || b.gone(ref) {
+			t.Errorf("%+v: a reopened room is destroyed", report)
+		}
+	})
+}
+
+// A locked room that is filed ends though its customer's account is gone.
+func TestSweepRoomOfAVanishedCustomer(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.converge(ref)
+	b.end(ref)
+	b.converge(ref)
+	b.ok(b.rooms.Remove(t.Context(), ref.GroupID(), "carol"))
+	b.clock.add(8 * day)
+	if report, _ := b.sweepAll(); report.Dissolved != 1 || !b.gone(ref) {
+		t.Errorf("%+v: the room stays", report)
+	}
 }
