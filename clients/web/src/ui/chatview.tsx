@@ -299,7 +299,8 @@ const encoder = new TextEncoder();
 
 /** How many bytes of a text's limit are left; a short text is not measured. */
 function room(text: string, limit: number): number {
-  return text.length * 3 < limit ? limit - text.length : limit - encoder.encode(text).length;
+  const short = text.length * 3 < limit * 0.8;
+  return limit - (short ? text.length : encoder.encode(text).length);
 }
 
 /** The same in characters like those that are there. */

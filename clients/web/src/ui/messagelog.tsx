@@ -1,7 +1,7 @@
 import { Component, type RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ChatErrorCode, Message } from "../chat/chat";
-import { type RoomState, type RoomStore, retryable } from "../chat/room";
+import { isAgent, type RoomState, type RoomStore, retryable } from "../chat/room";
 import type { Locale, Texts } from "../i18n/i18n";
 import { dayNumber, formats } from "./formats";
 import { memberName, names, type Viewer } from "./names";
@@ -39,9 +39,7 @@ export function MessageLog(props: MessageLogProps) {
   const messages = withAsked(s, asked, store.me, viewer);
   const end = useEnd(log, messages);
   const lastMine = s.messages.findLast((m) => m.mine && m.seq > 0)?.seq ?? 0;
-  const lastJoined = s.messages.findLast((m) => m.notice?.kind === "joined")?.seq;
-  const agents =
-    s.standing.kind === "joined" ? names(s.standing.agents, locale, viewer) : undefined;
+  const joined = whoJoined(s, locale, viewer);
   return (
     <div class="cr-logbox">
       <div
@@ -74,7 +72,7 @@ export function MessageLog(props: MessageLogProps) {
                 first={first}
                 name={m.mine ? t("you") : senderName(m, s, locale, viewer)}
                 read={m.mine && m.seq === lastMine && m.state === "sent" && s.readByOthers >= m.seq}
-                agents={m.seq === lastJoined ? agents : undefined}
+                agents={joined.get(m.seq)}
                 locale={locale}
                 store={store}
                 edit={props.edit}
@@ -91,6 +89,25 @@ export function MessageLog(props: MessageLogProps) {
       )}
     </div>
   );
+}
+
+/**
+ * Who joined by each notice that does not name them: who is there now, by the last one; by
+ * an earlier one, the agent who wrote first after it.
+ */
+function whoJoined(s: RoomState, locale: Locale, viewer: Viewer): Map<number, string> {
+  const joined = new Map<number, string>();
+  let notice = 0;
+  for (const m of s.messages) {
+    if (m.notice?.kind === "joined") notice = m.seq;
+    else if (notice && m.kind !== "notice" && isAgent(m.from) && m.nick && !joined.has(notice)) {
+      joined.set(notice, m.nick);
+    }
+  }
+  if (notice && s.standing.kind === "joined") {
+    joined.set(notice, names(s.standing.agents, locale, viewer));
+  }
+  return joined;
 }
 
 /** The request stands before everything, unless the room says it itself. */
@@ -188,7 +205,7 @@ interface RowProps {
   first: boolean;
   name: string;
   read: boolean;
-  /** Who is there now, of the notice that said so last. */
+  /** Who joined, of a notice that says so. */
   agents: string | undefined;
   locale: Locale;
   store: RoomStore;
@@ -321,7 +338,7 @@ function content(m: Message, name: string, agents: string | undefined, locale: L
   const url = safeUrl(m.url);
   switch (m.kind) {
     case "notice":
-      return noticeText(m, agents, locale);
+      return <bdi>{noticeText(m, agents, locale)}</bdi>;
     case "request":
       return (
         <>
@@ -354,7 +371,7 @@ function content(m: Message, name: string, agents: string | undefined, locale: L
       const label = (
         <>
           <bdi>{file || url || t("unsupported")}</bdi>
-          {size && <span class="cr-size"> ({size})</span>}
+          {size && <bdi class="cr-size"> ({size})</bdi>}
         </>
       );
       return url ? (

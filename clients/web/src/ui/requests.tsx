@@ -30,7 +30,8 @@ export function Requests({
 }: {
   session: Session;
   locale: Locale;
-  known: Known[];
+  /** What this browser remembers; more once it is known who this is. */
+  known: () => Known[];
   choose: (groupId: string, ticketId: string) => void;
   another: () => void;
 }) {
@@ -55,7 +56,7 @@ export function Requests({
   }, [chat]);
 
   const waits = rooms === undefined && state.phase !== "failed";
-  const items = all(rooms ?? [], known);
+  const items = all(rooms ?? [], known());
   return (
     <div class="cr-requests">
       {waits && (

@@ -6,6 +6,7 @@ import type { Locale } from "../i18n/i18n";
 import { useStore } from "../ui/store";
 import type { ConnectedProps } from "./connected";
 import { StoredDrafts } from "./drafts";
+import type { Opening } from "./hours";
 import type { Problem, WidgetModel, WidgetState } from "./model";
 import { keepFocus, useCover, useNarrow } from "./phone";
 import type { WidgetOptions } from "./public";
@@ -20,7 +21,7 @@ export interface AppProps {
   root: ShadowRoot;
   open: boolean;
   inline: boolean;
-  look: Pick<WidgetOptions, "api" | "title" | "greeting" | "logo" | "sound" | "notify">;
+  look: Omit<WidgetOptions, "container">;
   setOpen: (open: boolean) => void;
   /** Tells the page. */
   tell: (event: string, detail: object) => void;
@@ -216,6 +217,8 @@ function TicketForm({
   const [errors, setErrors] = useState<Record<string, string>>({});
   const about = state.about;
   const again = about?.subject ? { subject: about.subject } : undefined;
+  const opening = useOpening(look.hours);
+  const closed = opening?.open === false;
   const draft: Partial<CaseInfo> | undefined = state.draft ?? drafts.form ?? again;
   const field = (name: Exclude<keyof CaseInfo, "locale">, area = false) => {
     const id = `cw-${name}`;
@@ -234,11 +237,11 @@ function TicketForm({
     } as const;
     return (
       <label for={id}>
-        {t(label[name])}
+        {t(name === "email" && closed ? "emailNeeded" : label[name])}
         {area ? (
           <textarea {...common} required maxLength={20_000} />
         ) : name === "email" ? (
-          <input {...common} type="email" autocomplete="email" maxLength={320} />
+          <input {...common} type="email" autocomplete="email" required={closed} maxLength={320} />
         ) : name === "name" ? (
           <input {...common} autocomplete="name" maxLength={255} />
         ) : (
@@ -293,7 +296,12 @@ function TicketForm({
         void model.submit(given);
       }}
     >
-      <p>{look.greeting ?? t("intro")}</p>
+      <p>
+        {closed
+          ? t("closedNow", { time: localTime(opening?.next, locale.lang) })
+          : (look.greeting ?? t("intro"))}
+      </p>
+      {!closed && look.expectedWait && <p>{t("expectedWait", { wait: look.expectedWait })}</p>}
       {about && <p>{t("followUp", { ticket: about.ticketId })}</p>}
       {state.problem && (
         <p class="cr-notice" role="alert">
@@ -309,6 +317,25 @@ function TicketForm({
       </button>
     </form>
   );
+}
+
+/** Whether somebody is there now; undefined without business hours, or until they are read. */
+function useOpening(hours: string | undefined): Opening | undefined {
+  const [opening, setOpening] = useState<Opening>();
+  useEffect(() => {
+    if (!hours) return;
+    import("./hours").then((m) => setOpening(m.opening(hours, Date.now()))).catch(console.error);
+  }, [hours]);
+  return opening;
+}
+
+function localTime(ms: number | undefined, lang: string): string {
+  if (!ms) return "";
+  return new Intl.DateTimeFormat(lang, {
+    weekday: "long",
+    hour: "numeric",
+    minute: "2-digit",
+  }).format(ms);
 }
 
 function values(form: HTMLFormElement): Partial<CaseInfo> {

@@ -41,7 +41,7 @@ export function Connected(props: ConnectedProps) {
       <Requests
         session={session}
         locale={locale}
-        known={model.earlier()}
+        known={() => model.earlier()}
         choose={(groupId, ticketId) => model.choose(groupId, ticketId)}
         another={() => model.another()}
       />

@@ -31,9 +31,9 @@ export function mount(options: WidgetOptions): Widget {
   const { host, root, remove } = createHost(controls, options.container);
   if (options.theme) host.dataset.theme = options.theme;
   if (options.position) host.dataset.position = options.position;
-  if (options.color) host.style.setProperty("--cr-accent", options.color);
   adopt(root, css);
   adopt(root, theme);
+  if (options.color) paint(host, root, options.color);
 
   const wanted = options.lang ? [options.lang] : pageLanguages();
   const memory = new Remembered(options.api);
@@ -100,6 +100,22 @@ export function mount(options: WidgetOptions): Widget {
   };
 }
 
+/** Gives the widget a colour, and what is written on it black or white, whichever reads better. */
+function paint(host: HTMLElement, root: ShadowRoot, color: string): void {
+  const probe = document.createElement("i");
+  probe.style.color = color;
+  root.append(probe);
+  const [r = 0, g = 0, b = 0] = (getComputedStyle(probe).color.match(/[\d.]+/g) ?? []).map(
+    (c) => (Number(c) / 255) ** 2.2,
+  );
+  probe.remove();
+  const light = 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18;
+  for (const part of ["accent", "out"]) {
+    host.style.setProperty(`--cr-${part}`, color);
+    host.style.setProperty(`--cr-${part}-fg`, light ? "#000" : "#fff");
+  }
+}
+
 function pageDirection(): "ltr" | "rtl" | undefined {
   const dir = document.documentElement.dir;
   return dir === "rtl" || dir === "ltr" ? dir : undefined;
@@ -118,6 +134,8 @@ function fromScript(d: DOMStringMap): WidgetOptions {
   if (d.caseroomTitle) options.title = d.caseroomTitle;
   if (d.caseroomGreeting) options.greeting = d.caseroomGreeting;
   if (d.caseroomLogo) options.logo = d.caseroomLogo;
+  if (d.caseroomHours) options.hours = d.caseroomHours;
+  if (d.caseroomExpectedWait) options.expectedWait = d.caseroomExpectedWait;
   if (d.caseroomCookie !== undefined) options.cookie = true;
   if (d.caseroomSound !== undefined) options.sound = true;
   if (d.caseroomNotify !== undefined) options.notify = true;

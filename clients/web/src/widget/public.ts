@@ -36,6 +36,10 @@ export interface WidgetOptions {
   greeting?: string;
   /** The address of a small square picture for the head of the window. */
   logo?: string;
+  /** Business hours, such as "Europe/Berlin mon-fri 09:00-17:00, sat 10:00-14:00". */
+  hours?: string;
+  /** How long an answer usually takes, in words that follow "within", such as "10 minutes". */
+  expectedWait?: string;
   /** Plays two notes when a message comes that nobody looks at. */
   sound?: boolean;
   /** Asks, with the first request, whether messages may be shown by the browser. */

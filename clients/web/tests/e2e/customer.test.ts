@@ -191,6 +191,66 @@ describe.skipIf(!here)("a customer", () => {
     expect(await page.evaluate(() => (globalThis as { pressed?: number }).pressed ?? 0)).toBe(0);
   });
 
+  test("is told why something cannot be sent before it is, and comes to the newest by a click", async () => {
+    const page = await opened(await visitor());
+    await ask(page, "Limits", "A long story. ".repeat(80));
+    await page.getByText("Waiting for an agent").waitFor();
+    const write = page.getByRole("textbox", { name: "Write a message" });
+    await write.fill("漢".repeat(3600));
+    await page.getByText("66 characters left").waitFor();
+    await write.fill("漢".repeat(4000));
+    await page.getByText("This message is too long.").waitFor();
+    expect(await page.getByRole("button", { name: "Send" }).isDisabled()).toBe(true);
+    await page.route("**/chat/groups/send", (route) =>
+      route.fulfill({
+        status: 400,
+        contentType: "application/json",
+        headers: { "Access-Control-Allow-Origin": stack.site },
+        body: JSON.stringify({ code: 80001, message: "refused by moderation" }),
+      }),
+    );
+    await write.fill("Best casino");
+    await write.press("Enter");
+    await page.getByText("The message was not accepted.").waitFor();
+    expect(await page.getByRole("button", { name: "Try again" }).count()).toBe(0);
+    await page.getByRole("button", { name: "Edit" }).click();
+    expect(await write.inputValue()).toBe("Best casino");
+    await write.fill("");
+    const attach = page.getByLabel("Attach a file").last();
+    const buffer = Buffer.alloc(10 * 1024 * 1024 + 1);
+    await attach.setInputFiles({ name: "film.mp4", mimeType: "video/mp4", buffer });
+    await page.getByText("film.mp4 is too large. A file may have up to 10 MB.").waitFor();
+    await attach.setInputFiles({
+      name: "none.txt",
+      mimeType: "text/plain",
+      buffer: Buffer.alloc(0),
+    });
+    await page.getByText("This file is empty.").waitFor();
+    const log = page.getByRole("log");
+    await log.evaluate((el) => el.scrollTo(0, 0));
+    await page.getByRole("button", { name: "Newest messages" }).click();
+    await expect
+      .poll(() => log.evaluate((el) => el.scrollHeight - el.scrollTop - el.clientHeight))
+      .toBeLessThan(5);
+    await accessible(page);
+  });
+
+  test("is told when nobody is there, and asked for an address", async () => {
+    const page = await (await visitor()).newPage();
+    await page.clock.setFixedTime(new Date("2026-11-29T12:00:00Z")); // a Sunday
+    await page.goto(`${stack.site}/shop/hours`);
+    await page.getByRole("button", { name: "Chat with us" }).click();
+    await page.getByText(/Nobody is here right now.*we answer from Monday/).waitFor();
+    await page.getByLabel("Subject").fill("Late");
+    await page.getByLabel("How can we help?").fill("Dark.");
+    await page.getByRole("button", { name: "Start chat" }).click();
+    await page.getByText("Please fill this in.").waitFor();
+    await accessible(page);
+    await page.clock.setFixedTime(new Date("2026-11-30T12:00:00Z"));
+    await page.reload();
+    await page.getByText("We usually answer within 10 minutes.").waitFor();
+  });
+
   test("sees the site's own title, picture, colour and corner; the site hears what happens", async () => {
     const page = await opened(await visitor(), "/shop/branded");
     await page.getByRole("button", { name: "Chat with us" }).click();

@@ -120,9 +120,16 @@ function pages(hosted: Site, around: Site, unknown: Site, a: Addresses): void {
     `default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; connect-src ${a.gateway} ${a.sandbox}; require-trusted-types-for 'script'; trusted-types 'none'`,
   );
   hosted.html(
+    "/shop/hours",
+    widget(
+      'data-caseroom-hours="UTC mon-fri 09:00-17:00" data-caseroom-expected-wait="10 minutes"',
+    ),
+    csp,
+  );
+  hosted.html(
     "/shop/branded",
     `<script>globalThis.heard = []; for (const e of ["open", "close", "ticket", "message"]) document.addEventListener("caseroom:" + e, () => heard.push("caseroom:" + e));</script>
-     ${widget('data-caseroom-title="Lamp help" data-caseroom-greeting="Ask us about lamps." data-caseroom-color="#7a1fa2" data-caseroom-position="left" data-caseroom-logo="data:image/gif;base64,R0lGODlhAQABAAAAACw="')}`,
+     ${widget('data-caseroom-title="Lamp help" data-caseroom-greeting="Ask us about lamps." data-caseroom-color="#7a1fa2" data-caseroom-position="left" data-caseroom-logo="data:image/gif;base64,R0lGODlhAQABAIAAAP///////yH5BAAAAAAALAAAAAABAAEAAAICRAEAOw=="')}`,
   );
   hosted.html(
     "/shop/account",

@@ -61,6 +61,29 @@ describe.skipIf(!here)("pictures", () => {
     await shot(page, "widget-solved");
   });
 
+  test("in a site's own colours, and the list of requests on a phone", async () => {
+    const branded = await shop("/shop/branded");
+    await branded.getByRole("button", { name: "Chat with us" }).click();
+    await branded.getByLabel("Subject").waitFor();
+    await shot(branded, "widget-branded");
+
+    const phone = { width: 375, height: 667 };
+    const page = await shop("/shop", { viewport: phone, isMobile: true, hasTouch: true });
+    await ask(page, "The lamp is dark");
+    await page.getByText("Waiting for an agent").waitFor();
+    const ticket = await ticketOf(page);
+    await sandbox("POST", "/desk/zendesk/assign", { ticket: Number(ticket), agent: alex });
+    await sandbox("POST", "/desk/zendesk/status", { ticket: Number(ticket), status: "solved" });
+    await page.getByRole("button", { name: "Not solved? Ask again" }).click();
+    await page.getByLabel("How can we help?").fill("It went dark again.");
+    await page.getByRole("button", { name: "Start chat" }).click();
+    await page.getByText("Waiting for an agent").waitFor();
+    await page.getByRole("button", { name: "Your requests" }).click();
+    await page.getByText("closed").waitFor();
+    await page.getByText("Connecting…").waitFor({ state: "detached" });
+    await shot(page, "widget-list");
+  });
+
   test("in the dark, and when the connection is gone", async () => {
     const page = await shop("/shop", { colorScheme: "dark" });
     await ask(page, "The lamp is dark");
