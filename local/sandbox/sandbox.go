@@ -39,8 +39,8 @@ type Options struct {
 	Latency time.Duration
 	// LatencyAWS applies Latency to /aws too.
 	LatencyAWS bool
-	// URL is where the sandbox is reached, such as "http://127.0.0.1:3100". If
-	// empty, each request's own Host is used.
+	// URL is where the sandbox is reached, such as "http://127.0.0.1:3100", for what
+	// they say outside an answer. In an answer it is the request's own Host.
 	URL string
 	// Queues and Buckets exist from the start.
 	Queues  []QueueConfig

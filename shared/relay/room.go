@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/identity"
@@ -88,9 +87,10 @@ var (
 	markPattern = regexp.MustCompile(`^cr1;([a-z2-7]{8});n([0-9]{1,9})(?:,f([0-9]{1,19}))?(?:,l([0-9]{1,12}))?(?:,a([a-z2-7]{8}))?(?:,d([0-9]{1,12}))?((?:,[eg-kmo-z][0-9a-z]{1,24}){0,3})$`)
 )
 
-// DeskHash returns the eight characters that stand for a desk's host in a mark.
+// DeskHash returns the eight characters that stand for a desk's host, port
+// included, in a mark.
 func DeskHash(host string) string {
-	return identity.HashID("", strings.ToLower(host), 8)
+	return identity.HashID("", identity.Host(host), 8)
 }
 
 func (m Mark) String() string {

@@ -84,6 +84,9 @@ func TestDeskHash(t *testing.T) {
 	if relay.DeskHash("127.0.0.1:3100") == relay.DeskHash("127.0.0.1:3101") {
 		t.Error("a port makes no other desk")
 	}
+	if relay.DeskHash("host.docker.internal:3100") != relay.DeskHash("127.0.0.1:3100") {
+		t.Error("a container's name for this machine makes another desk")
+	}
 }
 
 func TestMark(t *testing.T) {

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caseroom/caseroom/shared/identity"
 )
 
 // Errors of signed app URLs. Neither says what was in the token.
@@ -57,7 +58,7 @@ func VerifyAppURL(token string, key *rsa.PublicKey, host string, now time.Time) 
 	if err != nil || !audienceOn(claims.Audience, host) {
 		return "", ErrAppToken
 	}
-	if u, err := url.Parse(claims.Subject); err != nil || (u.Host != "" && !strings.EqualFold(u.Host, host)) {
+	if u, err := url.Parse(claims.Subject); err != nil || (u.Host != "" && identity.Host(u.Host) != identity.Host(host)) {
 		return "", ErrAppToken
 	}
 	m := lastNumber.FindStringSubmatch(claims.Subject)
@@ -71,7 +72,7 @@ func VerifyAppURL(token string, key *rsa.PublicKey, host string, now time.Time) 
 func audienceOn(aud jwt.ClaimStrings, host string) bool {
 	for _, a := range aud {
 		u, err := url.Parse(a)
-		if err == nil && u.Host != "" && strings.EqualFold(u.Host, host) {
+		if err == nil && u.Host != "" && identity.Host(u.Host) == identity.Host(host) {
 			return true
 		}
 	}

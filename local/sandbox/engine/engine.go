@@ -127,9 +127,10 @@ func (e *Engine) UUID() string {
 	return h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-a" + h[17:20] + "-" + h[20:]
 }
 
-// BaseURL is where the caller reaches the stand-ins.
+// BaseURL is where the caller reaches the stand-ins, which a container does by
+// another name than this machine.
 func (e *Engine) BaseURL(r *http.Request) string {
-	if e.opts.URL != "" {
+	if r.Host == "" {
 		return e.opts.URL
 	}
 	return "http://" + r.Host
