@@ -100,7 +100,7 @@ zendesk-app: ## the zip of the Zendesk app (API=https://…, the stack's ApiUrl;
 # Test. Each stage is a target: make test-unit. Two lanes of them run side by
 # side: the browser and Java leave a core free for much of their time.
 
-LANES := format,lint,unit template,openapi,build,apex,web
+LANES := format,lint,unit template,openapi,build,foreign,apex,web
 
 .PHONY: test
 test: export KEEP_GOING ?= $(CI)
@@ -115,7 +115,7 @@ test-stress: ## the same as CI, beside eight busy processes (BUSY=16)
 	@tools/stress $(BUSY) .ci/run
 
 .PHONY: test-tools
-test-tools: sam chromium $(STATICCHECK) $(REDOCLY) $(SALESFORCE_TOOLS) $(WEB_TOOLS) tests/node/node_modules/.package-lock.json tests/python/.venv/.installed
+test-tools: sam chromium $(STATICCHECK) $(REDOCLY) $(SALESFORCE_TOOLS) $(WEB_TOOLS) tests/node/node_modules/.package-lock.json tests/python/.venv/.installed foreign-tools
 	@go version && node --version && python3 --version && $(SAM) --version
 
 .PHONY: test-format
@@ -148,6 +148,12 @@ test-build: sam-build
 .PHONY: test-openapi
 test-openapi: $(REDOCLY)
 	@$(REDOCLY) lint --config tools/openapi/redocly.yaml docs/openapi.yaml
+
+# Against other people's AWS, clients and checkers.
+.PHONY: test-foreign
+test-foreign: export CASEROOM_FOREIGN := 1
+test-foreign: foreign-tools
+	@go test -timeout 10m $(if $(CI),-count=1) ./tests/foreign
 
 # What can be checked of the Salesforce package without an org. Both halves of a
 # two-core machine are used: PMD and the type check take a Java each.
@@ -243,6 +249,28 @@ tests/python/.venv/.installed: tests/python/requirements.txt
 	python3 -m venv tests/python/.venv
 	@echo '*' > tests/python/.venv/.gitignore
 	tests/python/.venv/bin/pip install --quiet --disable-pip-version-check --no-input -r $<
+	@touch $@
+
+# ElasticMQ is Java's; without a Java and Maven its tests are skipped.
+.PHONY: foreign-tools
+ifneq ($(and $(shell command -v java),$(shell command -v mvn)),)
+foreign-tools: tests/foreign/elasticmq/lib/.installed
+else
+foreign-tools:
+	@echo '*** NOT CHECKED: the queues against ElasticMQ. It needs Java 17 and Maven on the PATH.'
+endif
+foreign-tools: tests/foreign/.venv/.installed tests/node/node_modules/.package-lock.json
+
+tests/foreign/.venv/.installed: tests/foreign/requirements.txt
+	python3 -m venv tests/foreign/.venv
+	@echo '*' > tests/foreign/.venv/.gitignore
+	tests/foreign/.venv/bin/pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $<
+	@touch $@
+
+tests/foreign/elasticmq/lib/.installed: tests/foreign/elasticmq/pom.xml tests/foreign/elasticmq/SHA256SUMS
+	@cd tests/foreign/elasticmq && rm -rf lib && mvn --batch-mode --quiet --strict-checksums \
+		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime -DoutputDirectory=lib
+	@cd tests/foreign/elasticmq/lib && echo '*' > .gitignore && sha256sum --quiet --check ../SHA256SUMS
 	@touch $@
 
 # What make run needs; make web always builds.
