@@ -110,8 +110,10 @@ func newSalesforce(e *engine.Engine, fix SalesforceFixture) SalesforceOrg {
 	f.handle("GET /services/data", "versions", f.versions)
 	f.handle("GET /services/data/{$}", "versions", f.versions)
 
+	// Salesforce takes a slash at the end of any path; its own examples have one.
 	api := func(method, path, op string, h http.HandlerFunc) {
 		f.handle(method+" /services/data/{version}"+path, op, f.api(h))
+		f.handle(method+" /services/data/{version}"+path+"/{$}", op, f.api(h))
 	}
 	api("GET", "/limits", "limits", f.limits)
 	api("GET", "/query", "query", f.query)
