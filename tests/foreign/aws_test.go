@@ -63,6 +63,7 @@ func parameters(vendors string) map[string]string {
 // The functions live on moto, and with their queues on ElasticMQ.
 func TestAWS(t *testing.T) {
 	var moto deployed
+	template, binaries := loadTemplate(t), functions(t)
 	with := parameters("http://127.0.0.1:3100")
 	serverProcess(t, exec.Command(python("python"), append([]string{"moto_stack.py", filepath.Join(root, "template.yaml")}, arguments(with)...)...), &moto)
 	stack, err := template.Resolve(lambdahost.ResolveOptions{Region: region, AccountID: account, Parameters: with})
@@ -72,8 +73,8 @@ func TestAWS(t *testing.T) {
 		_, err := secretsmanager.NewFromConfig(config(moto.URL)).CreateSecret(context.Background(), &secretsmanager.CreateSecretInput{Name: &id, SecretString: aws.String(string(value))})
 		must(t, err)
 	}
-	t.Run("moto", func(t *testing.T) { newAmazon(t, moto, moto.URL).lifecycle() })
-	t.Run("ElasticMQ", func(t *testing.T) { newAmazon(t, moto, elasticMQ(t, stack)).lifecycle() })
+	t.Run("moto", func(t *testing.T) { newAmazon(t, moto, template, binaries, moto.URL).lifecycle() })
+	t.Run("ElasticMQ", func(t *testing.T) { newAmazon(t, moto, template, binaries, elasticMQ(t, stack)).lifecycle() })
 }
 
 // amazon is caseroom on an AWS of somebody else, with the sandbox's vendors.
@@ -94,7 +95,7 @@ type amazon struct {
 }
 
 // newAmazon starts the functions, with their queues at an address of their own.
-func newAmazon(t *testing.T, moto deployed, queues string) *amazon {
+func newAmazon(t *testing.T, moto deployed, template *lambdahost.Template, binaries, queues string) *amazon {
 	a := &amazon{t: t, moto: moto, bucket: fmt.Sprint(moto.Functions["SyncFunction"]["TRANSCRIPT_BUCKET"])}
 	a.box = sandbox.New(sandbox.Options{Seed: 1, Now: func() time.Time { return time.Now().Add(time.Duration(a.ahead.Load())) }})
 	t.Cleanup(a.box.Close)
@@ -104,7 +105,7 @@ func newAmazon(t *testing.T, moto deployed, queues string) *amazon {
 	frontLn, front := listen(t)
 	a.front = front
 	serve(t, frontLn, a.route(moto.URL, queues))
-	a.start(boxURL)
+	a.start(template, binaries, boxURL)
 	return a
 }
 
@@ -190,7 +191,7 @@ func config(endpoint string) aws.Config {
 func (a *amazon) sqs() *sqs.Client { return sqs.NewFromConfig(config(a.front)) }
 
 // start runs the functions, their queues and the gateway.
-func (a *amazon) start(vendors string) {
+func (a *amazon) start(template *lambdahost.Template, binaries, vendors string) {
 	var err error
 	a.host, err = lambdahost.New(lambdahost.Options{
 		Template: template, Region: region, AccountID: account, Parameters: parameters(vendors), Log: &a.log,

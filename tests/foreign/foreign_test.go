@@ -29,41 +29,34 @@ import (
 
 const root = "../.."
 
-var (
-	binaries string // folder of the built functions
-	template *lambdahost.Template
-)
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if os.Getenv("CASEROOM_FOREIGN") != "1" {
 		fmt.Println("foreign: skipped, for it needs other people's software: make test-foreign")
 		return
 	}
-	os.Exit(run(m))
+	os.Exit(m.Run())
 }
 
-func run(m *testing.M) int {
-	var err error
-	// Kept, so that the next run links only what changed.
-	if binaries, err = filepath.Abs(filepath.Join(root, "bin", "foreign")); err != nil {
-		return failed(err)
-	}
-	build := exec.Command("go", "build", "-tags=lambda.norpc", "-ldflags=-s -w", "-o", binaries+string(filepath.Separator), "./functions/...", "./cmd/caseroom")
+// loadTemplate reads template.yaml as the local run does.
+func loadTemplate(t *testing.T) *lambdahost.Template {
+	t.Helper()
+	template, err := lambdahost.LoadTemplate(filepath.Join(root, "template.yaml"))
+	must(t, err)
+	return template
+}
+
+// functions builds the functions and returns their folder. It is kept, so that
+// the next run links only what changed.
+func functions(t *testing.T) string {
+	t.Helper()
+	binaries, err := filepath.Abs(filepath.Join(root, "bin", "foreign"))
+	must(t, err)
+	build := exec.Command("go", "build", "-tags=lambda.norpc", "-ldflags=-s -w", "-o", binaries+string(filepath.Separator), "./functions/...")
 	build.Dir = root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := build.CombinedOutput(); err != nil {
-		return failed(fmt.Errorf("the functions do not build: %w\n%s", err, out))
-	}
-	if template, err = lambdahost.LoadTemplate(filepath.Join(root, "template.yaml")); err != nil {
-		return failed(err)
-	}
-	return m.Run()
-}
-
-func failed(err error) int {
-	fmt.Fprintln(os.Stderr, "foreign:", err)
-	return 1
+	output(t, build)
+	return binaries
 }
 
 // python is a program of the virtual environment.
