@@ -10,6 +10,9 @@ import (
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootsalesforce"
+	"github.com/caseroom/caseroom/shared/boot/boottencent"
+	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/s3archive"
@@ -58,43 +61,30 @@ func (s *stack) parts() (*parts, error) {
 	if err := s.load(&p.settings); err != nil {
 		return nil, err
 	}
+	process := &boot.Process{AWS: s.AWS, Secrets: p.secrets}
 	var err error
 	if p.Zendesk.BaseURL != "" {
-		creds := secrets.For[zendesk.Credentials](p.secrets, p.Zendesk.Secret)
-		if p.zendesk, err = zendesk.New(zendesk.Options{
-			BaseURL: p.Zendesk.BaseURL, Credentials: creds.Load, Reread: creds.Reload,
-		}); err != nil {
+		if p.zendesk, err = bootzendesk.Client(process, p.Zendesk); err != nil {
 			return nil, err
 		}
 		p.admin = p.zendesk
 		if p.ZendeskAdmin.Secret != p.Zendesk.Secret {
-			creds := secrets.For[zendesk.Credentials](p.secrets, p.ZendeskAdmin.Secret)
-			if p.admin, err = zendesk.New(zendesk.Options{
-				BaseURL: p.Zendesk.BaseURL, Credentials: creds.Load, Reread: creds.Reload,
-			}); err != nil {
+			if p.admin, err = bootzendesk.Client(process, config.Zendesk{BaseURL: p.Zendesk.BaseURL, Secret: p.ZendeskAdmin.Secret}); err != nil {
 				return nil, err
 			}
 		}
 		p.desks[relay.Zendesk] = &zendesk.SyncDesk{Client: p.zendesk, Admin: p.admin}
 	}
 	if p.Salesforce.BaseURL != "" {
-		creds := secrets.For[salesforce.Credentials](p.secrets, p.Salesforce.Secret)
-		if p.salesforce, err = salesforce.New(salesforce.Options{
-			BaseURL: p.Salesforce.BaseURL, APIVersion: p.APIVersion,
-			KeyField: p.KeyField, UserField: p.UserField, AutoAssign: p.AutoAssign,
-			Credentials: creds.Load, Reread: creds.Reload,
-		}); err != nil {
+		if p.salesforce, err = bootsalesforce.Client(process, p.Salesforce); err != nil {
 			return nil, err
 		}
 		p.desks[relay.Salesforce] = &salesforce.SyncDesk{Client: p.salesforce, Omni: p.Omni}
 	}
-	app := secrets.For[tencentim.Credentials](p.secrets, p.Tencent.Secret)
-	if p.chat, err = tencentim.New(tencentim.Options{
-		Region: p.Region, BaseURL: p.Tencent.BaseURL, Credentials: app.Load, Reread: app.Reload,
-	}); err != nil {
+	if p.rooms, err = boottencent.Rooms(process, p.Tencent); err != nil {
 		return nil, err
 	}
-	p.rooms = tencentim.Rooms{Client: p.chat}
+	p.chat = p.rooms.Client
 	if p.TranscriptBucket != "" {
 		p.archive = s3archive.New(s.AWS, p.TranscriptBucket)
 	}
@@ -105,8 +95,8 @@ func (s *stack) parts() (*parts, error) {
 func (p *parts) sync(desks map[relay.DeskName]relay.TicketDesk, rooms relay.SyncRooms, archive relay.Archive, meter relay.Meter) *relay.Sync {
 	return &relay.Sync{
 		Desks: desks, Rooms: rooms, Transcripts: &relay.Transcripts{Rooms: rooms, Archive: archive, Meter: meter},
-		Rules: boot.Rules(p.Identities), Texts: relay.Texts{Language: p.NoticeLanguage, Table: p.Texts()},
-		Meter: meter, Now: time.Now, Calls: p.Calls(), SolvedOpen: p.SolvedOpen(),
+		Table: p.table(), Texts: relay.Texts{Language: p.NoticeLanguage, Table: p.Texts()},
+		Meter: meter, Now: time.Now,
 	}
 }
 

@@ -22,6 +22,8 @@ import (
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zendesklink"
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/awsenv"
+	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootcronofy"
 	"github.com/caseroom/caseroom/shared/chatjwt"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/cronofy"
@@ -336,8 +338,7 @@ func (d *doctor) lookCronofy(ctx context.Context) {
 	if m.Cronofy.BaseURL == "" || d.unread(id, "cronofy") {
 		return
 	}
-	secret := secrets.For[cronofy.Secret](d.parts.secrets, m.Cronofy.Secret)
-	client, err := cronofy.New(cronofy.Options{BaseURL: m.Cronofy.BaseURL, Secret: secret.Load, Reread: secret.Reload})
+	client, err := bootcronofy.Client(&boot.Process{AWS: d.stack.AWS, Secrets: d.parts.secrets}, m.Cronofy)
 	if err == nil {
 		err = client.Check(ctx)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootcronofy"
 	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/connections"
@@ -29,9 +30,7 @@ func main() {
 	handler := &api.CalendarConnect{}
 	if env.Cronofy.BaseURL != "" {
 		secret := secrets.For[cronofy.Secret](p.Secrets, env.Cronofy.Secret)
-		client := boot.Value(cronofy.New(cronofy.Options{
-			BaseURL: env.Cronofy.BaseURL, Local: p.Local, Secret: secret.Load, Reread: secret.Reload,
-		}))
+		client := boot.Value(bootcronofy.Client(p, env.Cronofy))
 		kept := secretsmanager.NewFromConfig(p.AWS)
 		records := connections.Secrets{API: kept, Prefix: env.Cronofy.Secret}
 		handler = &api.CalendarConnect{
@@ -40,7 +39,7 @@ func main() {
 			Records: records, Feeds: connections.Feeds{API: kept, Prefix: env.Cronofy.Secret},
 			Authorize: client.AuthorizeURL,
 			Connect:   (&cronofy.Calendars{Client: client, Records: records, Meter: p.Meter, Now: time.Now}).Connect,
-			Queue:     sqsqueue.New[calendar.Hint](sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
+			Queue:     sqsqueue.New[calendar.Hint](sqs.NewFromConfig(p.AWS), env.CalendarQueue.URL, boot.NewID),
 			Meter:     p.Meter, Now: time.Now, NewID: boot.NewID,
 		}
 	}

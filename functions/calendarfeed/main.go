@@ -29,7 +29,7 @@ func main() {
 
 	handler := &api.CalendarFeed{}
 	if env.Cronofy.BaseURL != "" && env.Zendesk.BaseURL != "" {
-		desk := zendesk.TaskDesk{Client: bootzendesk.Client(p, env.Zendesk)}
+		desk := zendesk.TaskDesk{Client: boot.Value(bootzendesk.Client(p, env.Zendesk))}
 		settings := calendar.Settings{
 			Host: desk.Host(), Start: env.Start, Length: time.Duration(env.Length) * time.Minute, Reminder: -1, Subjects: env.Subjects,
 		}

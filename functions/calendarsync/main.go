@@ -12,12 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootcronofy"
 	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/connections"
 	"github.com/caseroom/caseroom/shared/cronofy"
-	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/sqsqueue"
 	"github.com/caseroom/caseroom/shared/worker"
 	"github.com/caseroom/caseroom/shared/zendesk"
@@ -33,11 +33,8 @@ func main() {
 	}
 	p := boot.New("calendarsync", &env)
 
-	desk := zendesk.TaskDesk{Client: bootzendesk.Client(p, env.Zendesk)}
-	secret := secrets.For[cronofy.Secret](p.Secrets, env.Cronofy.Secret)
-	client := boot.Value(cronofy.New(cronofy.Options{
-		BaseURL: env.Cronofy.BaseURL, Local: p.Local, Secret: secret.Load, Reread: secret.Reload,
-	}))
+	desk := zendesk.TaskDesk{Client: boot.Value(bootzendesk.Client(p, env.Zendesk))}
+	client := boot.Value(bootcronofy.Client(p, env.Cronofy))
 	queue := sqs.NewFromConfig(p.AWS)
 
 	lambda.Start((&worker.Worker[calendar.Hint, calendar.Hint]{

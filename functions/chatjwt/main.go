@@ -19,9 +19,9 @@ func main() {
 	p := boot.New("chatjwt", &env)
 
 	p.Serve((&api.ChatJWT{
-		Auth:         &api.Authenticator{Login: p.Login(env.Login), Cookie: env.Cookie, Origins: env.AllowedOrigins},
+		Auth:         &api.Authenticator{Login: boot.Value(p.Login(env.Login)), Cookie: env.Login.Cookie, Origins: env.Login.AllowedOrigins},
 		Secret:       secrets.For[chatjwt.Secret](p.Secrets, env.ZendeskChat.Secret).Load,
-		EmailTrusted: env.EmailTrusted,
+		EmailTrusted: env.Login.EmailTrusted,
 		Now:          time.Now,
 		NewID:        boot.NewID,
 	}).Routes())

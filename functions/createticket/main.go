@@ -35,15 +35,15 @@ func main() {
 
 	desks := map[relay.DeskName]relay.Desk{}
 	if env.Zendesk.BaseURL != "" {
-		desks[relay.Zendesk] = zendesk.Desk{Client: bootzendesk.Client(p, env.Zendesk)}
+		desks[relay.Zendesk] = zendesk.Desk{Client: boot.Value(bootzendesk.Client(p, env.Zendesk))}
 	}
 	if env.Salesforce.BaseURL != "" {
-		desks[relay.Salesforce] = salesforce.Desk{Client: bootsalesforce.Client(p, env.Salesforce)}
+		desks[relay.Salesforce] = salesforce.Desk{Client: boot.Value(bootsalesforce.Client(p, env.Salesforce))}
 	}
-	rooms := boottencent.Rooms(p, env.Tencent)
+	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
 
-	auth := &api.Authenticator{Login: p.Login(env.Login), Cookie: env.Cookie, Origins: env.AllowedOrigins}
-	if env.On {
+	auth := &api.Authenticator{Login: boot.Value(p.Login(env.Login)), Cookie: env.Login.Cookie, Origins: env.Login.AllowedOrigins}
+	if env.Guests.On {
 		auth.Guests = p.Guests(env.Guests)
 	}
 
@@ -51,11 +51,11 @@ func main() {
 		Auth:  auth,
 		Desks: desks, Default: relay.DeskName(env.Desks.Default()),
 		Operation: &relay.CreateTicket{
-			Rooms: rooms, Queue: sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
+			Rooms: rooms, Queue: sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.Queue.URL, boot.NewID),
 			Meter: p.Meter, Now: time.Now, Random: boot.Random,
 		},
 		Signer: boottencent.Signer(p, env.Tencent, env.Identities),
-		Issuer: env.Issuer, EmailTrusted: env.EmailTrusted,
-		GuestsOn: env.On, GuestSecret: secrets.For[session.GuestSecret](p.Secrets, env.Guests.Secret).Load,
+		Issuer: env.Login.Issuer, EmailTrusted: env.Login.EmailTrusted,
+		GuestsOn: env.Guests.On, GuestSecret: secrets.For[session.GuestSecret](p.Secrets, env.Guests.Secret).Load,
 	}).Routes())
 }

@@ -27,12 +27,12 @@ func main() {
 
 	desks := map[relay.DeskName]relay.TicketDesk{}
 	if env.Zendesk.BaseURL != "" {
-		desks[relay.Zendesk] = &zendesk.SyncDesk{Client: bootzendesk.Client(p, env.Zendesk)}
+		desks[relay.Zendesk] = &zendesk.SyncDesk{Client: boot.Value(bootzendesk.Client(p, env.Zendesk))}
 	}
 	if env.Salesforce.BaseURL != "" {
-		desks[relay.Salesforce] = &salesforce.SyncDesk{Client: bootsalesforce.Client(p, env.Salesforce)}
+		desks[relay.Salesforce] = &salesforce.SyncDesk{Client: boot.Value(bootsalesforce.Client(p, env.Salesforce))}
 	}
-	rooms := boottencent.Rooms(p, env.Tencent)
+	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
 	transcripts := &relay.Transcripts{Rooms: rooms, Meter: p.Meter}
 	if env.TranscriptBucket != "" {
 		transcripts.Archive = s3archive.New(p.AWS, env.TranscriptBucket)

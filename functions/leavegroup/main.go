@@ -24,14 +24,14 @@ func main() {
 	}
 	p := boot.New("leavegroup", &env)
 
-	rooms := boottencent.Rooms(p, env.Tencent)
+	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
 
 	p.Serve((&api.Members{
 		Auth:  &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
 		Desks: map[relay.DeskName]bool{relay.Zendesk: env.ZendeskBaseURL != "", relay.Salesforce: env.SalesforceBaseURL != ""},
 		Rules: boot.Rules(env.Identities),
 		Operation: &relay.Members{
-			Rooms: rooms, Queue: sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.URL, boot.NewID), Meter: p.Meter, Now: time.Now,
+			Rooms: rooms, Queue: sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.Queue.URL, boot.NewID), Meter: p.Meter, Now: time.Now,
 		},
 	}).LeaveRoutes())
 }

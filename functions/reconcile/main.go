@@ -38,16 +38,16 @@ func main() {
 
 	desks := map[relay.DeskName]relay.ChangeDesk{}
 	if env.Zendesk.BaseURL != "" {
-		desk := &zendesk.SyncDesk{Client: bootzendesk.Client(p, env.Zendesk)}
+		desk := &zendesk.SyncDesk{Client: boot.Value(bootzendesk.Client(p, env.Zendesk))}
 		if env.ZendeskAdmin.Secret != env.Zendesk.Secret {
-			desk.Admin = bootzendesk.Client(p, config.Zendesk{BaseURL: env.Zendesk.BaseURL, Secret: env.ZendeskAdmin.Secret})
+			desk.Admin = boot.Value(bootzendesk.Client(p, config.Zendesk{BaseURL: env.Zendesk.BaseURL, Secret: env.ZendeskAdmin.Secret}))
 		}
 		desks[relay.Zendesk] = desk
 	}
 	if env.Salesforce.BaseURL != "" {
-		desks[relay.Salesforce] = &salesforce.SyncDesk{Omni: env.Omni, Client: bootsalesforce.Client(p, env.Salesforce)}
+		desks[relay.Salesforce] = &salesforce.SyncDesk{Omni: env.Omni, Client: boot.Value(bootsalesforce.Client(p, env.Salesforce))}
 	}
-	rooms := boottencent.Rooms(p, env.Tencent)
+	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
 	queues := sqs.NewFromConfig(p.AWS)
 	table := boot.Table(env.Identities, env.Lifecycle)
 

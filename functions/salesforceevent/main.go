@@ -22,7 +22,7 @@ func main() {
 	p.Serve((&api.SalesforceEvent{
 		Auth:       &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
 		Configured: env.SalesforceBaseURL != "",
-		Queue:      sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.URL, boot.NewID),
+		Queue:      sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.Queue.URL, boot.NewID),
 		Meter:      p.Meter,
 	}).Routes())
 }

@@ -35,12 +35,12 @@ func main() {
 
 	desks := map[relay.DeskName]relay.SweepDesk{}
 	if env.Zendesk.BaseURL != "" {
-		desks[relay.Zendesk] = &zendesk.SyncDesk{Client: bootzendesk.Client(p, env.Zendesk)}
+		desks[relay.Zendesk] = &zendesk.SyncDesk{Client: boot.Value(bootzendesk.Client(p, env.Zendesk))}
 	}
 	if env.Salesforce.BaseURL != "" {
-		desks[relay.Salesforce] = &salesforce.SyncDesk{Omni: env.Omni, Client: bootsalesforce.Client(p, env.Salesforce)}
+		desks[relay.Salesforce] = &salesforce.SyncDesk{Omni: env.Omni, Client: boot.Value(bootsalesforce.Client(p, env.Salesforce))}
 	}
-	rooms := boottencent.Rooms(p, env.Tencent)
+	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
 	queues := sqs.NewFromConfig(p.AWS)
 	table := boot.Table(env.Identities, env.Lifecycle)
 

@@ -35,12 +35,12 @@ func main() {
 
 	desks := map[relay.DeskName]relay.TicketDesk{}
 	if env.Zendesk.BaseURL != "" {
-		desks[relay.Zendesk] = &zendesk.SyncDesk{Client: bootzendesk.Client(p, env.Zendesk)}
+		desks[relay.Zendesk] = &zendesk.SyncDesk{Client: boot.Value(bootzendesk.Client(p, env.Zendesk))}
 	}
 	if env.Salesforce.BaseURL != "" {
-		desks[relay.Salesforce] = &salesforce.SyncDesk{Omni: env.Omni, Client: bootsalesforce.Client(p, env.Salesforce)}
+		desks[relay.Salesforce] = &salesforce.SyncDesk{Omni: env.Omni, Client: boot.Value(bootsalesforce.Client(p, env.Salesforce))}
 	}
-	rooms := boottencent.Rooms(p, env.Tencent)
+	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
 	transcripts := &relay.Transcripts{Rooms: rooms, Meter: p.Meter}
 	if env.TranscriptBucket != "" {
 		transcripts.Archive = s3archive.New(p.AWS, env.TranscriptBucket)
@@ -50,12 +50,13 @@ func main() {
 		Decode: relay.DecodeHint,
 		Item:   relay.NewSyncItem,
 		Sync: &relay.Sync{
-			Desks: desks, Rooms: rooms, Transcripts: transcripts, Rules: boot.Rules(env.Identities),
+			Desks: desks, Rooms: rooms, Transcripts: transcripts,
+			Table: boot.Table(env.Identities, env.Lifecycle),
 			Texts: relay.Texts{Language: env.NoticeLanguage, Table: env.Texts()},
-			Meter: p.Meter, Now: time.Now, Calls: env.Calls(), SolvedOpen: env.SolvedOpen(),
+			Meter: p.Meter, Now: time.Now,
 		},
 		Mailbox: worker.Mailbox{
-			Queue: sqs.NewFromConfig(p.AWS), QueueURL: env.URL, DeadLetterURL: env.DeadLetterURL, Meter: p.Meter, Random: mathrand.Float64,
+			Queue: sqs.NewFromConfig(p.AWS), QueueURL: env.Queue.URL, DeadLetterURL: env.DeadLetterURL, Meter: p.Meter, Random: mathrand.Float64,
 		},
 	}).Lambda)
 }

@@ -21,8 +21,8 @@ func main() {
 	p := boot.New("usersig", &env)
 
 	// A part that is not set up is not accepted; its secret need not exist.
-	auth := &api.Authenticator{Login: p.Login(env.Login), Cookie: env.Cookie, Origins: env.AllowedOrigins}
-	if env.On {
+	auth := &api.Authenticator{Login: boot.Value(p.Login(env.Login)), Cookie: env.Login.Cookie, Origins: env.Login.AllowedOrigins}
+	if env.Guests.On {
 		auth.Guests = p.Guests(env.Guests)
 	}
 	if env.ZendeskBaseURL != "" {
@@ -35,7 +35,7 @@ func main() {
 	p.Serve((&api.UserSig{
 		Auth:       auth,
 		Signer:     boottencent.Signer(p, env.Tencent, env.Identities),
-		Issuer:     env.Issuer,
+		Issuer:     env.Login.Issuer,
 		Salesforce: env.SalesforceBaseURL != "",
 	}).Routes())
 }

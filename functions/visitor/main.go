@@ -30,7 +30,7 @@ func main() {
 		Auth:   &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
 		Lookup: lookup(chat),
 		Rules:  boot.Rules(env.Identities),
-		Issuer: env.Issuer,
+		Issuer: env.Login.Issuer,
 	}).Routes())
 }
 

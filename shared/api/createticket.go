@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/caseroom/caseroom/shared/identity"
@@ -99,20 +98,7 @@ func (h *CreateTicket) login(r *Request, name relay.DeskName) (any, error) {
 		trusted = *user.EmailVerified
 	}
 	loginEmail, _ := email("email", user.Email) // an unusable claim is no claim
-	stated := ticket.StatedEmail
-	switch {
-	case loginEmail == "":
-	case trusted:
-		ticket.Email = loginEmail
-		if strings.EqualFold(stated, loginEmail) {
-			ticket.StatedEmail = ""
-		}
-	default:
-		ticket.StatedEmail = loginEmail
-		if stated != "" && !strings.EqualFold(stated, loginEmail) {
-			ticket.Desc += "\n\nE-mail address given with the request: " + stated
-		}
-	}
+	ticket.Requester(relay.LoginEmail{Address: loginEmail, Trusted: trusted})
 	if ticket.Name == "" {
 		ticket.Name, _ = text("name", user.Name, 255, false)
 	}

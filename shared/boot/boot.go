@@ -92,15 +92,15 @@ func (p *Process) Serve(routes api.Routes) {
 }
 
 // Login returns the verifier of end users' tokens.
-func (p *Process) Login(c config.Login) *login.Verifier {
+func (p *Process) Login(c config.Login) (*login.Verifier, error) {
 	secret := secrets.For[login.Secret](p.Secrets, c.Secret)
-	return Value(login.New(login.Config{
+	return login.New(login.Config{
 		Issuer: c.Issuer, Audience: c.Audience, JWKSURL: c.JWKSURL, Local: p.Local,
 		Secrets: func(ctx context.Context) ([]string, error) {
 			s, err := secret.Load(ctx)
 			return s.HS256Secrets, err
 		},
-	}))
+	})
 }
 
 // Guests returns the issuer and verifier of guest tokens.

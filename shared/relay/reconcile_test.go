@@ -39,9 +39,9 @@ func (q *hints) take() []relay.SyncItem {
 
 // table is how the bed's Sync is configured.
 func (b *bed) table() relay.Table {
-	return relay.Table{
-		Rules: b.sync.Rules, Calls: b.sync.Calls, SolvedOpen: b.sync.SolvedOpen, Archive: b.sync.Transcripts.Archive != nil,
-	}
+	t := b.sync.Table
+	t.Archive = b.sync.Transcripts.Archive != nil
+	return t
 }
 
 func (b *bed) reconciler() (*relay.Reconcile, *hints) {
@@ -205,7 +205,7 @@ func TestReconcileDryRun(t *testing.T) {
 func TestReconcileCalls(t *testing.T) {
 	t.Parallel()
 	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
-		b.sync.Calls = true
+		b.sync.Table.Calls = true
 		ref := b.open(desk, "carol", "Printer")
 		b.converge(ref)
 		b.clock.add(time.Hour)

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
@@ -68,15 +67,10 @@ type Sync struct {
 	Desks       map[DeskName]TicketDesk
 	Rooms       SyncRooms
 	Transcripts *Transcripts
-	Rules       identity.Rules // of agents' ids
+	Table       Table
 	Texts       Texts
 	Meter       Meter
 	Now         Clock
-	// Calls leaves agents to the join and leave routes (MEMBERSHIP=calls).
-	Calls bool
-	// SolvedOpen keeps solved tickets' rooms writable (SOLVED=open). A closed
-	// ticket's room is locked in any case.
-	SolvedOpen bool
 	// TicketTimeout bounds the work on one ticket, waits for limits not counted;
 	// 25 s if zero.
 	TicketTimeout time.Duration
@@ -112,10 +106,9 @@ func NewSyncItem(hints []Hint, redelivered bool, since time.Time) SyncItem {
 
 // table is the table of states as this Sync follows it.
 func (s *Sync) table() Table {
-	return Table{
-		Rules: s.Rules, Calls: s.Calls, SolvedOpen: s.SolvedOpen,
-		Archive: s.Transcripts.Archive != nil, fit: s.Rooms.FitName,
-	}
+	t := s.Table
+	t.Archive, t.fit = s.Transcripts.Archive != nil, s.Rooms.FitName
+	return t
 }
 
 // parallel is how many tickets of a batch are worked on at once. Ten batches of

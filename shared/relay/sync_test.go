@@ -181,7 +181,7 @@ func TestSyncEnd(t *testing.T) {
 func TestSyncSolvedOpen(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sandbox.TencentPlan{})
-	b.sync.SolvedOpen = true
+	b.sync.Table.SolvedOpen = true
 	z, s := b.open(relay.Zendesk, "carol", "One"), b.open(relay.Salesforce, "carol", "Two")
 	for _, ref := range []relay.Ref{z, s} {
 		b.assign(ref, 0)
@@ -212,7 +212,7 @@ func TestSyncSolvedOpen(t *testing.T) {
 func TestSyncCalls(t *testing.T) {
 	t.Parallel()
 	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
-		b.sync.Calls = true
+		b.sync.Table.Calls = true
 		ref := b.open(desk, "carol", "Printer")
 		_, first := b.agent(desk, 0)
 		_, second := b.agent(desk, 1)
@@ -239,7 +239,7 @@ func TestSyncCalls(t *testing.T) {
 func TestSyncRawAgents(t *testing.T) {
 	t.Parallel()
 	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
-		b.sync.Rules = identity.Rules{RawAgents: true}
+		b.sync.Table.Rules = identity.Rules{RawAgents: true}
 		ref := b.open(desk, "carol", "Printer")
 		b.assign(ref, 0)
 		id, prefixed := b.agent(desk, 0)

@@ -14,7 +14,8 @@ type Table struct {
 	Rules identity.Rules // of agents' ids
 	// Calls leaves agents to the join and leave routes (MEMBERSHIP=calls).
 	Calls bool
-	// SolvedOpen keeps solved tickets' rooms writable (SOLVED=open).
+	// SolvedOpen keeps solved tickets' rooms writable (SOLVED=open). A closed
+	// ticket's room is locked in any case.
 	SolvedOpen bool
 	// Archive: there is a place for what no ticket takes.
 	Archive bool

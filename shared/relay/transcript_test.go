@@ -308,7 +308,7 @@ func TestDeleteLeavesTheMark(t *testing.T) {
 func TestTranscriptOfTheLastWord(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sandbox.TencentPlan{})
-	b.sync.SolvedOpen = true
+	b.sync.Table.SolvedOpen = true
 	ref := b.open(relay.Zendesk, "carol", "Printer")
 	b.converge(ref)
 	b.say("carol", ref, "it burns")

@@ -78,7 +78,7 @@ func newCase(t relay.NewTicket) Case {
 	}
 	foot := ""
 	if length(k.SuppliedEmail) > maxSupplied {
-		foot = "\n\nE-mail address: " + cut(k.SuppliedEmail, maxSubject)
+		foot = relay.EmailNote("", cut(k.SuppliedEmail, maxSubject))
 		k.SuppliedEmail = ""
 	}
 	k.Description = cut(k.Description, maxDescription-length(foot)) + foot

@@ -116,7 +116,7 @@ func firstComment(t relay.NewTicket) string {
 		}
 		return r
 	}, t.StatedEmail)
-	return t.Desc + "\n\nE-mail address stated by the customer, not verified: " + stated
+	return t.Desc + relay.EmailNote(relay.EmailUnverified, stated)
 }
 
 // settle looks for a ticket that may have been made.

@@ -99,7 +99,7 @@ var layers = []layer{
 	{
 		rule:      "A function links only the vendors its main names, so boot itself names none.",
 		packages:  []string{"shared/boot"},
-		except:    []string{"shared/boot/bootzendesk", "shared/boot/bootsalesforce", "shared/boot/boottencent"},
+		except:    []string{"shared/boot/bootzendesk", "shared/boot/bootsalesforce", "shared/boot/boottencent", "shared/boot/bootcronofy"},
 		forbidden: vendors,
 	},
 	{

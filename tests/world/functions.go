@@ -115,7 +115,7 @@ func (p *Process) Sync() (Handler, error) {
 			},
 			Rooms:       c.rooms,
 			Transcripts: p.transcripts(c),
-			Meter:       w.Meter, Now: time.Now, Calls: w.Calls, SolvedOpen: w.SolvedOpen,
+			Meter:       w.Meter, Now: time.Now, Table: w.table(),
 		},
 		Mailbox: p.mailbox("sync"),
 	}).Lambda, nil

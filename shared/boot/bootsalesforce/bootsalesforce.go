@@ -10,11 +10,11 @@ import (
 )
 
 // Client returns the client of the org.
-func Client(p *boot.Process, c config.Salesforce) *salesforce.Client {
+func Client(p *boot.Process, c config.Salesforce) (*salesforce.Client, error) {
 	creds := secrets.For[salesforce.Credentials](p.Secrets, c.Secret)
-	return boot.Value(salesforce.New(salesforce.Options{
+	return salesforce.New(salesforce.Options{
 		BaseURL: c.BaseURL, Local: p.Local, APIVersion: c.APIVersion,
 		KeyField: c.KeyField, UserField: c.UserField, AutoAssign: c.AutoAssign,
 		Credentials: creds.Load, Reread: creds.Reload,
-	}))
+	})
 }

@@ -13,11 +13,12 @@ import (
 )
 
 // Rooms returns the app's groups as rooms.
-func Rooms(p *boot.Process, c config.Tencent) tencentim.Rooms {
+func Rooms(p *boot.Process, c config.Tencent) (tencentim.Rooms, error) {
 	app := secrets.For[tencentim.Credentials](p.Secrets, c.Secret)
-	return tencentim.Rooms{Client: boot.Value(tencentim.New(tencentim.Options{
+	client, err := tencentim.New(tencentim.Options{
 		Region: c.Region, BaseURL: c.BaseURL, Local: p.Local, Credentials: app.Load, Reread: app.Reload,
-	}))}
+	})
+	return tencentim.Rooms{Client: client}, err
 }
 
 // Signer returns what makes the signer of people's UserSigs.

@@ -11,9 +11,9 @@ import (
 
 // Client returns the client of the account, as the user whose credentials the
 // secret holds.
-func Client(p *boot.Process, c config.Zendesk) *zendesk.Client {
+func Client(p *boot.Process, c config.Zendesk) (*zendesk.Client, error) {
 	creds := secrets.For[zendesk.Credentials](p.Secrets, c.Secret)
-	return boot.Value(zendesk.New(zendesk.Options{
+	return zendesk.New(zendesk.Options{
 		BaseURL: c.BaseURL, Local: p.Local, Credentials: creds.Load, Reread: creds.Reload,
-	}))
+	})
 }
