@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
+	"github.com/caseroom/caseroom/local/sandbox/aws"
 )
 
 func awsConfig(s *Sandbox, base string) awssdk.Config {
@@ -115,7 +116,7 @@ func TestSecretsManager(t *testing.T) {
 	if err != nil || len(desc.VersionIdsToStages) != 2 || desc.VersionIdsToStages[*put.VersionId][0] != "AWSCURRENT" {
 		t.Errorf("described: %v %v", desc, err)
 	}
-	_, err = c.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: made.ARN, SecretString: awssdk.String(strings.Repeat("x", maxSecret+1))})
+	_, err = c.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: made.ARN, SecretString: awssdk.String(strings.Repeat("x", aws.MaxSecret+1))})
 	if e := new(smtypes.InvalidParameterException); !errors.As(err, &e) {
 		t.Errorf("too large: %v", err)
 	}
@@ -232,7 +233,7 @@ type sqsTest struct {
 	url string
 }
 
-func newSQS(t *testing.T, o Options, cfg QueueConfig) (*Sandbox, sqsTest) {
+func newSQS(t *testing.T, o Options, cfg aws.QueueConfig) (*Sandbox, sqsTest) {
 	s, base := serve(t, o)
 	url := s.EnsureQueue(cfg)
 	return s, sqsTest{t, sqs.NewFromConfig(awsConfig(s, base)), url}
@@ -277,7 +278,7 @@ func (q sqsTest) delete(m sqstypes.Message) error {
 
 func TestFIFO(t *testing.T) {
 	clock := newTestClock()
-	_, q := newSQS(t, Options{Now: clock.Now}, QueueConfig{Name: "sync.fifo", FIFO: true, Visibility: time.Minute})
+	_, q := newSQS(t, Options{Now: clock.Now}, aws.QueueConfig{Name: "sync.fifo", FIFO: true, Visibility: time.Minute})
 	first := q.send("a1", "zendesk:1", "d1")
 	again := q.send("a1", "zendesk:1", "d1")
 	if *first.MessageId != *again.MessageId || *first.SequenceNumber != *again.SequenceNumber {
@@ -335,7 +336,7 @@ func TestFIFO(t *testing.T) {
 }
 
 func TestMessageGroupDedup(t *testing.T) {
-	_, q := newSQS(t, Options{}, QueueConfig{Name: "x.fifo", FIFO: true, GroupDedup: true, ContentDedup: true})
+	_, q := newSQS(t, Options{}, aws.QueueConfig{Name: "x.fifo", FIFO: true, GroupDedup: true, ContentDedup: true})
 	q.send("a", "g1", "d")
 	q.send("b", "g2", "d")
 	in := &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: awssdk.String("same"), MessageGroupId: awssdk.String("g3")}
@@ -351,8 +352,8 @@ func TestMessageGroupDedup(t *testing.T) {
 
 func TestDeadLetters(t *testing.T) {
 	clock := newTestClock()
-	s, q := newSQS(t, Options{Now: clock.Now}, QueueConfig{Name: "sync.fifo", FIFO: true, Visibility: time.Second, MaxReceive: 2, DLQ: "dead.fifo"})
-	dead := sqsTest{t, q.c, s.EnsureQueue(QueueConfig{Name: "dead.fifo"})}
+	s, q := newSQS(t, Options{Now: clock.Now}, aws.QueueConfig{Name: "sync.fifo", FIFO: true, Visibility: time.Second, MaxReceive: 2, DLQ: "dead.fifo"})
+	dead := sqsTest{t, q.c, s.EnsureQueue(aws.QueueConfig{Name: "dead.fifo"})}
 	sent := q.send("poison", "g", "d1")
 	q.send("next", "g", "d2")
 	for range 2 {
@@ -405,8 +406,8 @@ func TestDeadLetters(t *testing.T) {
 }
 
 func TestSQSRefusals(t *testing.T) {
-	s, q := newSQS(t, Options{}, QueueConfig{Name: "x.fifo", FIFO: true})
-	standard := s.EnsureQueue(QueueConfig{Name: "plain"})
+	s, q := newSQS(t, Options{}, aws.QueueConfig{Name: "x.fifo", FIFO: true})
+	standard := s.EnsureQueue(aws.QueueConfig{Name: "plain"})
 	p := awssdk.String
 	send := func(in sqs.SendMessageInput) func() error {
 		return func() error { _, err := q.c.SendMessage(t.Context(), &in); return err }
@@ -425,9 +426,9 @@ func TestSQSRefusals(t *testing.T) {
 		code string
 	}{
 		{"good", send(fifo("b")), ""},
-		{"one byte too long", send(fifo(strings.Repeat("x", maxSQSMessage+1))), "InvalidParameterValue"},
+		{"one byte too long", send(fifo(strings.Repeat("x", aws.MaxMessage+1))), "InvalidParameterValue"},
 		{"as long as it may be", with(func(in *sqs.SendMessageInput) {
-			in.MessageBody, in.MessageDeduplicationId = p(strings.Repeat("x", maxSQSMessage)), p("long")
+			in.MessageBody, in.MessageDeduplicationId = p(strings.Repeat("x", aws.MaxMessage)), p("long")
 		}), ""},
 		{"control character", send(fifo("a\x01")), "InvalidMessageContents"},
 		{"U+FFFE", send(fifo("a\uFFFE")), "InvalidMessageContents"},
@@ -486,7 +487,7 @@ func TestSQSRefusals(t *testing.T) {
 
 func TestVisibilityLimits(t *testing.T) {
 	clock := newTestClock()
-	_, q := newSQS(t, Options{Now: clock.Now}, QueueConfig{Name: "x.fifo", FIFO: true, Visibility: time.Hour})
+	_, q := newSQS(t, Options{Now: clock.Now}, aws.QueueConfig{Name: "x.fifo", FIFO: true, Visibility: time.Hour})
 	q.send("a", "g", "d")
 	m := q.receive(1)[0]
 	change := func(seconds int32) error {
@@ -513,7 +514,7 @@ func TestVisibilityLimits(t *testing.T) {
 }
 
 func TestBatches(t *testing.T) {
-	_, q := newSQS(t, Options{}, QueueConfig{Name: "x.fifo", FIFO: true})
+	_, q := newSQS(t, Options{}, aws.QueueConfig{Name: "x.fifo", FIFO: true})
 	entry := func(id, body, group string) sqstypes.SendMessageBatchRequestEntry {
 		return sqstypes.SendMessageBatchRequestEntry{Id: &id, MessageBody: &body, MessageGroupId: &group, MessageDeduplicationId: &id}
 	}
@@ -559,7 +560,7 @@ func TestBatches(t *testing.T) {
 
 func TestStandardQueue(t *testing.T) {
 	clock := newTestClock()
-	_, q := newSQS(t, Options{Now: clock.Now}, QueueConfig{Name: "plain", Visibility: time.Minute, Retention: time.Hour})
+	_, q := newSQS(t, Options{Now: clock.Now}, aws.QueueConfig{Name: "plain", Visibility: time.Minute, Retention: time.Hour})
 	q.send("a", "", "")
 	q.send("a", "", "")
 	in := &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: awssdk.String("late"), DelaySeconds: 30, MessageAttributes: map[string]sqstypes.MessageAttributeValue{
@@ -601,7 +602,7 @@ func TestStandardQueue(t *testing.T) {
 
 // A long poll ends when something arrives.
 func TestLongPoll(t *testing.T) {
-	_, q := newSQS(t, Options{}, QueueConfig{Name: "x.fifo", FIFO: true})
+	_, q := newSQS(t, Options{}, aws.QueueConfig{Name: "x.fifo", FIFO: true})
 	got := make(chan string, 1)
 	go func() {
 		out, err := q.c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &q.url, WaitTimeSeconds: 20})

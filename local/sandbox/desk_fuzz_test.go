@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"github.com/caseroom/caseroom/local/sandbox/salesforce"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -68,7 +69,7 @@ func FuzzDeskBodies(f *testing.F) {
 }
 
 // salesforceSession logs in with the app's own credentials.
-func salesforceSession(f *testing.F, h http.Handler, fix SalesforceFixture) string {
+func salesforceSession(f *testing.F, h http.Handler, fix salesforce.Fixture) string {
 	f.Helper()
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {fix.ClientID}, "client_secret": {fix.ClientSecret}}
 	r := httptest.NewRequest("POST", "/salesforce/services/oauth2/token", strings.NewReader(form.Encode()))

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/hex"
@@ -11,6 +10,10 @@ import (
 	"sync"
 
 	"github.com/caseroom/caseroom/local/logintest"
+	"github.com/caseroom/caseroom/local/sandbox/aws"
+	"github.com/caseroom/caseroom/local/sandbox/cronofy"
+	"github.com/caseroom/caseroom/local/sandbox/salesforce"
+	"github.com/caseroom/caseroom/local/sandbox/tencent"
 	"github.com/caseroom/caseroom/local/sandbox/zendesk"
 	"github.com/caseroom/caseroom/shared/identity"
 )
@@ -19,11 +22,11 @@ import (
 // secrets that a stack on the sandbox gets. They are made of [Options.Seed];
 // only Salesforce's RSA key differs from process to process.
 type Fixtures struct {
-	AWS        AWSFixture
-	Tencent    TencentFixture
+	AWS        aws.Fixture
+	Tencent    tencent.Fixture
 	Zendesk    zendesk.Fixture
-	Salesforce SalesforceFixture
-	Cronofy    CronofyFixture
+	Salesforce salesforce.Fixture
+	Cronofy    cronofy.Fixture
 	// LoginHS256 signs end users' login tokens.
 	LoginHS256 string
 	// GuestSecret makes guest ids and signs guest tokens.
@@ -36,39 +39,6 @@ type Fixtures struct {
 	// Secrets are the stack's secrets by id, as Secrets Manager holds them at
 	// the start. See [Sandbox.SetSecret].
 	Secrets map[string]json.RawMessage
-}
-
-// AWSFixture is the one access key that /aws knows.
-type AWSFixture struct {
-	AccessKeyID     string
-	SecretAccessKey string
-	Region          string
-	AccountID       string
-}
-
-// TencentFixture is the IM app and its admin.
-type TencentFixture struct {
-	SDKAppID    int
-	SecretKey   string
-	AdminUserID string
-}
-
-// SalesforceFixture is the Salesforce org: its API credentials and the people
-// its stand-in starts with. Ids have 18 characters.
-type SalesforceFixture struct {
-	ClientID, ClientSecret            string
-	Username, Password, SecurityToken string
-	Audience                          string // of the JWT bearer flow
-	OrgID                             string
-	OwnUserID                         string    // the API user
-	AgentIDs                          [2]string // two active standard users
-}
-
-// CronofyFixture is the Cronofy application.
-type CronofyFixture struct {
-	ClientID, ClientSecret string
-	// StateSecret is not Cronofy's: the stack signs with it what comes back.
-	StateSecret string
 }
 
 // The ids under which a stack finds its secrets, unless it is told otherwise.
@@ -88,7 +58,6 @@ const (
 
 var (
 	zendeskAppKey = sync.OnceValue(logintest.PublishedRSAKey)
-	salesforceKey = sync.OnceValue(newRSAKey)
 )
 
 // ZendeskAppKey is the key pair by which Zendesk signs the app's URLs. It is
@@ -97,7 +66,7 @@ func (Fixtures) ZendeskAppKey() *rsa.PrivateKey { return zendeskAppKey() }
 
 // SalesforceKey is the key pair of the JWT bearer flow's certificate. It is
 // made once per process.
-func (Fixtures) SalesforceKey() *rsa.PrivateKey { return salesforceKey() }
+func (Fixtures) SalesforceKey() *rsa.PrivateKey { return salesforce.Key() }
 
 // SalesforceKeyPEM is SalesforceKey as the secret's privateKey holds it.
 func (f Fixtures) SalesforceKeyPEM() string {
@@ -115,14 +84,6 @@ func (f Fixtures) ZendeskAppPublicPEM() string {
 		panic(err) // an RSA key always marshals
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-}
-
-func newRSAKey() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err) // the system has no random source
-	}
-	return key
 }
 
 func newFixtures(seed uint64) Fixtures {
@@ -144,13 +105,13 @@ func newFixtures(seed uint64) Fixtures {
 		return id
 	}
 	f := Fixtures{
-		AWS: AWSFixture{
+		AWS: aws.Fixture{
 			AccessKeyID:     "AKIASANDBOX" + "000000001",
 			SecretAccessKey: hexOf(20),
 			Region:          "eu-central-1",
 			AccountID:       "000000000000",
 		},
-		Tencent: TencentFixture{SDKAppID: 1400000000, SecretKey: hexOf(32), AdminUserID: "administrator"},
+		Tencent: tencent.Fixture{SDKAppID: 1400000000, SecretKey: hexOf(32), AdminUserID: "administrator"},
 		Zendesk: zendesk.Fixture{
 			ClientID: "caseroom", ClientSecret: hexOf(32),
 			Email: "api@caseroom.example", APIToken: hexOf(20),
@@ -163,7 +124,7 @@ func newFixtures(seed uint64) Fixtures {
 			OwnUserID:        900000001,
 			AgentIDs:         [2]int64{900000101, 900000102},
 		},
-		Salesforce: SalesforceFixture{
+		Salesforce: salesforce.Fixture{
 			ClientID:      "3MVG9" + hexOf(40),
 			ClientSecret:  hexOf(32),
 			Username:      "api@caseroom.example",
@@ -179,7 +140,7 @@ func newFixtures(seed uint64) Fixtures {
 		DeskKeyZendesk:    hexOf(32),
 		DeskKeySalesforce: hexOf(32),
 		AppSessionSecret:  hexOf(32),
-		Cronofy:           CronofyFixture{ClientID: hexOf(16), ClientSecret: hexOf(40), StateSecret: hexOf(32)},
+		Cronofy:           cronofy.Fixture{ClientID: hexOf(16), ClientSecret: hexOf(40), StateSecret: hexOf(32)},
 	}
 	f.Zendesk.AdminSession = hexOf(32)
 	return f

@@ -22,7 +22,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox/aws"
+	"github.com/caseroom/caseroom/local/sandbox/cronofy"
 	"github.com/caseroom/caseroom/local/sandbox/engine"
+	"github.com/caseroom/caseroom/local/sandbox/salesforce"
+	"github.com/caseroom/caseroom/local/sandbox/tencent"
 	"github.com/caseroom/caseroom/local/sandbox/zendesk"
 )
 
@@ -43,14 +47,14 @@ type Options struct {
 	// they say outside an answer. In an answer it is the request's own Host.
 	URL string
 	// Queues and Buckets exist from the start.
-	Queues  []QueueConfig
+	Queues  []aws.QueueConfig
 	Buckets []string
 	// AnyAWSKey accepts a well-formed signature by any access key: SAM's
 	// containers bring the developer's own. A signature by the fixture's key is
 	// verified in any case.
 	AnyAWSKey bool
 	// Tencent sets the plan's limits.
-	Tencent TencentPlan
+	Tencent tencent.Plan
 	// Notify carries webhooks and callouts; the network if nil.
 	Notify http.RoundTripper
 	// Senders is how many notifications are sent at a time. With one, which is
@@ -65,10 +69,10 @@ type Sandbox struct {
 
 	zendesk    zendesk.Desk
 	zopim      *zendesk.Chat
-	salesforce SalesforceOrg
-	tencent    TencentApp
-	cronofy    CronofyApp
-	aws        AWSAccount
+	salesforce salesforce.Org
+	tencent    tencent.App
+	cronofy    cronofy.App
+	aws        aws.Account
 }
 
 // New returns a sandbox with no tickets, rooms or messages in it.
@@ -80,13 +84,13 @@ func New(o Options) *Sandbox {
 	s := &Sandbox{engine: e, fix: newFixtures(o.Seed)}
 	s.zendesk = zendesk.New(e, s.fix.Zendesk)
 	s.zopim = zendesk.NewChat(e, s.fix.Zendesk.ZopimToken)
-	s.salesforce = newSalesforce(e, s.fix.Salesforce)
-	s.tencent = TencentApp{newTencent(e, &s.fix.Tencent, o.Tencent)}
-	s.cronofy = CronofyApp{newCronofy(e, s.fix.Cronofy)}
-	s.aws = AWSAccount{newAWS(e, s.fix.AWS, AWSOptions{
+	s.salesforce = salesforce.New(e, s.fix.Salesforce)
+	s.tencent = tencent.New(e, &s.fix.Tencent, o.Tencent)
+	s.cronofy = cronofy.New(e, s.fix.Cronofy)
+	s.aws = aws.New(e, s.fix.AWS, aws.Options{
 		Queues: o.Queues, Buckets: o.Buckets, AnyKey: o.AnyAWSKey,
 		Secrets: func() map[string]json.RawMessage { return s.fix.secrets() },
-	})}
+	})
 	e.Control("/state", func() any { return s.State() })
 	clicks := e.Clicks()
 	s.zendesk.Clicks(clicks)
@@ -102,11 +106,11 @@ func (s *Sandbox) Handler() http.Handler { return s.engine.Handler() }
 // State is what the stand-ins hold, for tests and for /state. Each part is
 // defined with its vendor; none holds a credential.
 type State struct {
-	Zendesk    zendesk.State   `json:"zendesk"`
-	Salesforce SalesforceState `json:"salesforce"`
-	Tencent    TencentState    `json:"tencent"`
-	Cronofy    CronofyState    `json:"cronofy"`
-	AWS        AWSState        `json:"aws"`
+	Zendesk    zendesk.State    `json:"zendesk"`
+	Salesforce salesforce.State `json:"salesforce"`
+	Tencent    tencent.State    `json:"tencent"`
+	Cronofy    cronofy.State    `json:"cronofy"`
+	AWS        aws.State        `json:"aws"`
 }
 
 // State returns a copy of what the stand-ins hold now.
@@ -115,10 +119,10 @@ func (s *Sandbox) State() State {
 	defer s.engine.Unlock()
 	return State{
 		Zendesk:    s.zendesk.State(),
-		Salesforce: s.salesforce.f.state(),
-		Tencent:    s.tencent.t.state(),
-		Cronofy:    s.cronofy.c.state(),
-		AWS:        s.aws.a.state(),
+		Salesforce: s.salesforce.State(),
+		Tencent:    s.tencent.State(),
+		Cronofy:    s.cronofy.State(),
+		AWS:        s.aws.State(),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/tencentyun/tls-sig-api-v2-golang/tencentyun"
 
 	"github.com/caseroom/caseroom/local/sandbox/engine"
+	"github.com/caseroom/caseroom/local/sandbox/tencent"
 )
 
 // imURL is the signed address of a command.
@@ -174,7 +176,7 @@ func mustQuery(t *testing.T, raw, key string) string {
 }
 
 func TestCreateGroupRefusals(t *testing.T) {
-	s, base := serve(t, Options{Tencent: TencentPlan{ForbiddenWords: []string{"casino"}}})
+	s, base := serve(t, Options{Tencent: tencent.Plan{ForbiddenWords: []string{"casino"}}})
 	ok(t, s, base, "account_import", `{"UserID":"alice","Nick":"Alice"}`)
 	ok(t, s, base, "create_group", `{"Type":"Public","Name":"n","GroupId":"taken"}`)
 	ok(t, s, base, "create_group", `{"Type":"Public","Name":"n","GroupId":"admins","Owner_Account":"administrator"}`)
@@ -312,7 +314,7 @@ func TestMemberResultsByFault(t *testing.T) {
 
 func TestPlanLimits(t *testing.T) {
 	clock := newTestClock()
-	s, base := serve(t, Options{Now: clock.Now, Tencent: TencentPlan{
+	s, base := serve(t, Options{Now: clock.Now, Tencent: tencent.Plan{
 		MaxMembers: 2, GroupsPerUser: 2, MaxGroups: 3, MaxAccounts: 5, RatePerSecond: 100,
 	}})
 	ok(t, s, base, "multiaccount_import", `{"AccountList":[{"UserID":"a"},{"UserID":"b"},{"UserID":"c"},{"UserID":"d"}]}`)
@@ -358,7 +360,7 @@ func TestPlanLimits(t *testing.T) {
 
 func TestMessages(t *testing.T) {
 	clock := newTestClock()
-	s, base := serve(t, Options{Now: clock.Now, Tencent: TencentPlan{ForbiddenWords: []string{"casino"}}})
+	s, base := serve(t, Options{Now: clock.Now, Tencent: tencent.Plan{ForbiddenWords: []string{"casino"}}})
 	ok(t, s, base, "multiaccount_import", `{"AccountList":[{"UserID":"alice"},{"UserID":"zd_7"}]}`)
 	ok(t, s, base, "create_group", `{"GroupId":"g","Type":"Public","Name":"n","MemberList":[{"Member_Account":"alice"}]}`)
 	message := func(random, text, extra string) string {
@@ -504,29 +506,23 @@ func TestListGroups(t *testing.T) {
 func TestGroupInfoIsCapped(t *testing.T) {
 	s, base := serve(t, Options{})
 	var ids []string
-	s.engine.Lock()
+	var accounts, members []string
 	for i := range 400 {
-		if e := s.tencent.t.importOne(fmt.Sprintf("a_rather_long_account_name_%d", i), "", ""); e != nil {
-			t.Fatal(e.info)
-		}
+		name := fmt.Sprintf("a_rather_long_account_name_%d", i)
+		accounts = append(accounts, `{"UserID":"`+name+`"}`)
+		members = append(members, `{"Member_Account":"`+name+`"}`)
+	}
+	for some := range slices.Chunk(accounts, 100) {
+		ok(t, s, base, "multiaccount_import", `{"AccountList":[`+strings.Join(some, ",")+`]}`)
 	}
 	for i := range 50 {
 		id := fmt.Sprintf("g%d", i)
-		a, err := parseArgs([]byte(`{"Type":"Public","Name":"n","GroupId":"` + id + `"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, e := s.tencent.t.newGroup("administrator", a)
-		if e != nil {
-			t.Fatal(e.info)
-		}
-		s.tencent.t.put(g)
-		for j := range 400 {
-			s.tencent.t.join(g, fmt.Sprintf("a_rather_long_account_name_%d", j), "Member", true)
+		ok(t, s, base, "create_group", `{"Type":"Public","Name":"n","GroupId":"`+id+`"}`)
+		for some := range slices.Chunk(members, 200) {
+			ok(t, s, base, "import_group_member", `{"GroupId":"`+id+`","MemberList":[`+strings.Join(some, ",")+`]}`)
 		}
 		ids = append(ids, `"`+id+`"`)
 	}
-	s.engine.Unlock()
 	list := `{"GroupIdList":[` + strings.Join(ids, ",") + `]`
 	if a := im(t, s, base, "get_group_info", list+`}`); a.ErrorCode != 10018 {
 		t.Errorf("an answer of megabytes: %d", a.ErrorCode)
@@ -547,7 +543,7 @@ func imCode(err error) int {
 
 func TestClients(t *testing.T) {
 	s, base := serve(t, Options{})
-	if err := s.CreateGroupAs("mallory", ClientGroup{GroupID: "ZENDESK#5", Type: "Public", Name: "Support", ApplyJoinOption: "FreeAccess"}); err != nil {
+	if err := s.CreateGroupAs("mallory", tencent.ClientGroup{GroupID: "ZENDESK#5", Type: "Public", Name: "Support", ApplyJoinOption: "FreeAccess"}); err != nil {
 		t.Fatal(err)
 	}
 	if a := im(t, s, base, "create_group", `{"GroupId":"ZENDESK#5","Type":"Public","Name":"n"}`); a.ErrorCode != 10021 {
@@ -564,7 +560,7 @@ func TestClients(t *testing.T) {
 		t.Errorf("removing the owner: %d", a.ErrorCode)
 	}
 	ok(t, s, base, "change_group_owner", `{"GroupId":"ZENDESK#5","NewOwner_Account":"bob"}`)
-	if err := s.CreateGroupAs("bob", ClientGroup{GroupID: "ZENDESK#5", Type: "Public", Name: "n"}); imCode(err) != 10025 {
+	if err := s.CreateGroupAs("bob", tencent.ClientGroup{GroupID: "ZENDESK#5", Type: "Public", Name: "n"}); imCode(err) != 10025 {
 		t.Errorf("again by the owner: %v", err)
 	}
 	ok(t, s, base, "create_group", `{"GroupId":"ZENDESK#6","Type":"Public","Name":"n","ApplyJoinOption":"DisableApply"}`)
@@ -584,7 +580,7 @@ func TestClients(t *testing.T) {
 
 func TestEmptiedGroup(t *testing.T) {
 	for _, drops := range []bool{false, true} {
-		s, base := serve(t, Options{Tencent: TencentPlan{DropEmptied: drops}})
+		s, base := serve(t, Options{Tencent: tencent.Plan{DropEmptied: drops}})
 		ok(t, s, base, "account_import", `{"UserID":"alice"}`)
 		ok(t, s, base, "create_group", `{"GroupId":"g","Type":"Public","Name":"n","MemberList":[{"Member_Account":"alice"}]}`)
 		ok(t, s, base, "delete_group_member", `{"GroupId":"g","MemberToDel_Account":["alice"]}`)

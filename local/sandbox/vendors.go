@@ -4,7 +4,11 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox/aws"
+	"github.com/caseroom/caseroom/local/sandbox/cronofy"
 	"github.com/caseroom/caseroom/local/sandbox/engine"
+	"github.com/caseroom/caseroom/local/sandbox/salesforce"
+	"github.com/caseroom/caseroom/local/sandbox/tencent"
 	"github.com/caseroom/caseroom/local/sandbox/zendesk"
 )
 
@@ -24,6 +28,33 @@ type (
 	ZISIntegrationState = zendesk.IntegrationState
 	ZISJobSpecState     = zendesk.JobSpecState
 	ZopimVisitor        = zendesk.Visitor
+
+	SalesforceFixture = salesforce.Fixture
+	SalesforceState   = salesforce.State
+	SalesforceCase    = salesforce.Case
+	SalesforceEvent   = salesforce.Event
+	SalesforceSetup   = salesforce.Setup
+	SalesforceTrigger = salesforce.Trigger
+
+	TencentFixture = tencent.Fixture
+	TencentState   = tencent.State
+	TencentPlan    = tencent.Plan
+	TencentAccount = tencent.Account
+	TencentGroup   = tencent.Group
+	TencentMember  = tencent.Member
+	TencentMessage = tencent.Message
+	ClientGroup    = tencent.ClientGroup
+
+	CronofyFixture = cronofy.Fixture
+	CronofyState   = cronofy.State
+	CronofyEvent   = cronofy.Event
+	CronofyLimits  = cronofy.Limits
+
+	AWSFixture   = aws.Fixture
+	AWSState     = aws.State
+	QueueConfig  = aws.QueueConfig
+	QueueState   = aws.QueueState
+	MessageState = aws.MessageState
 )
 
 // The kinds of [Fault].
@@ -50,17 +81,17 @@ var ErrNoRecord = engine.ErrNoRecord
 func (s *Sandbox) Zendesk() zendesk.Desk { return s.zendesk }
 
 // Salesforce returns the inside of the org.
-func (s *Sandbox) Salesforce() SalesforceOrg { return s.salesforce }
+func (s *Sandbox) Salesforce() salesforce.Org { return s.salesforce }
 
 // Cronofy returns the inside of the Cronofy application.
-func (s *Sandbox) Cronofy() CronofyApp { return s.cronofy }
+func (s *Sandbox) Cronofy() cronofy.App { return s.cronofy }
 
 // AddVisitor puts a visitor of Zendesk Chat in place. The id may be in either form.
 func (s *Sandbox) AddVisitor(v zendesk.Visitor) { s.zopim.AddVisitor(v) }
 
 // CreateGroupAs makes a group as the client SDK does for any logged-in user:
 // with an id of their choice, as its owner. It is how a squat comes about.
-func (s *Sandbox) CreateGroupAs(owner string, g ClientGroup) error {
+func (s *Sandbox) CreateGroupAs(owner string, g tencent.ClientGroup) error {
 	return s.tencent.CreateGroupAs(owner, g)
 }
 
@@ -78,15 +109,15 @@ func (s *Sandbox) QuitAs(user, groupID string) error { return s.tencent.QuitAs(u
 
 // ClientMessages returns what a member's client shows of a group: without
 // HistoryMsgBeforeJoin, nothing from before they joined.
-func (s *Sandbox) ClientMessages(user, groupID string) ([]TencentMessage, error) {
+func (s *Sandbox) ClientMessages(user, groupID string) ([]tencent.Message, error) {
 	return s.tencent.ClientMessages(user, groupID)
 }
 
 // Group returns a group by its id.
-func (s *Sandbox) Group(id string) (TencentGroup, bool) { return s.tencent.Group(id) }
+func (s *Sandbox) Group(id string) (tencent.Group, bool) { return s.tencent.Group(id) }
 
 // Groups returns all groups, oldest first.
-func (s *Sandbox) Groups() []TencentGroup { return s.tencent.Groups() }
+func (s *Sandbox) Groups() []tencent.Group { return s.tencent.Groups() }
 
 // Kicked returns when an account's logins were last invalidated.
 func (s *Sandbox) Kicked(user string) (time.Time, bool) { return s.tencent.Kicked(user) }
@@ -101,10 +132,10 @@ func (s *Sandbox) SetTencentRate(perSecond int) { s.tencent.SetRate(perSecond) }
 
 // EnsureQueue makes a queue, and its dead-letter queue, unless there is one of
 // that name, and returns its URL.
-func (s *Sandbox) EnsureQueue(c QueueConfig) string { return s.aws.EnsureQueue(c) }
+func (s *Sandbox) EnsureQueue(c aws.QueueConfig) string { return s.aws.EnsureQueue(c) }
 
 // Queues returns the queues and what is in them.
-func (s *Sandbox) Queues() []QueueState { return s.aws.Queues() }
+func (s *Sandbox) Queues() []aws.QueueState { return s.aws.Queues() }
 
 // Object returns the content of an object.
 func (s *Sandbox) Object(bucket, key string) ([]byte, bool) { return s.aws.Object(bucket, key) }

@@ -36,6 +36,11 @@ const (
 
 var vendors = []string{"shared/zendesk", "shared/salesforce", "shared/tencentim", "shared/cronofy"}
 
+// standIns are the vendors' stand-ins.
+var standIns = []string{
+	"local/sandbox/zendesk", "local/sandbox/salesforce", "local/sandbox/tencent", "local/sandbox/cronofy", "local/sandbox/aws",
+}
+
 // awsPackages are the ones that know AWS.
 var awsPackages = []string{"shared/awsenv", "shared/sqsqueue", "shared/s3archive", "shared/secrets", "shared/connections"}
 
@@ -130,6 +135,12 @@ var layers = []layer{
 		packages:  []string{"cmd/caseroom/internal"},
 		except:    []string{"cmd/caseroom/internal/localrun"},
 		forbidden: []string{"cmd/caseroom/internal/localrun"},
+	},
+	{
+		rule:      "A stand-in knows the engine and no other stand-in; the engine knows none.",
+		packages:  append(slices.Clone(standIns), "local/sandbox/engine"),
+		forbidden: []string{"local/sandbox"},
+		allowed:   []string{"local/sandbox/engine"},
 	},
 	{
 		rule:      "A stand-in shares no code with the client that is tested against it.",

@@ -24,8 +24,7 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-// account is what the stand-in serves. Everything in
-// it is guarded by the engine's lock.
+// account is what the stand-in serves. The engine's lock guards all of it.
 type account struct {
 	*engine.Engine
 	fix Fixture

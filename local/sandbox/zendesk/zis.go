@@ -202,7 +202,7 @@ type resource struct {
 	} `json:"properties"`
 }
 
-// zisUpload registers a bundle in place of the one before. Job specs that are
+// uploadBundle registers a bundle in place of the one before. Job specs that are
 // installed are orphaned by that: those that the new bundle has too stop, the
 // others go on with what they were installed with.
 func (z *account) uploadBundle(w http.ResponseWriter, r *http.Request, i *integration) {
@@ -298,7 +298,7 @@ func (z *account) listBundles(w http.ResponseWriter, _ *http.Request, i *integra
 	write(w, http.StatusOK, map[string]any{"bundles": list, "meta": map[string]any{"has_more": false}})
 }
 
-// zisDeleteBundle removes the bundle and the specs that nobody installed.
+// deleteBundle removes the bundle and the specs that nobody installed.
 func (z *account) deleteBundle(w http.ResponseWriter, r *http.Request, i *integration) {
 	if i.bundle == nil || i.bundle.uuid != r.PathValue("uuid") {
 		failIntegration(w, http.StatusNotFound, "NotFound", "bundle not found")
@@ -324,7 +324,7 @@ func (z *account) listJobSpecs(w http.ResponseWriter, _ *http.Request, i *integr
 	write(w, http.StatusOK, map[string]any{"job_specs": list, "meta": map[string]any{"has_more": false}})
 }
 
-// zisInstall is POST and DELETE of job_specs/install?job_spec_name=….
+// installJobSpec is POST and DELETE of job_specs/install?job_spec_name=….
 func (z *account) installJobSpec(w http.ResponseWriter, r *http.Request, _ *integration) {
 	m := resourceARN.FindStringSubmatch(r.URL.Query().Get("job_spec_name"))
 	if m == nil || m[2] != "job_spec" {
@@ -361,7 +361,7 @@ func (z *account) listConnections(w http.ResponseWriter, _ *http.Request, i *int
 	write(w, http.StatusOK, out)
 }
 
-// zisConnect makes a connection with a fixed credential.
+// createConnection makes a connection with a fixed credential.
 //
 // See https://developer.zendesk.com/api-reference/integration-services/connections/bearer_token_connections/.
 func (z *account) createConnection(w http.ResponseWriter, r *http.Request, i *integration) {
@@ -395,7 +395,7 @@ func (z *account) createConnection(w http.ResponseWriter, r *http.Request, i *in
 	}
 }
 
-// zisReconnect gives a connection with a bearer token another one, or another
+// updateConnection gives a connection with a bearer token another one, or another
 // host.
 func (z *account) updateConnection(w http.ResponseWriter, r *http.Request, i *integration) {
 	c := i.connections[r.PathValue("name")]

@@ -1,4 +1,4 @@
-package sandbox
+package tencent
 
 import (
 	"net/http"
@@ -11,8 +11,8 @@ import (
 const reimportAfter = 90 * 24 * time.Hour
 
 // importOne makes or renames an account.
-func (t *tencent) importOne(id, nick, faceURL string) *imError {
-	if !imUserID.MatchString(id) {
+func (t *app) importOne(id, nick, faceURL string) *refusal {
+	if !userIDPattern.MatchString(id) {
 		return refuse(70402, "UserID must have 1 to 32 letters, digits, _ or -")
 	}
 	if len(nick) > 500 || len(faceURL) > 500 {
@@ -29,7 +29,7 @@ func (t *tencent) importOne(id, nick, faceURL string) *imError {
 		if t.plan.MaxAccounts > 0 && len(t.accounts) >= t.plan.MaxAccounts {
 			return refuse(70398, "the plan's accounts are used up")
 		}
-		a = &imAccount{id: id}
+		a = &account{id: id}
 		t.accounts[id] = a
 	}
 	if nick != "" {
@@ -51,7 +51,7 @@ func (a *args) userID() string {
 }
 
 // accountImport follows https://trtc.io/document/34953.
-func (t *tencent) accountImport(r *http.Request, a *args) (reply, *imError) {
+func (t *app) accountImport(r *http.Request, a *args) (reply, *refusal) {
 	id, nick, face := a.userID(), a.text("Nick"), a.text("FaceUrl")
 	if e := a.bad(); e != nil {
 		return nil, e
@@ -61,7 +61,7 @@ func (t *tencent) accountImport(r *http.Request, a *args) (reply, *imError) {
 }
 
 // multiaccountImport follows https://trtc.io/document/34954.
-func (t *tencent) multiaccountImport(_ *http.Request, a *args) (reply, *imError) {
+func (t *app) multiaccountImport(_ *http.Request, a *args) (reply, *refusal) {
 	type account struct{ id, nick, face string }
 	var list []account
 	if a.has("AccountList") {
@@ -89,7 +89,7 @@ func (t *tencent) multiaccountImport(_ *http.Request, a *args) (reply, *imError)
 }
 
 // accountIDs reads a list of {UserID} objects, at most 100.
-func accountIDs(a *args, key string) ([]string, *imError) {
+func accountIDs(a *args, key string) ([]string, *refusal) {
 	var ids []string
 	for _, x := range a.objects(key) {
 		ids = append(ids, x.userID())
@@ -104,7 +104,7 @@ func accountIDs(a *args, key string) ([]string, *imError) {
 }
 
 // accountCheck follows https://trtc.io/document/34956.
-func (t *tencent) accountCheck(_ *http.Request, a *args) (reply, *imError) {
+func (t *app) accountCheck(_ *http.Request, a *args) (reply, *refusal) {
 	ids, e := accountIDs(a, "CheckItem")
 	if e != nil {
 		return nil, e
@@ -121,7 +121,7 @@ func (t *tencent) accountCheck(_ *http.Request, a *args) (reply, *imError) {
 }
 
 // accountDelete follows https://trtc.io/document/34955.
-func (t *tencent) accountDelete(_ *http.Request, a *args) (reply, *imError) {
+func (t *app) accountDelete(_ *http.Request, a *args) (reply, *refusal) {
 	ids, e := accountIDs(a, "DeleteItem")
 	if e != nil {
 		return nil, e
@@ -141,7 +141,7 @@ func (t *tencent) accountDelete(_ *http.Request, a *args) (reply, *imError) {
 				}
 				t.part(g, id, false)
 			}
-			t.chat.end(id, chatEvent{Type: "kicked", Reason: "accountDeleted"})
+			t.chat.end(id, event{Type: "kicked", Reason: "accountDeleted"})
 			delete(t.accounts, id)
 			t.deleted[id] = t.Now()
 		}
@@ -151,7 +151,7 @@ func (t *tencent) accountDelete(_ *http.Request, a *args) (reply, *imError) {
 }
 
 // kick invalidates an account's logins; see https://trtc.io/document/34957.
-func (t *tencent) kick(r *http.Request, a *args) (reply, *imError) {
+func (t *app) kick(r *http.Request, a *args) (reply, *refusal) {
 	id := a.userID()
 	if e := a.bad(); e != nil {
 		return nil, e
@@ -162,12 +162,12 @@ func (t *tencent) kick(r *http.Request, a *args) (reply, *imError) {
 		return nil, refuse(70107, "the account does not exist")
 	}
 	acc.kicked = t.Now().UTC()
-	t.chat.end(id, chatEvent{Type: "kicked", Reason: "restApi"})
+	t.chat.end(id, event{Type: "kicked", Reason: "restApi"})
 	return nil, nil
 }
 
 // setProfile follows https://trtc.io/document/34916.
-func (t *tencent) setProfile(r *http.Request, a *args) (reply, *imError) {
+func (t *app) setProfile(r *http.Request, a *args) (reply, *refusal) {
 	id := a.text("From_Account")
 	type item struct{ tag, value string }
 	var items []item

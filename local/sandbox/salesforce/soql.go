@@ -1,4 +1,4 @@
-package sandbox
+package salesforce
 
 import (
 	"cmp"
@@ -15,7 +15,7 @@ import (
 	"github.com/caseroom/caseroom/shared/identity"
 )
 
-// soqlQuery is a parsed query of the subset that the stand-in knows:
+// query is a parsed query of the subset that the stand-in knows:
 //
 //	SELECT field[, …] | COUNT() FROM object [WHERE condition]
 //	[ORDER BY field [ASC|DESC] [NULLS FIRST|LAST][, …]] [LIMIT n] [OFFSET n]
@@ -23,85 +23,85 @@ import (
 // with fields of the object or of one parent (Owner.Name), and conditions of
 // = != <> < <= > >= LIKE IN NOT IN, joined by AND, OR, NOT and parentheses.
 // Anything else is MALFORMED_QUERY.
-type soqlQuery struct {
+type query struct {
 	count  bool
 	fields []string
 	object string
-	where  soqlExpr
-	order  []soqlOrder
+	where  expression
+	order  []ordering
 	limit  int // -1: none
 	offset int
 }
 
-type soqlOrder struct {
+type ordering struct {
 	field     string
 	desc      bool
 	nullsLast bool
 }
 
-type soqlExpr interface{}
+type expression interface{}
 
 type (
-	soqlAnd  struct{ list []soqlExpr }
-	soqlOr   struct{ list []soqlExpr }
-	soqlNot  struct{ expr soqlExpr }
-	soqlTest struct {
+	andExpression struct{ list []expression }
+	orExpression  struct{ list []expression }
+	notExpression struct{ expr expression }
+	comparison    struct {
 		field  string
 		op     string // = != < <= > >= LIKE IN NOT IN
-		values []soqlValue
+		values []literal
 	}
 )
 
-// soqlValue is a literal. kind is s(tring), n(umber), b(oolean), d(atetime) or 0 for null.
-type soqlValue struct {
+// literal is a literal. kind is s(tring), n(umber), b(oolean), d(atetime) or 0 for null.
+type literal struct {
 	kind byte
 	text string
 	time time.Time
 	flag bool
 }
 
-type soqlToken struct {
+type lexeme struct {
 	kind byte // w(ord), s(tring), n(umber), d(atetime), p(unctuation), e(nd)
 	text string
 	pos  int
 }
 
 var (
-	soqlWord     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*`)
-	soqlDateTime = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})`)
-	soqlNumber   = regexp.MustCompile(`^[+-]?[0-9]+(?:\.[0-9]+)?`)
-	soqlPunct    = regexp.MustCompile(`^(?:<=|>=|!=|<>|[=<>(),])`)
+	wordPattern     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*`)
+	dateTimePattern = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})`)
+	numberPattern   = regexp.MustCompile(`^[+-]?[0-9]+(?:\.[0-9]+)?`)
+	punctPattern    = regexp.MustCompile(`^(?:<=|>=|!=|<>|[=<>(),])`)
 )
 
-// soqlMaxDepth bounds the nesting of parentheses.
-const soqlMaxDepth = 50
+// maxDepth bounds the nesting of parentheses.
+const maxDepth = 50
 
-func malformed(format string, args ...any) *sfError {
-	return &sfError{"MALFORMED_QUERY", fmt.Sprintf(format, args...), nil}
+func malformed(format string, args ...any) *refusal {
+	return &refusal{"MALFORMED_QUERY", fmt.Sprintf(format, args...), nil}
 }
 
-func soqlTokens(q string) ([]soqlToken, *sfError) {
-	var out []soqlToken
+func lexemes(q string) ([]lexeme, *refusal) {
+	var out []lexeme
 	for i := 0; i < len(q); {
 		rest := q[i:]
 		switch c := q[i]; {
 		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
 			i++
 		case c == '\'':
-			text, n, err := soqlString(rest)
+			text, n, err := unquote(rest)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, soqlToken{'s', text, i})
+			out = append(out, lexeme{'s', text, i})
 			i += n
 		default:
 			found := false
 			for _, p := range []struct {
 				kind byte
 				re   *regexp.Regexp
-			}{{'d', soqlDateTime}, {'n', soqlNumber}, {'w', soqlWord}, {'p', soqlPunct}} {
+			}{{'d', dateTimePattern}, {'n', numberPattern}, {'w', wordPattern}, {'p', punctPattern}} {
 				if m := p.re.FindString(rest); m != "" {
-					out = append(out, soqlToken{p.kind, m, i})
+					out = append(out, lexeme{p.kind, m, i})
 					i += len(m)
 					found = true
 					break
@@ -112,11 +112,11 @@ func soqlTokens(q string) ([]soqlToken, *sfError) {
 			}
 		}
 	}
-	return append(out, soqlToken{'e', "<EOF>", len(q)}), nil
+	return append(out, lexeme{'e', "<EOF>", len(q)}), nil
 }
 
-// soqlString reads a quoted string and returns its text and length.
-func soqlString(s string) (string, int, *sfError) {
+// unquote reads a quoted string and returns its text and length.
+func unquote(s string) (string, int, *refusal) {
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
@@ -146,15 +146,15 @@ func soqlString(s string) (string, int, *sfError) {
 	return "", 0, malformed("unterminated string")
 }
 
-type soqlParser struct {
-	tokens []soqlToken
+type parser struct {
+	tokens []lexeme
 	at     int
 	depth  int
 }
 
-func (p *soqlParser) peek() soqlToken { return p.tokens[p.at] }
+func (p *parser) peek() lexeme { return p.tokens[p.at] }
 
-func (p *soqlParser) next() soqlToken {
+func (p *parser) next() lexeme {
 	t := p.tokens[p.at]
 	if t.kind != 'e' {
 		p.at++
@@ -162,7 +162,7 @@ func (p *soqlParser) next() soqlToken {
 	return t
 }
 
-func (p *soqlParser) keyword(words ...string) bool {
+func (p *parser) keyword(words ...string) bool {
 	for i, w := range words {
 		if p.at+i >= len(p.tokens) {
 			return false
@@ -176,7 +176,7 @@ func (p *soqlParser) keyword(words ...string) bool {
 	return true
 }
 
-func (p *soqlParser) punct(text string) bool {
+func (p *parser) punct(text string) bool {
 	if t := p.peek(); t.kind != 'p' || t.text != text {
 		return false
 	}
@@ -184,19 +184,19 @@ func (p *soqlParser) punct(text string) bool {
 	return true
 }
 
-func (p *soqlParser) unexpected() *sfError {
+func (p *parser) unexpected() *refusal {
 	t := p.peek()
 	return malformed("ERROR at Row:1:Column:%d\nunexpected token: '%s'", t.pos+1, t.text)
 }
 
-var soqlReserved = []string{
+var reserved = []string{
 	"and", "asc", "desc", "excludes", "first", "from", "group", "having", "in", "includes", "last", "like",
 	"limit", "not", "null", "nulls", "or", "order", "select", "true", "false", "where", "with",
 }
 
-func (p *soqlParser) name() (string, *sfError) {
+func (p *parser) name() (string, *refusal) {
 	t := p.peek()
-	if t.kind != 'w' || slices.Contains(soqlReserved[:], strings.ToLower(t.text)) {
+	if t.kind != 'w' || slices.Contains(reserved[:], strings.ToLower(t.text)) {
 		return "", p.unexpected()
 	}
 	p.at++
@@ -204,7 +204,7 @@ func (p *soqlParser) name() (string, *sfError) {
 }
 
 // object reads the name after FROM, where Group is an object, not a keyword.
-func (p *soqlParser) object() (string, *sfError) {
+func (p *parser) object() (string, *refusal) {
 	if p.keyword("Group") {
 		return "Group", nil
 	}
@@ -212,13 +212,13 @@ func (p *soqlParser) object() (string, *sfError) {
 }
 
 // parseSOQL parses a query, returning MALFORMED_QUERY for what it does not know.
-func parseSOQL(q string) (*soqlQuery, *sfError) {
-	tokens, err := soqlTokens(q)
+func parseSOQL(q string) (*query, *refusal) {
+	tokens, err := lexemes(q)
 	if err != nil {
 		return nil, err
 	}
-	p := &soqlParser{tokens: tokens}
-	out := &soqlQuery{limit: -1}
+	p := &parser{tokens: tokens}
+	out := &query{limit: -1}
 	if !p.keyword("SELECT") {
 		return nil, p.unexpected()
 	}
@@ -268,7 +268,7 @@ func parseSOQL(q string) (*soqlQuery, *sfError) {
 			return nil, err
 		}
 		if out.offset > 2000 {
-			return nil, &sfError{"NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000", nil}
+			return nil, &refusal{"NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000", nil}
 		}
 	}
 	if p.peek().kind != 'e' {
@@ -277,7 +277,7 @@ func parseSOQL(q string) (*soqlQuery, *sfError) {
 	return out, nil
 }
 
-func (p *soqlParser) whole() (int, *sfError) {
+func (p *parser) whole() (int, *refusal) {
 	t := p.peek()
 	n, err := strconv.Atoi(t.text)
 	if t.kind != 'n' || err != nil || n < 0 {
@@ -287,14 +287,14 @@ func (p *soqlParser) whole() (int, *sfError) {
 	return n, nil
 }
 
-func (p *soqlParser) orders() ([]soqlOrder, *sfError) {
-	var list []soqlOrder
+func (p *parser) orders() ([]ordering, *refusal) {
+	var list []ordering
 	for {
 		name, err := p.name()
 		if err != nil {
 			return nil, err
 		}
-		o := soqlOrder{field: name}
+		o := ordering{field: name}
 		if p.keyword("DESC") {
 			o.desc = true
 		} else {
@@ -314,8 +314,8 @@ func (p *soqlParser) orders() ([]soqlOrder, *sfError) {
 
 // condition reads terms joined by AND or by OR. SOQL refuses both in one row
 // without parentheses.
-func (p *soqlParser) condition() (soqlExpr, *sfError) {
-	if p.depth++; p.depth > soqlMaxDepth {
+func (p *parser) condition() (expression, *refusal) {
+	if p.depth++; p.depth > maxDepth {
 		return nil, malformed("the query is too deeply nested")
 	}
 	defer func() { p.depth-- }()
@@ -323,7 +323,7 @@ func (p *soqlParser) condition() (soqlExpr, *sfError) {
 	if err != nil {
 		return nil, err
 	}
-	list, joiner := []soqlExpr{first}, ""
+	list, joiner := []expression{first}, ""
 	for {
 		word := ""
 		for _, w := range []string{"AND", "OR"} {
@@ -347,21 +347,21 @@ func (p *soqlParser) condition() (soqlExpr, *sfError) {
 	}
 	switch joiner {
 	case "AND":
-		return soqlAnd{list}, nil
+		return andExpression{list}, nil
 	case "OR":
-		return soqlOr{list}, nil
+		return orExpression{list}, nil
 	}
 	return first, nil
 }
 
-func (p *soqlParser) term() (soqlExpr, *sfError) {
+func (p *parser) term() (expression, *refusal) {
 	if p.keyword("NOT") {
-		if p.depth++; p.depth > soqlMaxDepth {
+		if p.depth++; p.depth > maxDepth {
 			return nil, malformed("the query is too deeply nested")
 		}
 		defer func() { p.depth-- }()
 		e, err := p.term()
-		return soqlNot{e}, err
+		return notExpression{e}, err
 	}
 	if p.punct("(") {
 		e, err := p.condition()
@@ -374,7 +374,7 @@ func (p *soqlParser) term() (soqlExpr, *sfError) {
 	if err != nil {
 		return nil, err
 	}
-	t := soqlTest{field: field}
+	t := comparison{field: field}
 	switch {
 	case p.keyword("NOT", "IN"):
 		t.op = "NOT IN"
@@ -391,7 +391,7 @@ func (p *soqlParser) term() (soqlExpr, *sfError) {
 	}
 	if !strings.HasSuffix(t.op, "IN") {
 		v, err := p.literal()
-		t.values = []soqlValue{v}
+		t.values = []literal{v}
 		return t, err
 	}
 	if !p.punct("(") {
@@ -412,39 +412,39 @@ func (p *soqlParser) term() (soqlExpr, *sfError) {
 	}
 }
 
-func (p *soqlParser) literal() (soqlValue, *sfError) {
+func (p *parser) literal() (literal, *refusal) {
 	t := p.peek()
 	switch {
 	case p.keyword("null"):
-		return soqlValue{}, nil
+		return literal{}, nil
 	case p.keyword("true"):
-		return soqlValue{kind: 'b', flag: true}, nil
+		return literal{kind: 'b', flag: true}, nil
 	case p.keyword("false"):
-		return soqlValue{kind: 'b'}, nil
+		return literal{kind: 'b'}, nil
 	case t.kind == 's' || t.kind == 'n':
 		p.at++
-		return soqlValue{kind: t.kind, text: t.text}, nil
+		return literal{kind: t.kind, text: t.text}, nil
 	case t.kind == 'd':
 		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700"} {
 			if at, err := time.Parse(layout, t.text); err == nil {
 				p.at++
-				return soqlValue{kind: 'd', time: at}, nil
+				return literal{kind: 'd', time: at}, nil
 			}
 		}
 	}
-	return soqlValue{}, p.unexpected()
+	return literal{}, p.unexpected()
 }
 
-// sfPath is a resolved field: of the object itself or of one parent.
-type sfPath struct {
-	via   *sfField // nil: the object's own
-	field *sfField // of the parent object, nil for the parent's type
+// fieldPath is a resolved field: of the object itself or of one parent.
+type fieldPath struct {
+	via   *field // nil: the object's own
+	field *field // of the parent object, nil for the parent's type
 	label []string
 }
 
 // path resolves a field name of a query.
-func (f *salesforce) path(o *sfObject, name string) (sfPath, *sfError) {
-	unknown := &sfError{"INVALID_FIELD", "No such column '" + name + "' on entity '" + o.name + "'", nil}
+func (f *org) path(o *object, name string) (fieldPath, *refusal) {
+	unknown := &refusal{"INVALID_FIELD", "No such column '" + name + "' on entity '" + o.name + "'", nil}
 	head, tail, related := strings.Cut(name, ".")
 	if related && strings.EqualFold(head, o.name) && !strings.Contains(tail, ".") {
 		head, related = tail, false
@@ -452,16 +452,16 @@ func (f *salesforce) path(o *sfObject, name string) (sfPath, *sfError) {
 	if !related {
 		d := o.field(head)
 		if d == nil || !f.visible(d) || d.writeOnly {
-			return sfPath{}, unknown
+			return fieldPath{}, unknown
 		}
-		return sfPath{field: d, label: []string{d.name}}, nil
+		return fieldPath{field: d, label: []string{d.name}}, nil
 	}
 	for _, d := range o.fields {
 		if d.parent == "" || !strings.EqualFold(d.parent, head) || !f.visible(d) {
 			continue
 		}
 		if strings.EqualFold(tail, "Type") && len(d.refs) > 1 {
-			return sfPath{via: d, label: []string{d.parent, "Type"}}, nil
+			return fieldPath{via: d, label: []string{d.parent, "Type"}}, nil
 		}
 		for _, prefix := range d.refs {
 			for _, parent := range f.objects {
@@ -470,18 +470,18 @@ func (f *salesforce) path(o *sfObject, name string) (sfPath, *sfError) {
 				}
 				// A polymorphic owner has only what all its types have.
 				if len(d.refs) > 1 && !strings.EqualFold(tail, "Id") && !strings.EqualFold(tail, "Name") {
-					return sfPath{}, unknown
+					return fieldPath{}, unknown
 				}
 				if pf := parent.field(tail); pf != nil && f.visible(pf) && !pf.writeOnly {
-					return sfPath{via: d, field: pf, label: []string{d.parent, pf.name}}, nil
+					return fieldPath{via: d, field: pf, label: []string{d.parent, pf.name}}, nil
 				}
 			}
 		}
 	}
-	return sfPath{}, unknown
+	return fieldPath{}, unknown
 }
 
-func (f *salesforce) read1(row *sfRow, p sfPath) any {
+func (f *org) read1(row *record, p fieldPath) any {
 	if p.via == nil {
 		return row.values[p.field.name]
 	}
@@ -499,9 +499,9 @@ func (f *salesforce) read1(row *sfRow, p sfPath) any {
 }
 
 // matcher compiles a condition, checking each literal against its field's type.
-func (f *salesforce) matcher(o *sfObject, e soqlExpr) (func(*sfRow) bool, *sfError) {
-	all := func(list []soqlExpr) ([]func(*sfRow) bool, *sfError) {
-		out := make([]func(*sfRow) bool, len(list))
+func (f *org) matcher(o *object, e expression) (func(*record) bool, *refusal) {
+	all := func(list []expression) ([]func(*record) bool, *refusal) {
+		out := make([]func(*record) bool, len(list))
 		for i, x := range list {
 			m, err := f.matcher(o, x)
 			if err != nil {
@@ -513,62 +513,62 @@ func (f *salesforce) matcher(o *sfObject, e soqlExpr) (func(*sfRow) bool, *sfErr
 	}
 	switch e := e.(type) {
 	case nil:
-		return func(*sfRow) bool { return true }, nil
-	case soqlAnd:
+		return func(*record) bool { return true }, nil
+	case andExpression:
 		list, err := all(e.list)
-		return func(r *sfRow) bool {
-			return !slices.ContainsFunc(list, func(m func(*sfRow) bool) bool { return !m(r) })
+		return func(r *record) bool {
+			return !slices.ContainsFunc(list, func(m func(*record) bool) bool { return !m(r) })
 		}, err
-	case soqlOr:
+	case orExpression:
 		list, err := all(e.list)
-		return func(r *sfRow) bool {
-			return slices.ContainsFunc(list, func(m func(*sfRow) bool) bool { return m(r) })
+		return func(r *record) bool {
+			return slices.ContainsFunc(list, func(m func(*record) bool) bool { return m(r) })
 		}, err
-	case soqlNot:
+	case notExpression:
 		m, err := f.matcher(o, e.expr)
-		return func(r *sfRow) bool { return !m(r) }, err
-	case soqlTest:
+		return func(r *record) bool { return !m(r) }, err
+	case comparison:
 		return f.test(o, e)
 	}
 	return nil, malformed("unexpected condition")
 }
 
-func (f *salesforce) test(o *sfObject, t soqlTest) (func(*sfRow) bool, *sfError) {
+func (f *org) test(o *object, t comparison) (func(*record) bool, *refusal) {
 	p, err := f.path(o, t.field)
 	if err != nil {
 		return nil, err
 	}
-	kind := sfText
+	kind := textKind
 	exact := false
 	if p.field != nil {
 		kind, exact = p.field.kind, p.field.exact || p.field.id()
 	}
 	values := make([]any, len(t.values))
 	for i, v := range t.values {
-		if values[i], err = soqlTyped(t, kind, v); err != nil {
+		if values[i], err = typedValue(t, kind, v); err != nil {
 			return nil, err
 		}
 	}
 	ordered := strings.ContainsAny(t.op, "<>")
-	if ordered && kind == sfBool {
-		return nil, &sfError{"INVALID_FIELD", "invalid operator on boolean field", nil}
+	if ordered && kind == boolKind {
+		return nil, &refusal{"INVALID_FIELD", "invalid operator on boolean field", nil}
 	}
 	same := func(stored, v any) bool {
-		c, ok := sfCompare(stored, v, exact)
+		c, ok := compareValues(stored, v, exact)
 		return ok && c == 0
 	}
 	if t.op == "LIKE" {
 		text, ok := values[0].(string)
-		if !ok || (kind != sfText && kind != sfEmail) {
-			return nil, &sfError{"INVALID_FIELD", "invalid operator on field " + t.field, nil}
+		if !ok || (kind != textKind && kind != emailKind) {
+			return nil, &refusal{"INVALID_FIELD", "invalid operator on field " + t.field, nil}
 		}
-		re := soqlLike(text)
-		return func(r *sfRow) bool {
+		re := likePattern(text)
+		return func(r *record) bool {
 			s, ok := f.read1(r, p).(string)
 			return ok && re.MatchString(s)
 		}, nil
 	}
-	return func(r *sfRow) bool {
+	return func(r *record) bool {
 		stored := f.read1(r, p)
 		switch t.op {
 		case "=":
@@ -579,7 +579,7 @@ func (f *salesforce) test(o *sfObject, t soqlTest) (func(*sfRow) bool, *sfError)
 			in := slices.ContainsFunc(values, func(v any) bool { return same(stored, v) })
 			return in == (t.op == "IN")
 		}
-		c, ok := sfCompare(stored, values[0], exact)
+		c, ok := compareValues(stored, values[0], exact)
 		if !ok || stored == nil || values[0] == nil {
 			return false
 		}
@@ -588,15 +588,15 @@ func (f *salesforce) test(o *sfObject, t soqlTest) (func(*sfRow) bool, *sfError)
 }
 
 // id reports whether a field holds ids, whose case counts.
-func (d *sfField) id() bool { return d.kind == sfID || d.kind == sfReference }
+func (d *field) id() bool { return d.kind == idKind || d.kind == referenceKind }
 
-// soqlTyped converts a literal to its field's type. A datetime in quotes and
+// typedValue converts a literal to its field's type. A datetime in quotes and
 // text without them are INVALID_FIELD, a bad id INVALID_QUERY_FILTER_OPERATOR.
-func soqlTyped(t soqlTest, kind sfKind, v soqlValue) (any, *sfError) {
+func typedValue(t comparison, kind fieldKind, v literal) (any, *refusal) {
 	if v.kind == 0 {
 		return nil, nil
 	}
-	want := map[sfKind]byte{sfBool: 'b', sfTime: 'd'}[kind]
+	want := map[fieldKind]byte{boolKind: 'b', timeKind: 'd'}[kind]
 	if want == 0 {
 		want = 's'
 	}
@@ -606,25 +606,25 @@ func soqlTyped(t soqlTest, kind sfKind, v soqlValue) (any, *sfError) {
 			how = "and should not be enclosed in quotes"
 		}
 		name := map[byte]string{'b': "boolean", 'd': "dateTime", 's': "string"}[want]
-		return nil, &sfError{"INVALID_FIELD", fmt.Sprintf("value of filter criterion for field '%s' must be of type %s %s", t.field, name, how), nil}
+		return nil, &refusal{"INVALID_FIELD", fmt.Sprintf("value of filter criterion for field '%s' must be of type %s %s", t.field, name, how), nil}
 	}
 	switch kind {
-	case sfBool:
+	case boolKind:
 		return v.flag, nil
-	case sfTime:
+	case timeKind:
 		return v.time, nil
-	case sfID, sfReference:
+	case idKind, referenceKind:
 		id, err := identity.SalesforceID(v.text, "")
 		if err != nil {
-			return nil, &sfError{"INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: " + engine.FirstRunes(v.text, 40), nil}
+			return nil, &refusal{"INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: " + engine.FirstRunes(v.text, 40), nil}
 		}
 		return id, nil
 	}
 	return v.text, nil
 }
 
-// sfCompare orders two values of one type; false if they can't be compared.
-func sfCompare(a, b any, exact bool) (int, bool) {
+// compareValues orders two values of one type; false if they can't be compared.
+func compareValues(a, b any, exact bool) (int, bool) {
 	if a == nil || b == nil {
 		return 0, a == nil && b == nil
 	}
@@ -652,7 +652,7 @@ func sfCompare(a, b any, exact bool) (int, bool) {
 	return 0, false
 }
 
-func soqlLike(pattern string) *regexp.Regexp {
+func likePattern(pattern string) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString("(?is)^")
 	for _, r := range pattern {
@@ -671,36 +671,36 @@ func soqlLike(pattern string) *regexp.Regexp {
 
 // candidates are the rows that a query may match: those of the ids that it names,
 // else all of the object.
-func (f *salesforce) candidates(o *sfObject, where soqlExpr) []*sfRow {
-	tests := []soqlExpr{where}
-	if and, ok := where.(soqlAnd); ok {
+func (f *org) candidates(o *object, where expression) []*record {
+	tests := []expression{where}
+	if and, ok := where.(andExpression); ok {
 		tests = and.list
 	}
 	for _, e := range tests {
-		test, ok := e.(soqlTest)
+		test, ok := e.(comparison)
 		if !ok || !strings.EqualFold(test.field, "Id") || (test.op != "=" && test.op != "IN") {
 			continue
 		}
-		var rows []*sfRow
+		var rows []*record
 		for _, v := range test.values {
 			id, err := identity.SalesforceID(v.text, "")
 			if row := f.rows[id]; err == nil && row != nil && row.object == o && !slices.Contains(rows, row) {
 				rows = append(rows, row)
 			}
 		}
-		slices.SortFunc(rows, func(a, b *sfRow) int { return cmp.Compare(a.id(), b.id()) })
+		slices.SortFunc(rows, func(a, b *record) int { return cmp.Compare(a.id(), b.id()) })
 		return rows
 	}
 	return f.list(o)
 }
 
 // run executes a query; all includes the recycle bin.
-func (f *salesforce) run(q *soqlQuery, all bool) ([]map[string]any, int, *sfError) {
+func (f *org) run(q *query, all bool) ([]map[string]any, int, *refusal) {
 	o := f.objects[strings.ToLower(q.object)]
 	if f.hidden(o) {
-		return nil, 0, &sfError{"INVALID_TYPE", "sObject type '" + q.object + "' is not supported.", nil}
+		return nil, 0, &refusal{"INVALID_TYPE", "sObject type '" + q.object + "' is not supported.", nil}
 	}
-	var paths []sfPath
+	var paths []fieldPath
 	for _, name := range q.fields {
 		p, err := f.path(o, name)
 		if err != nil {
@@ -712,7 +712,7 @@ func (f *salesforce) run(q *soqlQuery, all bool) ([]map[string]any, int, *sfErro
 	if err != nil {
 		return nil, 0, err
 	}
-	rows := slices.DeleteFunc(f.candidates(o, q.where), func(r *sfRow) bool { return r.hidden || (r.deleted() && !all) || !match(r) })
+	rows := slices.DeleteFunc(f.candidates(o, q.where), func(r *record) bool { return r.hidden || (r.deleted() && !all) || !match(r) })
 	for i := len(q.order) - 1; i >= 0; i-- {
 		by := q.order[i]
 		p, err := f.path(o, by.field)
@@ -720,7 +720,7 @@ func (f *salesforce) run(q *soqlQuery, all bool) ([]map[string]any, int, *sfErro
 			return nil, 0, err
 		}
 		exact := p.field != nil && p.field.id()
-		slices.SortStableFunc(rows, func(a, b *sfRow) int { return soqlSort(f.read1(a, p), f.read1(b, p), by, exact) })
+		slices.SortStableFunc(rows, func(a, b *record) int { return sortRows(f.read1(a, p), f.read1(b, p), by, exact) })
 	}
 	rows = rows[min(q.offset, len(rows)):]
 	if q.limit >= 0 {
@@ -736,7 +736,7 @@ func (f *salesforce) run(q *soqlQuery, all bool) ([]map[string]any, int, *sfErro
 	return out, len(out), nil
 }
 
-func soqlSort(a, b any, by soqlOrder, exact bool) int {
+func sortRows(a, b any, by ordering, exact bool) int {
 	if a == nil || b == nil {
 		c := 0
 		switch {
@@ -750,17 +750,17 @@ func soqlSort(a, b any, by soqlOrder, exact bool) int {
 		}
 		return c
 	}
-	c, _ := sfCompare(a, b, exact)
+	c, _ := compareValues(a, b, exact)
 	if by.desc {
 		c = -c
 	}
 	return c
 }
 
-func (f *salesforce) project(row *sfRow, paths []sfPath) map[string]any {
+func (f *org) project(row *record, paths []fieldPath) map[string]any {
 	rec := map[string]any{"attributes": map[string]string{"type": row.object.name, "url": f.recordURL(row)}}
 	for _, p := range paths {
-		v := sfRender(f.read1(row, p))
+		v := render(f.read1(row, p))
 		if p.via == nil {
 			rec[p.label[0]] = v
 			continue
@@ -787,10 +787,10 @@ func (f *salesforce) project(row *sfRow, paths []sfPath) map[string]any {
 // query is GET /query and /queryAll?q=.
 //
 // See https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_query.htm.
-func (f *salesforce) query(w http.ResponseWriter, r *http.Request) {
+func (f *org) query(w http.ResponseWriter, r *http.Request) {
 	text := r.URL.Query().Get("q")
 	if strings.TrimSpace(text) == "" {
-		sfFail(w, "MALFORMED_QUERY", "A query string has to be specified")
+		fail(w, "MALFORMED_QUERY", "A query string has to be specified")
 		return
 	}
 	q, err := parseSOQL(text)
@@ -811,33 +811,33 @@ func (f *salesforce) query(w http.ResponseWriter, r *http.Request) {
 	}
 	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	size := f.pageSize
-	if m := sfBatchSize.FindStringSubmatch(r.Header.Get("Sforce-Query-Options")); m != nil {
+	if m := batchSize.FindStringSubmatch(r.Header.Get("Sforce-Query-Options")); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil {
-			size = min(max(n, 200), sfPageSize)
+			size = min(max(n, 200), pageSize)
 		}
 	}
-	f.writePage(w, "0r8"+f.ID(8), sfCursor{user: f.sessions[token].user, rows: rows, next: 0}, size)
+	f.writePage(w, "0r8"+f.ID(8), cursor{user: f.sessions[token].user, rows: rows, next: 0}, size)
 }
 
-var sfBatchSize = regexp.MustCompile(`(?i)batchSize\s*=\s*([0-9]{1,6})`)
+var batchSize = regexp.MustCompile(`(?i)batchSize\s*=\s*([0-9]{1,6})`)
 
-func (f *salesforce) writePage(w http.ResponseWriter, id string, c sfCursor, size int) {
+func (f *org) writePage(w http.ResponseWriter, id string, c cursor, size int) {
 	end := min(len(c.rows), c.next+size)
 	body := map[string]any{"totalSize": len(c.rows), "done": end == len(c.rows), "records": c.rows[c.next:end]}
 	if end < len(c.rows) {
-		f.cursors[id] = sfCursor{user: c.user, rows: c.rows}
+		f.cursors[id] = cursor{user: c.user, rows: c.rows}
 		body["nextRecordsUrl"] = fmt.Sprintf("/services/data/v%s/query/%s-%d", f.version, id, end)
 	}
 	engine.WriteJSON(w, http.StatusOK, body)
 }
 
 // queryMore is GET of a nextRecordsUrl.
-func (f *salesforce) queryMore(w http.ResponseWriter, r *http.Request) {
+func (f *org) queryMore(w http.ResponseWriter, r *http.Request) {
 	id, at, _ := strings.Cut(r.PathValue("locator"), "-")
 	c, ok := f.cursors[id]
 	n, err := strconv.Atoi(at)
 	if !ok || err != nil || n < 0 || n > len(c.rows) {
-		sfFail(w, "INVALID_QUERY_LOCATOR", "invalid query locator")
+		fail(w, "INVALID_QUERY_LOCATOR", "invalid query locator")
 		return
 	}
 	c.next = n

@@ -1,4 +1,6 @@
-package sandbox
+// Package cronofy is the stand-in for one application at Cronofy and the
+// calendars of the people who may connect to it, under /cronofy.
+package cronofy
 
 import (
 	"cmp"
@@ -23,43 +25,50 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-// cronofy is one application at Cronofy and the calendar accounts of the people
-// who may connect to it. It is guarded by the sandbox's mutex.
-type cronofy struct {
+// application is one application at Cronofy and the calendar accounts of the people
+// who may connect to it. It is guarded by the engine's lock.
+type application struct {
 	*engine.Engine
-	fix      CronofyFixture
-	accounts map[string]*cronofyAccount // by e-mail address
-	codes    map[string]*cronofyCode
-	grants   map[string]*cronofyGrant // by refresh token
-	tokens   map[string]*cronofyToken // by access token
+	fix      Fixture
+	accounts map[string]*account // by e-mail address
+	codes    map[string]*consentCode
+	grants   map[string]*consent // by refresh token
+	tokens   map[string]*token   // by access token
 
 	lifetime time.Duration
 	rotate   bool
-	limits   CronofyLimits
+	limits   Limits
 	windows  map[time.Duration]*engine.Window
 }
 
-// CronofyLimits are the requests of the application, over all accounts, that
+// Fixture is the Cronofy application.
+type Fixture struct {
+	ClientID, ClientSecret string
+	// StateSecret is not Cronofy's: the stack signs with it what comes back.
+	StateSecret string
+}
+
+// Limits are the requests of the application, over all accounts, that
 // are let through; 0 is no limit. Cronofy's own are 50 and 500.
 //
 // See https://docs.cronofy.com/developers/faqs/rate-limits/.
-type CronofyLimits struct{ PerSecond, PerMinute int }
+type Limits struct{ PerSecond, PerMinute int }
 
-type cronofyAccount struct {
+type account struct {
 	id, email, name, zone string
 	profile, provider     string
 	locked                bool // the profile cannot be written to
-	calendars             []*cronofyCalendar
+	calendars             []*calendar
 }
 
-type cronofyCalendar struct {
+type calendar struct {
 	id, name                   string
 	primary, readonly, deleted bool
-	events                     map[string]*CronofyEvent
+	events                     map[string]*Event
 }
 
-// CronofyEvent is an event in a calendar.
-type CronofyEvent struct {
+// Event is an event in a calendar.
+type Event struct {
 	ID          string    `json:"event_id"`
 	CalendarID  string    `json:"calendar_id"`
 	Summary     string    `json:"summary"`
@@ -74,20 +83,20 @@ type CronofyEvent struct {
 	Updated     time.Time `json:"updated"`
 }
 
-// cronofyGrant is what an account allowed the application.
-type cronofyGrant struct {
-	account *cronofyAccount
+// consent is what an account allowed the application.
+type consent struct {
+	account *account
 	scopes  []string
 	revoked bool
 }
 
-type cronofyToken struct {
-	grant   *cronofyGrant
+type token struct {
+	grant   *consent
 	expires time.Time
 }
 
-type cronofyCode struct {
-	grant    *cronofyGrant
+type consentCode struct {
+	grant    *consent
 	redirect string
 	expires  time.Time
 }
@@ -95,29 +104,30 @@ type cronofyCode struct {
 // Times and limits of Cronofy's that are not documented as numbers, except the
 // token's.
 const (
-	cronofyTokenLife  = time.Hour
-	cronofyCodeLife   = 5 * time.Minute
-	cronofyPage       = 100
-	cronofyPrefix     = "/cronofy"
-	cronofyMaxSummary = 1024
-	cronofyMaxText    = 4096
+	tokenLife  = time.Hour
+	codeLife   = 5 * time.Minute
+	pageSize   = 100
+	prefix     = "/cronofy"
+	maxSummary = 1024
+	maxText    = 4096
 )
 
-var cronofyScopes = []string{
+var knownScopes = []string{
 	"read_account", "list_calendars", "read_events", "create_event", "delete_event", "read_free_busy", "create_calendar", "event_reminders",
 }
 
-func newCronofy(e *engine.Engine, fix CronofyFixture) *cronofy {
-	c := &cronofy{
-		Engine: e, fix: fix, accounts: map[string]*cronofyAccount{}, codes: map[string]*cronofyCode{},
-		grants: map[string]*cronofyGrant{}, tokens: map[string]*cronofyToken{},
-		lifetime: cronofyTokenLife, limits: CronofyLimits{50, 500}, windows: map[time.Duration]*engine.Window{},
+// New mounts the API under /cronofy and returns the application's inside.
+func New(e *engine.Engine, fix Fixture) App {
+	c := &application{
+		Engine: e, fix: fix, accounts: map[string]*account{}, codes: map[string]*consentCode{},
+		grants: map[string]*consent{}, tokens: map[string]*token{},
+		lifetime: tokenLife, limits: Limits{50, 500}, windows: map[time.Duration]*engine.Window{},
 	}
 	c.account("alex@caseroom.example", "Alex Agent", "Europe/Berlin", "google")
 	c.account("billie@caseroom.example", "Billie Agent", "America/New_York", "exchange")
 	route := func(pattern, op string, h http.HandlerFunc) {
 		method, path, _ := strings.Cut(pattern, " ")
-		e.Mount(method+" "+cronofyPrefix+path, e.Operation("cronofy", op, h))
+		e.Mount(method+" "+prefix+path, e.Operation("cronofy", op, h))
 	}
 	route("GET /oauth/authorize", "authorize", c.locking(c.authorize))
 	route("POST /oauth/authorize", "authorize", c.locking(c.consent))
@@ -130,31 +140,31 @@ func newCronofy(e *engine.Engine, fix CronofyFixture) *cronofy {
 	route("GET /v1/events/pages/{cursor}", "events_read", c.api("", c.readEvents))
 	route("POST /v1/calendars/{id}/events", "event_upsert", c.api("create_event", c.upsertEvent))
 	route("DELETE /v1/calendars/{id}/events", "event_delete", c.api("delete_event", c.deleteEvent))
-	e.Mount(cronofyPrefix+"/", e.Operation("cronofy", "unknown", func(w http.ResponseWriter, _ *http.Request) {
+	e.Mount(prefix+"/", e.Operation("cronofy", "unknown", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 	}))
 	e.CodeErrors("cronofy", c.codeError)
-	return c
+	return App{c}
 }
 
-func (c *cronofy) account(email, name, zone, provider string) *cronofyAccount {
+func (c *application) account(email, name, zone, provider string) *account {
 	n := fmt.Sprintf("%08d", len(c.accounts)+1)
-	a := &cronofyAccount{
+	a := &account{
 		id: "acc_" + n, email: email, name: name, zone: zone, profile: "pro_" + n, provider: provider,
-		calendars: []*cronofyCalendar{
+		calendars: []*calendar{
 			{id: "cal_" + n + "_holidays", name: "Holidays", readonly: true},
 			{id: "cal_" + n + "_home", name: "Home"},
 			{id: "cal_" + n + "_work", name: "Work", primary: true},
 		},
 	}
 	for _, cal := range a.calendars {
-		cal.events = map[string]*CronofyEvent{}
+		cal.events = map[string]*Event{}
 	}
 	c.accounts[email] = a
 	return a
 }
 
-func (c *cronofy) locking(h http.HandlerFunc) http.HandlerFunc {
+func (c *application) locking(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c.Lock()
 		defer c.Unlock()
@@ -163,45 +173,45 @@ func (c *cronofy) locking(h http.HandlerFunc) http.HandlerFunc {
 }
 
 // codeError renders a forced error by its status or by OAuth's word.
-func (c *cronofy) codeError(w http.ResponseWriter, code string) {
+func (c *application) codeError(w http.ResponseWriter, code string) {
 	if status, err := strconv.Atoi(code); err == nil && status >= 400 && status <= 599 {
 		if status == http.StatusUnprocessableEntity {
-			cronofyInvalid(w, "start", "errors.outside_range", "is outside of the allowed range")
+			invalid(w, "start", "errors.outside_range", "is outside of the allowed range")
 			return
 		}
 		w.WriteHeader(status)
 		return
 	}
-	cronofyOAuthError(w, code, "forced by a fault")
+	oauthError(w, code, "forced by a fault")
 }
 
-func cronofyOAuthError(w http.ResponseWriter, code, description string) {
+func oauthError(w http.ResponseWriter, code, description string) {
 	engine.WriteJSON(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": description})
 }
 
-// cronofyInvalid answers 422 as Cronofy does.
-func cronofyInvalid(w http.ResponseWriter, field, key, description string) {
+// invalid answers 422 as Cronofy does.
+func invalid(w http.ResponseWriter, field, key, description string) {
 	engine.WriteJSON(w, http.StatusUnprocessableEntity, map[string]any{
 		"errors": map[string]any{field: []map[string]string{{"key": key, "description": description}}},
 	})
 }
 
 // asked is an authorization request that made sense.
-type cronofyAsked struct {
+type asked struct {
 	Redirect, State string
 	Scopes          []string
 	Scope           string
-	People          []*cronofyAccount
+	People          []*account
 }
 
 // request checks an authorization request. What it cannot trust to a redirect,
 // it answers itself.
-func (c *cronofy) request(w http.ResponseWriter, q url.Values) (cronofyAsked, bool) {
-	refuse := func(why string) (cronofyAsked, bool) {
+func (c *application) request(w http.ResponseWriter, q url.Values) (asked, bool) {
+	refuse := func(why string) (asked, bool) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, why+"\n")
-		return cronofyAsked{}, false
+		return asked{}, false
 	}
 	redirect, err := url.Parse(q.Get("redirect_uri"))
 	local := err == nil && (redirect.Hostname() == "127.0.0.1" || redirect.Hostname() == "localhost")
@@ -215,21 +225,21 @@ func (c *cronofy) request(w http.ResponseWriter, q url.Values) (cronofyAsked, bo
 	}
 	scopes := strings.Fields(q.Get("scope"))
 	for _, scope := range scopes {
-		if !slices.Contains(cronofyScopes, scope) {
+		if !slices.Contains(knownScopes, scope) {
 			return refuse("There is no scope " + strconv.Quote(scope) + ".")
 		}
 	}
 	if len(scopes) == 0 {
 		return refuse("The scope is missing.")
 	}
-	a := cronofyAsked{Redirect: redirect.String(), State: q.Get("state"), Scopes: scopes, Scope: q.Get("scope")}
+	a := asked{Redirect: redirect.String(), State: q.Get("state"), Scopes: scopes, Scope: q.Get("scope")}
 	for _, email := range slices.Sorted(maps.Keys(c.accounts)) {
 		a.People = append(a.People, c.accounts[email])
 	}
 	return a, true
 }
 
-var cronofyPageTemplate = template.Must(template.New("").Parse(`<!doctype html>
+var consentPage = template.Must(template.New("").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Connect your calendar</title></head><body>
 <h1>Connect your calendar</h1><p>caseroom asks for: {{.Scope}}</p>
 {{range .People}}<form method="post"><input type="hidden" name="account" value="{{.Email}}">
@@ -239,23 +249,23 @@ var cronofyPageTemplate = template.Must(template.New("").Parse(`<!doctype html>
 `))
 
 // Email is for the page.
-func (a *cronofyAccount) Email() string { return a.email }
+func (a *account) Email() string { return a.email }
 
 // authorize is the page on which a person chooses an account, without any
 // signing in. The form posts to the page's own URL.
 //
 // See https://docs.cronofy.com/developers/api/authorization/request-authorization/.
-func (c *cronofy) authorize(w http.ResponseWriter, r *http.Request) {
+func (c *application) authorize(w http.ResponseWriter, r *http.Request) {
 	asked, ok := c.request(w, r.URL.Query())
 	if !ok {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = cronofyPageTemplate.Execute(w, asked)
+	_ = consentPage.Execute(w, asked)
 }
 
 // consent is what the page's buttons do.
-func (c *cronofy) consent(w http.ResponseWriter, r *http.Request) {
+func (c *application) consent(w http.ResponseWriter, r *http.Request) {
 	asked, ok := c.request(w, r.URL.Query())
 	if !ok || r.ParseForm() != nil {
 		return
@@ -276,41 +286,41 @@ func (c *cronofy) consent(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusFound)
 }
 
-func (c *cronofy) code(a *cronofyAccount, redirect string, scopes []string) string {
+func (c *application) code(a *account, redirect string, scopes []string) string {
 	code := c.ID(16)
-	c.codes[code] = &cronofyCode{
-		grant: &cronofyGrant{account: a, scopes: scopes}, redirect: redirect, expires: c.Now().Add(cronofyCodeLife),
+	c.codes[code] = &consentCode{
+		grant: &consent{account: a, scopes: scopes}, redirect: redirect, expires: c.Now().Add(codeLife),
 	}
 	return code
 }
 
 // fields reads a token request, JSON or a form.
-func (c *cronofy) fields(w http.ResponseWriter, r *http.Request) (map[string]string, bool) {
+func (c *application) fields(w http.ResponseWriter, r *http.Request) (map[string]string, bool) {
 	body, _ := io.ReadAll(r.Body)
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	fields := map[string]string{}
 	switch media {
 	case "application/json":
 		if engine.Decode(body, &fields) != nil {
-			cronofyOAuthError(w, "invalid_request", "the body is not a JSON object of strings")
+			oauthError(w, "invalid_request", "the body is not a JSON object of strings")
 			return nil, false
 		}
 	case "application/x-www-form-urlencoded":
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
-			cronofyOAuthError(w, "invalid_request", "the body is no form")
+			oauthError(w, "invalid_request", "the body is no form")
 			return nil, false
 		}
 		for name := range form {
 			fields[name] = form.Get(name)
 		}
 	default:
-		cronofyOAuthError(w, "invalid_request", "the content type is neither JSON nor a form")
+		oauthError(w, "invalid_request", "the content type is neither JSON nor a form")
 		return nil, false
 	}
 	want := c.fix
 	if fields["client_id"] != want.ClientID || !hmac.Equal([]byte(fields["client_secret"]), []byte(want.ClientSecret)) {
-		cronofyOAuthError(w, "invalid_client", "client authentication failed")
+		oauthError(w, "invalid_client", "client authentication failed")
 		return nil, false
 	}
 	return fields, true
@@ -320,7 +330,7 @@ func (c *cronofy) fields(w http.ResponseWriter, r *http.Request) (map[string]str
 //
 // See https://docs.cronofy.com/developers/api/authorization/request-token/
 // and https://docs.cronofy.com/developers/api/authorization/refresh-token/.
-func (c *cronofy) token(w http.ResponseWriter, r *http.Request) {
+func (c *application) token(w http.ResponseWriter, r *http.Request) {
 	in, ok := c.fields(w, r)
 	if !ok {
 		return
@@ -332,11 +342,11 @@ func (c *cronofy) token(w http.ResponseWriter, r *http.Request) {
 		delete(c.codes, in["code"])
 		switch {
 		case code == nil:
-			cronofyOAuthError(w, "invalid_grant", "unknown_or_used")
+			oauthError(w, "invalid_grant", "unknown_or_used")
 		case !c.Now().Before(code.expires):
-			cronofyOAuthError(w, "invalid_grant", "expired")
+			oauthError(w, "invalid_grant", "expired")
 		case in["redirect_uri"] != code.redirect:
-			cronofyOAuthError(w, "invalid_grant", "redirect_uri_mismatch")
+			oauthError(w, "invalid_grant", "redirect_uri_mismatch")
 		default:
 			engine.Note(r, "account", code.grant.account.id)
 			c.issue(w, code.grant, "", true)
@@ -344,17 +354,17 @@ func (c *cronofy) token(w http.ResponseWriter, r *http.Request) {
 	case "refresh_token":
 		grant := c.grants[in["refresh_token"]]
 		if grant == nil || grant.revoked {
-			cronofyOAuthError(w, "invalid_grant", "unknown_or_revoked")
+			oauthError(w, "invalid_grant", "unknown_or_revoked")
 			return
 		}
 		engine.Note(r, "account", grant.account.id)
 		c.issue(w, grant, in["refresh_token"], false)
 	default:
-		cronofyOAuthError(w, "unsupported_grant_type", "the grant type is not supported")
+		oauthError(w, "unsupported_grant_type", "the grant type is not supported")
 	}
 }
 
-func (c *cronofy) issue(w http.ResponseWriter, grant *cronofyGrant, refresh string, first bool) {
+func (c *application) issue(w http.ResponseWriter, grant *consent, refresh string, first bool) {
 	if c.rotate && refresh != "" {
 		delete(c.grants, refresh)
 		refresh = ""
@@ -364,7 +374,7 @@ func (c *cronofy) issue(w http.ResponseWriter, grant *cronofyGrant, refresh stri
 		c.grants[refresh] = grant
 	}
 	access := c.ID(16)
-	c.tokens[access] = &cronofyToken{grant, c.Now().Add(c.lifetime)}
+	c.tokens[access] = &token{grant, c.Now().Add(c.lifetime)}
 	out := map[string]any{
 		"token_type": "bearer", "access_token": access, "expires_in": int(c.lifetime / time.Second),
 		"refresh_token": refresh, "scope": strings.Join(grant.scopes, " "),
@@ -381,7 +391,7 @@ func (c *cronofy) issue(w http.ResponseWriter, grant *cronofyGrant, refresh stri
 // is no error.
 //
 // See https://docs.cronofy.com/developers/api/authorization/revoke/.
-func (c *cronofy) revoke(w http.ResponseWriter, r *http.Request) {
+func (c *application) revoke(w http.ResponseWriter, r *http.Request) {
 	in, ok := c.fields(w, r)
 	if !ok {
 		return
@@ -395,12 +405,12 @@ func (c *cronofy) revoke(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-type cronofyHandler func(w http.ResponseWriter, r *http.Request, a *cronofyAccount)
+type handler func(w http.ResponseWriter, r *http.Request, a *account)
 
 // api runs h for a live access token that has the scope, within the limits.
 //
 // See https://docs.cronofy.com/developers/api/error-codes/.
-func (c *cronofy) api(scope string, h cronofyHandler) http.HandlerFunc {
+func (c *application) api(scope string, h handler) http.HandlerFunc {
 	return c.locking(func(w http.ResponseWriter, r *http.Request) {
 		if !c.admit() {
 			w.WriteHeader(http.StatusTooManyRequests)
@@ -421,7 +431,7 @@ func (c *cronofy) api(scope string, h cronofyHandler) http.HandlerFunc {
 	})
 }
 
-func (c *cronofy) admit() bool {
+func (c *application) admit() bool {
 	now, ok := c.Now(), true
 	for per, limit := range map[time.Duration]int{time.Second: c.limits.PerSecond, time.Minute: c.limits.PerMinute} {
 		win := c.windows[per]
@@ -435,13 +445,13 @@ func (c *cronofy) admit() bool {
 	return ok
 }
 
-func (c *cronofy) userinfo(w http.ResponseWriter, _ *http.Request, a *cronofyAccount) {
+func (c *application) userinfo(w http.ResponseWriter, _ *http.Request, a *account) {
 	engine.WriteJSON(w, http.StatusOK, map[string]any{
 		"sub": a.id, "account_id": a.id, "email": a.email, "name": a.name, "zoneinfo": a.zone, "default_tzid": a.zone,
 	})
 }
 
-func (c *cronofy) listCalendars(w http.ResponseWriter, _ *http.Request, a *cronofyAccount) {
+func (c *application) listCalendars(w http.ResponseWriter, _ *http.Request, a *account) {
 	list := []any{}
 	for _, cal := range a.calendars {
 		list = append(list, map[string]any{
@@ -456,7 +466,7 @@ func (c *cronofy) listCalendars(w http.ResponseWriter, _ *http.Request, a *crono
 
 // calendar returns the calendar of the path, answering 404 for one that the
 // account does not have, and 423 while its profile is locked.
-func (c *cronofy) calendar(w http.ResponseWriter, r *http.Request, a *cronofyAccount) *cronofyCalendar {
+func (c *application) calendar(w http.ResponseWriter, r *http.Request, a *account) *calendar {
 	for _, cal := range a.calendars {
 		if cal.id != r.PathValue("id") || cal.deleted {
 			continue
@@ -471,8 +481,8 @@ func (c *cronofy) calendar(w http.ResponseWriter, r *http.Request, a *cronofyAcc
 	return nil
 }
 
-// cronofyTime reads a time with an offset, or {"time","tzid"}.
-func cronofyTime(raw json.RawMessage) (time.Time, error) {
+// parseTime reads a time with an offset, or {"time","tzid"}.
+func parseTime(raw json.RawMessage) (time.Time, error) {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
 		return time.Parse(time.RFC3339, text)
@@ -491,7 +501,7 @@ func cronofyTime(raw json.RawMessage) (time.Time, error) {
 // the calendar's own provider has it; here the two are one.
 //
 // See https://docs.cronofy.com/developers/api/events/upsert-event/.
-func (c *cronofy) upsertEvent(w http.ResponseWriter, r *http.Request, a *cronofyAccount) {
+func (c *application) upsertEvent(w http.ResponseWriter, r *http.Request, a *account) {
 	body, _ := io.ReadAll(r.Body)
 	var in struct {
 		ID           string `json:"event_id"`
@@ -512,8 +522,8 @@ func (c *cronofy) upsertEvent(w http.ResponseWriter, r *http.Request, a *cronofy
 		return
 	}
 	engine.Note(r, "event", in.ID)
-	start, startErr := cronofyTime(in.Start)
-	end, endErr := cronofyTime(in.End)
+	start, startErr := parseTime(in.Start)
+	end, endErr := parseTime(in.End)
 	zone := in.Tzid
 	var link error
 	if in.URL != "" {
@@ -525,30 +535,30 @@ func (c *cronofy) upsertEvent(w http.ResponseWriter, r *http.Request, a *cronofy
 	_, zoneErr := time.LoadLocation(zone)
 	switch {
 	case in.ID == "":
-		cronofyInvalid(w, "event_id", "errors.required", "event_id must be specified")
+		invalid(w, "event_id", "errors.required", "event_id must be specified")
 	case in.Summary == nil:
-		cronofyInvalid(w, "summary", "errors.required", "summary must be specified")
-	case utf8.RuneCountInString(*in.Summary) > cronofyMaxSummary:
-		cronofyInvalid(w, "summary", "errors.length.exceeds_maximum", "summary is too long")
-	case utf8.RuneCountInString(in.Description) > cronofyMaxText:
-		cronofyInvalid(w, "description", "errors.length.exceeds_maximum", "description is too long")
+		invalid(w, "summary", "errors.required", "summary must be specified")
+	case utf8.RuneCountInString(*in.Summary) > maxSummary:
+		invalid(w, "summary", "errors.length.exceeds_maximum", "summary is too long")
+	case utf8.RuneCountInString(in.Description) > maxText:
+		invalid(w, "description", "errors.length.exceeds_maximum", "description is too long")
 	case startErr != nil:
-		cronofyInvalid(w, "start", "errors.invalid", "start is not a time")
+		invalid(w, "start", "errors.invalid", "start is not a time")
 	case endErr != nil:
-		cronofyInvalid(w, "end", "errors.invalid", "end is not a time")
+		invalid(w, "end", "errors.invalid", "end is not a time")
 	case end.Before(start):
-		cronofyInvalid(w, "end", "errors.end_before_start", "end is before start")
+		invalid(w, "end", "errors.end_before_start", "end is before start")
 	case zoneErr != nil:
-		cronofyInvalid(w, "tzid", "errors.invalid", "tzid is not a time zone")
+		invalid(w, "tzid", "errors.invalid", "tzid is not a time zone")
 	case link != nil:
-		cronofyInvalid(w, "url", "errors.invalid", "url is not a URL")
+		invalid(w, "url", "errors.invalid", "url is not a URL")
 	case in.Transparency != "" && in.Transparency != "opaque" && in.Transparency != "transparent":
-		cronofyInvalid(w, "transparency", "errors.invalid", "transparency is opaque or transparent")
+		invalid(w, "transparency", "errors.invalid", "transparency is opaque or transparent")
 	case cal.readonly:
 		w.WriteHeader(http.StatusForbidden)
 	default:
 		now := c.Now().UTC()
-		e := &CronofyEvent{
+		e := &Event{
 			ID: in.ID, CalendarID: cal.id, Summary: *in.Summary, Description: in.Description,
 			Start: start.UTC(), End: end.UTC(), Zone: zone, URL: in.URL, Free: in.Transparency == "transparent", Created: now, Updated: now,
 		}
@@ -567,7 +577,7 @@ func (c *cronofy) upsertEvent(w http.ResponseWriter, r *http.Request, a *cronofy
 // that is not there is no error.
 //
 // See https://docs.cronofy.com/developers/api/events/delete-event/.
-func (c *cronofy) deleteEvent(w http.ResponseWriter, r *http.Request, a *cronofyAccount) {
+func (c *application) deleteEvent(w http.ResponseWriter, r *http.Request, a *account) {
 	body, _ := io.ReadAll(r.Body)
 	var in struct {
 		ID  string `json:"event_id"`
@@ -583,7 +593,7 @@ func (c *cronofy) deleteEvent(w http.ResponseWriter, r *http.Request, a *cronofy
 	}
 	engine.Note(r, "event", in.ID)
 	if in.ID == "" || in.UID != "" {
-		cronofyInvalid(w, "event_id", "errors.required", "either event_id or event_uid must be specified")
+		invalid(w, "event_id", "errors.required", "either event_id or event_uid must be specified")
 		return
 	}
 	delete(cal.events, in.ID)
@@ -594,7 +604,7 @@ func (c *cronofy) deleteEvent(w http.ResponseWriter, r *http.Request, a *cronofy
 // given, page by page. Others' events are none of the stand-in's business.
 //
 // See https://docs.cronofy.com/developers/api/events/read-events/.
-func (c *cronofy) readEvents(w http.ResponseWriter, r *http.Request, a *cronofyAccount) {
+func (c *application) readEvents(w http.ResponseWriter, r *http.Request, a *account) {
 	q := r.URL.Query()
 	start := 0
 	if cursor := r.PathValue("cursor"); cursor != "" {
@@ -609,7 +619,7 @@ func (c *cronofy) readEvents(w http.ResponseWriter, r *http.Request, a *cronofyA
 		start = n
 	}
 	if _, err := time.LoadLocation(q.Get("tzid")); err != nil || q.Get("tzid") == "" {
-		cronofyInvalid(w, "tzid", "errors.required", "tzid must be specified")
+		invalid(w, "tzid", "errors.required", "tzid must be specified")
 		return
 	}
 	if q.Get("only_managed") != "true" {
@@ -626,10 +636,10 @@ func (c *cronofy) readEvents(w http.ResponseWriter, r *http.Request, a *cronofyA
 	from, ok1 := bound("from")
 	to, ok2 := bound("to")
 	if !ok1 || !ok2 {
-		cronofyInvalid(w, "from", "errors.invalid", "from and to are dates")
+		invalid(w, "from", "errors.invalid", "from and to are dates")
 		return
 	}
-	var list []*CronofyEvent
+	var list []*Event
 	for _, cal := range a.calendars {
 		for _, e := range cal.events {
 			if !cal.deleted && (from.IsZero() || !e.End.Before(from)) && (to.IsZero() || e.Start.Before(to)) {
@@ -637,13 +647,13 @@ func (c *cronofy) readEvents(w http.ResponseWriter, r *http.Request, a *cronofyA
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b *CronofyEvent) int { return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID)) })
-	total := max(1, (len(list)+cronofyPage-1)/cronofyPage)
-	page := list[min(start, len(list)):min(start+cronofyPage, len(list))]
-	pages := map[string]any{"current": start/cronofyPage + 1, "total": total}
-	if next := start + cronofyPage; next < len(list) {
+	slices.SortFunc(list, func(a, b *Event) int { return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID)) })
+	total := max(1, (len(list)+pageSize-1)/pageSize)
+	page := list[min(start, len(list)):min(start+pageSize, len(list))]
+	pages := map[string]any{"current": start/pageSize + 1, "total": total}
+	if next := start + pageSize; next < len(list) {
 		cursor := base64.RawURLEncoding.EncodeToString([]byte(q.Encode() + "#" + strconv.Itoa(next)))
-		pages["next_page"] = c.BaseURL(r) + cronofyPrefix + "/v1/events/pages/" + cursor
+		pages["next_page"] = c.BaseURL(r) + prefix + "/v1/events/pages/" + cursor
 	}
 	events := []any{}
 	for _, e := range page {
@@ -657,25 +667,27 @@ func (c *cronofy) readEvents(w http.ResponseWriter, r *http.Request, a *cronofyA
 	engine.WriteJSON(w, http.StatusOK, map[string]any{"pages": pages, "events": events})
 }
 
-// CronofyState is what the calendars hold, by e-mail address, for /state.
-type CronofyState struct {
-	Accounts []CronofyPerson `json:"accounts"`
+// State is what the calendars hold, by e-mail address, for /state.
+type State struct {
+	Accounts []Person `json:"accounts"`
 }
 
-// CronofyPerson is an account at Cronofy and the events that the application
+// Person is an account at Cronofy and the events that the application
 // put into its calendars.
-type CronofyPerson struct {
-	Email     string         `json:"email"`
-	Zone      string         `json:"zone"`
-	Connected bool           `json:"connected"` // it allowed the application something, and still does
-	Events    []CronofyEvent `json:"events"`
+type Person struct {
+	Email     string  `json:"email"`
+	Zone      string  `json:"zone"`
+	Connected bool    `json:"connected"` // it allowed the application something, and still does
+	Events    []Event `json:"events"`
 }
 
-func (c *cronofy) state() CronofyState {
-	st := CronofyState{Accounts: []CronofyPerson{}}
+// State returns a copy of what Cronofy holds; the engine is locked.
+func (x App) State() State {
+	c := x.c
+	st := State{Accounts: []Person{}}
 	for _, email := range slices.Sorted(maps.Keys(c.accounts)) {
 		a := c.accounts[email]
-		p := CronofyPerson{Email: a.email, Zone: a.zone, Events: c.events(a)}
+		p := Person{Email: a.email, Zone: a.zone, Events: c.events(a)}
 		for _, g := range c.grants {
 			p.Connected = p.Connected || (g.account == a && !g.revoked)
 		}
@@ -684,8 +696,8 @@ func (c *cronofy) state() CronofyState {
 	return st
 }
 
-func (c *cronofy) events(a *cronofyAccount) []CronofyEvent {
-	list := []CronofyEvent{}
+func (c *application) events(a *account) []Event {
+	list := []Event{}
 	for _, cal := range a.calendars {
 		for _, id := range slices.Sorted(maps.Keys(cal.events)) {
 			list = append(list, *cal.events[id])
@@ -694,11 +706,11 @@ func (c *cronofy) events(a *cronofyAccount) []CronofyEvent {
 	return list
 }
 
-// CronofyApp is the application from the inside: what its people and their
+// App is the application from the inside: what its people and their
 // admins do.
-type CronofyApp struct{ c *cronofy }
+type App struct{ c *application }
 
-func (a CronofyApp) with(email string, f func(*cronofyAccount)) error {
+func (a App) with(email string, f func(*account)) error {
 	a.c.Lock()
 	defer a.c.Unlock()
 	account := a.c.accounts[email]
@@ -709,23 +721,15 @@ func (a CronofyApp) with(email string, f func(*cronofyAccount)) error {
 	return nil
 }
 
-// AddAccount adds a person with three calendars, of which Work is the primary
-// one and Holidays cannot be written to.
-func (a CronofyApp) AddAccount(email, zone string) {
-	a.c.Lock()
-	defer a.c.Unlock()
-	a.c.account(email, email, zone, "google")
-}
-
 // Allow is a person's consent, without the page: it returns a code for redirect.
-func (a CronofyApp) Allow(email, redirect string, scopes ...string) (code string, err error) {
-	err = a.with(email, func(p *cronofyAccount) { code = a.c.code(p, redirect, scopes) })
+func (a App) Allow(email, redirect string, scopes ...string) (code string, err error) {
+	err = a.with(email, func(p *account) { code = a.c.code(p, redirect, scopes) })
 	return code, err
 }
 
 // Withdraw is a person taking every consent back.
-func (a CronofyApp) Withdraw(email string) error {
-	return a.with(email, func(p *cronofyAccount) {
+func (a App) Withdraw(email string) error {
+	return a.with(email, func(p *account) {
 		for _, g := range a.c.grants {
 			g.revoked = g.revoked || g.account == p
 		}
@@ -736,13 +740,13 @@ func (a CronofyApp) Withdraw(email string) error {
 }
 
 // Lock makes a person's profile one that cannot be written to, or ends that.
-func (a CronofyApp) Lock(email string, locked bool) error {
-	return a.with(email, func(p *cronofyAccount) { p.locked = locked })
+func (a App) Lock(email string, locked bool) error {
+	return a.with(email, func(p *account) { p.locked = locked })
 }
 
 // DeleteCalendar deletes a person's calendar by its name, with its events.
-func (a CronofyApp) DeleteCalendar(email, name string) error {
-	return a.with(email, func(p *cronofyAccount) {
+func (a App) DeleteCalendar(email, name string) error {
+	return a.with(email, func(p *account) {
 		for _, cal := range p.calendars {
 			if cal.name == name {
 				cal.deleted = true
@@ -753,14 +757,14 @@ func (a CronofyApp) DeleteCalendar(email, name string) error {
 }
 
 // Events returns the application's events in a person's calendars, by id.
-func (a CronofyApp) Events(email string) (list []CronofyEvent, err error) {
-	err = a.with(email, func(p *cronofyAccount) { list = a.c.events(p) })
+func (a App) Events(email string) (list []Event, err error) {
+	err = a.with(email, func(p *account) { list = a.c.events(p) })
 	return list, err
 }
 
 // PutEvent and RemoveEvent are changes behind the application's back.
-func (a CronofyApp) PutEvent(email string, e CronofyEvent) error {
-	return a.with(email, func(p *cronofyAccount) {
+func (a App) PutEvent(email string, e Event) error {
+	return a.with(email, func(p *account) {
 		cal := p.calendars[len(p.calendars)-1]
 		e.CalendarID = cal.id
 		cal.events[e.ID] = &e
@@ -768,8 +772,8 @@ func (a CronofyApp) PutEvent(email string, e CronofyEvent) error {
 }
 
 // RemoveEvent deletes an event as its owner does.
-func (a CronofyApp) RemoveEvent(email, id string) error {
-	return a.with(email, func(p *cronofyAccount) {
+func (a App) RemoveEvent(email, id string) error {
+	return a.with(email, func(p *account) {
 		for _, cal := range p.calendars {
 			delete(cal.events, id)
 		}
@@ -777,28 +781,28 @@ func (a CronofyApp) RemoveEvent(email, id string) error {
 }
 
 // EndTokens makes every access token one that is not recognised any more.
-func (a CronofyApp) EndTokens() {
+func (a App) EndTokens() {
 	a.c.Lock()
 	defer a.c.Unlock()
 	clear(a.c.tokens)
 }
 
 // Rotate makes each refresh token good for one refresh.
-func (a CronofyApp) Rotate(on bool) {
+func (a App) Rotate(on bool) {
 	a.c.Lock()
 	defer a.c.Unlock()
 	a.c.rotate = on
 }
 
 // SetLimits replaces the rate limits.
-func (a CronofyApp) SetLimits(l CronofyLimits) {
+func (a App) SetLimits(l Limits) {
 	a.c.Lock()
 	defer a.c.Unlock()
 	a.c.limits, a.c.windows = l, map[time.Duration]*engine.Window{}
 }
 
 // Clicks registers what a person does in their calendar account.
-func (a CronofyApp) Clicks(mux *http.ServeMux) {
+func (a App) Clicks(mux *http.ServeMux) {
 	engine.Click(mux, "cronofy/withdraw", func(in struct {
 		Account string `json:"account"`
 	}) (any, error) {

@@ -1,4 +1,4 @@
-package sandbox
+package salesforce
 
 import (
 	"bytes"
@@ -13,23 +13,23 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-// SalesforceTrigger is what caseroom's Apex does in an org: it posts the ids of
+// Trigger is what caseroom's Apex does in an org: it posts the ids of
 // cases that changed to URL, with Key as bearer. Without a URL there is no
 // trigger.
-type SalesforceTrigger struct {
+type Trigger struct {
 	URL string
 	Key string
 }
 
 const (
-	sfCalloutTimeout = 20 * time.Second
-	sfCalloutTries   = 6 // the job and five more of its finalizer
-	sfMaxCases       = 200
+	calloutTimeout = 20 * time.Second
+	calloutTries   = 6 // the job and five more of its finalizer
+	maxCases       = 200
 )
 
 // SetTrigger installs the trigger, or removes it when t has no URL.
-func (o SalesforceOrg) SetTrigger(t SalesforceTrigger) {
-	o.with(func(f *salesforce) {
+func (o Org) SetTrigger(t Trigger) {
+	o.with(func(f *org) {
 		f.trigger = t
 		setup := f.setup
 		setup.Endpoint = strings.TrimSuffix(t.URL, "/salesforce/events")
@@ -41,7 +41,7 @@ func (o SalesforceOrg) SetTrigger(t SalesforceTrigger) {
 // made, deleted, undeleted, or given another owner or status; and routed work
 // that is accepted, or no longer is.
 // Cases that wait are named in one callout, as one job names a trigger's chunk.
-func (f *salesforce) fire(kind string, row *sfRow, before map[string]any) {
+func (f *org) fire(kind string, row *record, before map[string]any) {
 	if f.trigger.URL == "" {
 		return
 	}
@@ -55,7 +55,7 @@ func (f *salesforce) fire(kind string, row *sfRow, before map[string]any) {
 	case "Case":
 		if kind == "update" && !slices.ContainsFunc(
 			[]string{"OwnerId", "Status", "IsClosed", "Caseroom_Key__c", "Caseroom_User__c"},
-			func(field string) bool { return before[field] != sfRender(row.values[field]) },
+			func(field string) bool { return before[field] != render(row.values[field]) },
 		) {
 			return
 		}
@@ -71,10 +71,10 @@ func (f *salesforce) fire(kind string, row *sfRow, before map[string]any) {
 	f.callout(item.id())
 }
 
-func (f *salesforce) callout(caseID string) {
+func (f *org) callout(caseID string) {
 	if f.FaultFree("salesforce", "callout") {
 		for _, waiting := range f.Waiting("salesforce") {
-			if len(waiting.Names) < sfMaxCases {
+			if len(waiting.Names) < maxCases {
 				if !slices.Contains(waiting.Names, caseID) {
 					waiting.Names = append(waiting.Names, caseID)
 				}
@@ -83,19 +83,19 @@ func (f *salesforce) callout(caseID string) {
 		}
 	}
 	x := &engine.Notice{
-		Vendor: "salesforce", Op: "callout", Timeout: sfCalloutTimeout,
+		Vendor: "salesforce", Op: "callout", Timeout: calloutTimeout,
 		Detail: map[string]string{}, Names: []string{caseID},
 	}
 	x.Build = func(ctx context.Context) *http.Request { return f.calloutRequest(ctx, x) }
 	x.Again = func(sent int, o engine.Outcome) (time.Duration, bool) {
 		// As CaseroomException.isRetryable: a rotated key takes minutes to be known.
 		failed := o.Status >= 500 || slices.Contains([]int{0, 401, 403, 408, 429}, o.Status)
-		return min(time.Minute<<(sent-1), 10*time.Minute), failed && sent < sfCalloutTries
+		return min(time.Minute<<(sent-1), 10*time.Minute), failed && sent < calloutTries
 	}
 	f.Notify(x)
 }
 
-func (f *salesforce) calloutRequest(ctx context.Context, x *engine.Notice) *http.Request {
+func (f *org) calloutRequest(ctx context.Context, x *engine.Notice) *http.Request {
 	if f.trigger.URL == "" {
 		return nil
 	}

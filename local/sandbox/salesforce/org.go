@@ -1,4 +1,6 @@
-package sandbox
+// Package salesforce is the stand-in for a Salesforce org under /salesforce: its
+// logins, its REST API with SOQL, the package's trigger, and the org's setup.
+package salesforce
 
 import (
 	"encoding/json"
@@ -16,27 +18,27 @@ import (
 	"github.com/caseroom/caseroom/shared/identity"
 )
 
-// salesforce is the org that the Salesforce stand-in serves. Everything in it
-// is guarded by the sandbox's mutex.
-type salesforce struct {
+// org is what the stand-in serves. Everything in it
+// is guarded by the engine's lock.
+type org struct {
 	*engine.Engine
-	fix     SalesforceFixture
-	objects map[string]*sfObject // by lower-case name
-	rows    map[string]*sfRow    // by 18-character id
-	order   []*sfRow             // as they were inserted
-	keyed   map[string][]*sfRow  // every record that ever had a key, see find
+	fix     Fixture
+	objects map[string]*object   // by lower-case name
+	rows    map[string]*record   // by 18-character id
+	order   []*record            // as they were inserted
+	keyed   map[string][]*record // every record that ever had a key, see find
 	serial  map[string]int       // by key prefix
 	cases   int
 
-	sessions map[string]*sfSession
-	cursors  map[string]sfCursor
+	sessions map[string]*session
+	cursors  map[string]cursor
 	queue    string // the default case owner
 	origin   string
 
 	sessionLife       time.Duration
 	passwordExpired   bool
 	noPackage         bool
-	setup             SalesforceSetup
+	setup             Setup
 	clientCredentials bool
 	pageSize          int
 	dailyLimit        int
@@ -45,12 +47,12 @@ type salesforce struct {
 	usedSince         time.Time
 	version           string // of the request being served, such as "68.0"
 
-	onChange func(SalesforceEvent)
-	trigger  SalesforceTrigger
+	onChange func(Event)
+	trigger  Trigger
 }
 
-// SalesforceEvent is one change of a record. Before is nil on create.
-type SalesforceEvent struct {
+// Event is one change of a record. Before is nil on create.
+type Event struct {
 	Object string
 	Kind   string // create, update, delete, undelete
 	ID     string
@@ -59,48 +61,48 @@ type SalesforceEvent struct {
 	Time   time.Time
 }
 
-type sfSession struct {
+type session struct {
 	user string
 	used time.Time
 }
 
-type sfCursor struct {
+type cursor struct {
 	user string
 	rows []map[string]any
 	next int
 }
 
-type sfRow struct {
-	object *sfObject
+type record struct {
+	object *object
 	values map[string]any // by canonical field name; a missing field is null
-	hidden bool           // from caseroom's own user, see SalesforceOrg.Hide
+	hidden bool           // from caseroom's own user, see Org.Hide
 }
 
-func (r *sfRow) id() string    { return r.text("Id") }
-func (r *sfRow) deleted() bool { return r.values["IsDeleted"] == true }
-func (r *sfRow) text(name string) string {
+func (r *record) id() string    { return r.text("Id") }
+func (r *record) deleted() bool { return r.values["IsDeleted"] == true }
+func (r *record) text(name string) string {
 	s, _ := r.values[name].(string)
 	return s
 }
 
 // Salesforce's documented times and sizes.
 const (
-	sfSessionLife = 2 * time.Hour
-	sfMinVersion  = 31
-	sfMaxVersion  = 68
-	sfMaxLogin    = 64 // last API version with SOAP login()
-	sfMaxURI      = 16384
-	sfPageSize    = 2000
-	sfDailyLimit  = 15000
+	sessionLife = 2 * time.Hour
+	minVersion  = 31
+	maxVersion  = 68
+	maxLogin    = 64 // last API version with SOAP login()
+	maxURI      = 16384
+	pageSize    = 2000
+	dailyLimit  = 15000
 )
 
 // New mounts the org's API under /salesforce and returns its inside.
-func newSalesforce(e *engine.Engine, fix SalesforceFixture) SalesforceOrg {
-	f := &salesforce{
-		Engine: e, fix: fix, objects: sfSchema(), rows: map[string]*sfRow{}, keyed: map[string][]*sfRow{}, serial: map[string]int{},
-		sessions: map[string]*sfSession{}, cursors: map[string]sfCursor{},
-		sessionLife: sfSessionLife, clientCredentials: true, pageSize: sfPageSize,
-		dailyLimit: sfDailyLimit, usedSince: e.Now(),
+func New(e *engine.Engine, fix Fixture) Org {
+	f := &org{
+		Engine: e, fix: fix, objects: objectSchema(), rows: map[string]*record{}, keyed: map[string][]*record{}, serial: map[string]int{},
+		sessions: map[string]*session{}, cursors: map[string]cursor{},
+		sessionLife: sessionLife, clientCredentials: true, pageSize: pageSize,
+		dailyLimit: dailyLimit, usedSince: e.Now(),
 	}
 	f.seed()
 	e.CodeErrors("salesforce", f.codeError)
@@ -128,13 +130,13 @@ func newSalesforce(e *engine.Engine, fix SalesforceFixture) SalesforceOrg {
 	api("GET", "/sobjects/{object}/{field}/{value}", "sobject_get_by_key", f.getByKey)
 	api("PATCH", "/sobjects/{object}/{field}/{value}", "sobject_upsert", f.upsert)
 	f.handle("/", "unknown", f.api(func(w http.ResponseWriter, _ *http.Request) {
-		sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+		fail(w, "NOT_FOUND", "The requested resource does not exist")
 	}))
-	return SalesforceOrg{f}
+	return Org{f}
 }
 
 // handle registers an operation under /salesforce.
-func (f *salesforce) handle(pattern, op string, h http.HandlerFunc) {
+func (f *org) handle(pattern, op string, h http.HandlerFunc) {
 	method, path, ok := strings.Cut(pattern, " ")
 	if !ok {
 		method, path = "", pattern
@@ -143,8 +145,8 @@ func (f *salesforce) handle(pattern, op string, h http.HandlerFunc) {
 		f.Lock()
 		defer f.Unlock()
 		f.origin = f.BaseURL(r) + "/salesforce"
-		if uriSize(r) > sfMaxURI {
-			sfFail(w, "URI_TOO_LONG", "URI Too Long")
+		if uriSize(r) > maxURI {
+			fail(w, "URI_TOO_LONG", "URI Too Long")
 			return
 		}
 		h(w, r)
@@ -163,8 +165,8 @@ func uriSize(r *http.Request) int {
 }
 
 var (
-	sfVersionPath = regexp.MustCompile(`^v([0-9]{1,3})\.0$`)
-	sfStatuses    = map[string]int{
+	versionPath  = regexp.MustCompile(`^v([0-9]{1,3})\.0$`)
+	codeStatuses = map[string]int{
 		"INVALID_SESSION_ID": http.StatusUnauthorized, "INVALID_AUTH_HEADER": http.StatusUnauthorized,
 		"REQUEST_LIMIT_EXCEEDED": http.StatusForbidden, "API_DISABLED_FOR_ORG": http.StatusForbidden,
 		"INSUFFICIENT_ACCESS": http.StatusForbidden, "NOT_FOUND": http.StatusNotFound,
@@ -175,9 +177,9 @@ var (
 	}
 )
 
-// sfFail answers with Salesforce's list of errors; the status follows from the code.
-func sfFail(w http.ResponseWriter, code, message string, fields ...string) {
-	status, ok := sfStatuses[code]
+// fail answers with Salesforce's list of errors; the status follows from the code.
+func fail(w http.ResponseWriter, code, message string, fields ...string) {
+	status, ok := codeStatuses[code]
 	if !ok {
 		status = http.StatusBadRequest
 	}
@@ -188,21 +190,21 @@ func sfFail(w http.ResponseWriter, code, message string, fields ...string) {
 	engine.WriteJSON(w, status, []any{e})
 }
 
-// sfError is a refusal found while a record is read or checked.
-type sfError struct {
+// refusal is a refusal found while a record is read or checked.
+type refusal struct {
 	code, message string
 	fields        []string
 }
 
-func (e *sfError) Error() string { return e.code + ": " + e.message }
+func (e *refusal) Error() string { return e.code + ": " + e.message }
 
-func (e *sfError) write(w http.ResponseWriter) { sfFail(w, e.code, e.message, e.fields...) }
+func (e *refusal) write(w http.ResponseWriter) { fail(w, e.code, e.message, e.fields...) }
 
 // codeError renders an injected fault: OAuth's codes as its object, others as
 // the list.
-func (f *salesforce) codeError(w http.ResponseWriter, code string) {
+func (f *org) codeError(w http.ResponseWriter, code string) {
 	if code == strings.ToLower(code) {
-		sfOAuthError(w, code, code)
+		oauthError(w, code, code)
 		return
 	}
 	messages := map[string]string{
@@ -220,34 +222,34 @@ func (f *salesforce) codeError(w http.ResponseWriter, code string) {
 	if code == "DUPLICATE_VALUE" || code == "UNABLE_TO_LOCK_ROW" {
 		fields = []string{}
 	}
-	sfFail(w, code, message, fields...)
+	fail(w, code, message, fields...)
 }
 
 // api runs h for a live session on a supported API version, inside the daily limit.
-func (f *salesforce) api(h http.HandlerFunc) http.HandlerFunc {
+func (f *org) api(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		if token == "" || (!strings.EqualFold(scheme, "bearer") && !strings.EqualFold(scheme, "oauth")) {
-			sfFail(w, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
+			fail(w, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
 			return
 		}
 		if f.session(token) == nil {
-			sfFail(w, "INVALID_SESSION_ID", "Session expired or invalid")
+			fail(w, "INVALID_SESSION_ID", "Session expired or invalid")
 			return
 		}
 		if v := r.PathValue("version"); v != "" {
-			m := sfVersionPath.FindStringSubmatch(v)
+			m := versionPath.FindStringSubmatch(v)
 			if m == nil {
-				sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+				fail(w, "NOT_FOUND", "The requested resource does not exist")
 				return
 			}
 			n, _ := strconv.Atoi(m[1])
 			switch {
-			case n > sfMaxVersion:
-				sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+			case n > maxVersion:
+				fail(w, "NOT_FOUND", "The requested resource does not exist")
 				return
-			case n < sfMinVersion:
-				sfFail(w, "UNSUPPORTED_API_VERSION", fmt.Sprintf("API version v%d.0 is retired", n))
+			case n < minVersion:
+				fail(w, "UNSUPPORTED_API_VERSION", fmt.Sprintf("API version v%d.0 is retired", n))
 				return
 			}
 			f.version = m[1] + ".0"
@@ -258,7 +260,7 @@ func (f *salesforce) api(h http.HandlerFunc) http.HandlerFunc {
 		}
 		if f.enforceLimit && f.used >= f.dailyLimit {
 			f.limitInfo(w)
-			sfFail(w, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+			fail(w, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 			return
 		}
 		f.used++
@@ -267,12 +269,12 @@ func (f *salesforce) api(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func (f *salesforce) limitInfo(w http.ResponseWriter) {
+func (f *org) limitInfo(w http.ResponseWriter) {
 	w.Header().Set("Sforce-Limit-Info", fmt.Sprintf("api-usage=%d/%d", f.used, f.dailyLimit))
 }
 
 // session returns the token's live session and keeps it alive; nil for none.
-func (f *salesforce) session(token string) *sfSession {
+func (f *org) session(token string) *session {
 	s := f.sessions[token]
 	if s == nil {
 		return nil
@@ -286,15 +288,15 @@ func (f *salesforce) session(token string) *sfSession {
 	return s
 }
 
-func (f *salesforce) limits(w http.ResponseWriter, _ *http.Request) {
+func (f *org) limits(w http.ResponseWriter, _ *http.Request) {
 	engine.WriteJSON(w, http.StatusOK, map[string]any{
 		"DailyApiRequests": map[string]int{"Max": f.dailyLimit, "Remaining": max(0, f.dailyLimit-f.used)},
 	})
 }
 
-func (f *salesforce) versions(w http.ResponseWriter, _ *http.Request) {
+func (f *org) versions(w http.ResponseWriter, _ *http.Request) {
 	list := []map[string]string{}
-	for n := sfMinVersion; n <= sfMaxVersion; n++ {
+	for n := minVersion; n <= maxVersion; n++ {
 		v := strconv.Itoa(n) + ".0"
 		list = append(list, map[string]string{"label": v, "url": "/services/data/v" + v, "version": v})
 	}
@@ -302,55 +304,55 @@ func (f *salesforce) versions(w http.ResponseWriter, _ *http.Request) {
 }
 
 // object returns the object of the path, answering 404 for none.
-func (f *salesforce) object(w http.ResponseWriter, r *http.Request) (*sfObject, bool) {
+func (f *org) object(w http.ResponseWriter, r *http.Request) (*object, bool) {
 	o := f.objects[strings.ToLower(r.PathValue("object"))]
 	if f.hidden(o) {
-		sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+		fail(w, "NOT_FOUND", "The requested resource does not exist")
 		return nil, false
 	}
 	return o, true
 }
 
 // row returns the record of the path. 15- and 18-character ids are the same.
-func (f *salesforce) row(w http.ResponseWriter, r *http.Request, o *sfObject) (*sfRow, bool) {
+func (f *org) row(w http.ResponseWriter, r *http.Request, o *object) (*record, bool) {
 	id, err := identity.SalesforceID(r.PathValue("id"), o.prefix)
 	row := f.rows[id]
 	if err != nil || row == nil || row.hidden {
-		sfFail(w, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+r.PathValue("id"))
+		fail(w, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+r.PathValue("id"))
 		return nil, false
 	}
 	engine.Note(r, "id", id)
 	if row.deleted() {
-		sfFail(w, "ENTITY_IS_DELETED", "entity is deleted", []string{}...)
+		fail(w, "ENTITY_IS_DELETED", "entity is deleted", []string{}...)
 		return nil, false
 	}
 	return row, true
 }
 
 // body reads a JSON object, answering for itself when it cannot.
-func (f *salesforce) body(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessage, bool) {
+func (f *org) body(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessage, bool) {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if media != "application/json" {
-		sfFail(w, "UNSUPPORTED_MEDIA_TYPE", "Content type of the request is not supported")
+		fail(w, "UNSUPPORTED_MEDIA_TYPE", "Content type of the request is not supported")
 		return nil, false
 	}
 	var m map[string]json.RawMessage
 	dec := json.NewDecoder(r.Body)
 	if err := engine.DecodeFrom(dec, &m); err != nil || m == nil {
-		sfFail(w, "JSON_PARSER_ERROR", "The HTTP entity body is required to be a JSON object")
+		fail(w, "JSON_PARSER_ERROR", "The HTTP entity body is required to be a JSON object")
 		return nil, false
 	}
 	return m, true
 }
 
-func (f *salesforce) recordURL(row *sfRow) string {
+func (f *org) recordURL(row *record) string {
 	return "/services/data/v" + f.version + "/sobjects/" + row.object.name + "/" + row.id()
 }
 
 // create is POST /sobjects/{object}.
 //
 // See https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/dome_sobject_create.htm.
-func (f *salesforce) create(w http.ResponseWriter, r *http.Request) {
+func (f *org) create(w http.ResponseWriter, r *http.Request) {
 	o, ok := f.object(w, r)
 	if !ok {
 		return
@@ -365,10 +367,10 @@ func (f *salesforce) create(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Location", f.recordURL(row))
-	engine.WriteJSON(w, http.StatusCreated, sfResult(row.id(), nil))
+	engine.WriteJSON(w, http.StatusCreated, saveResult(row.id(), nil))
 }
 
-func sfResult(id string, created *bool) map[string]any {
+func saveResult(id string, created *bool) map[string]any {
 	res := map[string]any{"id": id, "success": true, "errors": []any{}}
 	if created != nil {
 		res["created"] = *created
@@ -377,9 +379,9 @@ func sfResult(id string, created *bool) map[string]any {
 }
 
 // insert makes a record of a request's body by the caller of r.
-func (f *salesforce) insert(r *http.Request, o *sfObject, body map[string]json.RawMessage) (*sfRow, *sfError) {
+func (f *org) insert(r *http.Request, o *object, body map[string]json.RawMessage) (*record, *refusal) {
 	if !o.insertable {
-		return nil, &sfError{"INSUFFICIENT_ACCESS_OR_READONLY", "entity type " + o.name + " does not support create", []string{}}
+		return nil, &refusal{"INSUFFICIENT_ACCESS_OR_READONLY", "entity type " + o.name + " does not support create", []string{}}
 	}
 	values, err := f.read(o, body, true)
 	if err != nil {
@@ -402,7 +404,7 @@ func (f *salesforce) insert(r *http.Request, o *sfObject, body map[string]json.R
 	return row, nil
 }
 
-func (f *salesforce) ownerOf(route bool) string {
+func (f *org) ownerOf(route bool) string {
 	if route {
 		return f.queue
 	}
@@ -413,7 +415,7 @@ func (f *salesforce) ownerOf(route bool) string {
 // create and on an update the assignment rule then sets the owner.
 //
 // See https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_autoassign.htm.
-func (f *salesforce) autoAssign(r *http.Request) (bool, *sfError) {
+func (f *org) autoAssign(r *http.Request) (bool, *refusal) {
 	v := r.Header.Get("Sforce-Auto-Assign")
 	switch {
 	case v == "" || strings.EqualFold(v, "true"):
@@ -422,16 +424,16 @@ func (f *salesforce) autoAssign(r *http.Request) (bool, *sfError) {
 		return false, nil
 	}
 	if _, err := identity.SalesforceID(v, "01Q"); err != nil {
-		return false, &sfError{"MALFORMED_ID", "Sforce-Auto-Assign: invalid assignment rule id", nil}
+		return false, &refusal{"MALFORMED_ID", "Sforce-Auto-Assign: invalid assignment rule id", nil}
 	}
 	return true, nil
 }
 
-// add stores a record and stamps it by the sandbox's clock.
-func (f *salesforce) add(o *sfObject, values map[string]any) *sfRow {
+// add stores a record and stamps it by the engine's clock.
+func (f *org) add(o *object, values map[string]any) *record {
 	now := f.Now().UTC()
 	own := f.fix.OwnUserID
-	row := &sfRow{object: o, values: values}
+	row := &record{object: o, values: values}
 	if row.text("Id") == "" {
 		values["Id"] = f.newID(o.prefix)
 	}
@@ -472,7 +474,7 @@ func (f *salesforce) add(o *sfObject, values map[string]any) *sfRow {
 }
 
 // deriveCase sets what follows from the status.
-func deriveCase(row *sfRow, now time.Time) {
+func deriveCase(row *record, now time.Time) {
 	closed := strings.EqualFold(row.text("Status"), "Closed")
 	was := row.values["IsClosed"] == true
 	row.values["IsClosed"] = closed
@@ -483,7 +485,7 @@ func deriveCase(row *sfRow, now time.Time) {
 	}
 }
 
-func (f *salesforce) newID(prefix string) string {
+func (f *org) newID(prefix string) string {
 	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	f.serial[prefix]++
 	n := f.serial[prefix] + 1_000_000
@@ -499,10 +501,10 @@ func (f *salesforce) newID(prefix string) string {
 	return id
 }
 
-func (f *salesforce) emit(kind string, row *sfRow, before map[string]any) {
+func (f *org) emit(kind string, row *record, before map[string]any) {
 	f.fire(kind, row, before)
 	if f.onChange != nil {
-		f.onChange(SalesforceEvent{
+		f.onChange(Event{
 			Object: row.object.name, Kind: kind, ID: row.id(), Before: before,
 			After: f.export(row), Time: f.Now(),
 		})
@@ -510,7 +512,7 @@ func (f *salesforce) emit(kind string, row *sfRow, before map[string]any) {
 }
 
 // change applies values to a record and stamps it.
-func (f *salesforce) change(row *sfRow, values map[string]any) {
+func (f *org) change(row *record, values map[string]any) {
 	before := f.export(row)
 	for k, v := range values {
 		if v == nil {
@@ -529,7 +531,7 @@ func (f *salesforce) change(row *sfRow, values map[string]any) {
 }
 
 // get is GET /sobjects/{object}/{id}, with ?fields= if not all are wanted.
-func (f *salesforce) get(w http.ResponseWriter, r *http.Request) {
+func (f *org) get(w http.ResponseWriter, r *http.Request) {
 	o, ok := f.object(w, r)
 	if !ok {
 		return
@@ -541,7 +543,7 @@ func (f *salesforce) get(w http.ResponseWriter, r *http.Request) {
 	f.writeRow(w, r, row)
 }
 
-func (f *salesforce) writeRow(w http.ResponseWriter, r *http.Request, row *sfRow) {
+func (f *org) writeRow(w http.ResponseWriter, r *http.Request, row *record) {
 	names := []string{}
 	if raw := r.URL.Query().Get("fields"); raw != "" {
 		names = strings.Split(raw, ",")
@@ -556,16 +558,16 @@ func (f *salesforce) writeRow(w http.ResponseWriter, r *http.Request, row *sfRow
 	for _, name := range names {
 		d := row.object.field(strings.TrimSpace(name))
 		if d == nil || !f.visible(d) || d.writeOnly {
-			sfFail(w, "INVALID_FIELD", "No such column '"+name+"' on sobject of type "+row.object.name)
+			fail(w, "INVALID_FIELD", "No such column '"+name+"' on sobject of type "+row.object.name)
 			return
 		}
-		out[d.name] = sfRender(row.values[d.name])
+		out[d.name] = render(row.values[d.name])
 	}
 	engine.WriteJSON(w, http.StatusOK, out)
 }
 
 // update is PATCH /sobjects/{object}/{id}: 204 without a body.
-func (f *salesforce) update(w http.ResponseWriter, r *http.Request) {
+func (f *org) update(w http.ResponseWriter, r *http.Request) {
 	o, ok := f.object(w, r)
 	if !ok {
 		return
@@ -585,10 +587,10 @@ func (f *salesforce) update(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (f *salesforce) patch(r *http.Request, row *sfRow, body map[string]json.RawMessage) *sfError {
+func (f *org) patch(r *http.Request, row *record, body map[string]json.RawMessage) *refusal {
 	o := row.object
 	if !o.updatable {
-		return &sfError{"INSUFFICIENT_ACCESS_OR_READONLY", "entity type " + o.name + " does not support update", []string{}}
+		return &refusal{"INSUFFICIENT_ACCESS_OR_READONLY", "entity type " + o.name + " does not support update", []string{}}
 	}
 	values, err := f.read(o, body, false)
 	if err != nil {
@@ -609,7 +611,7 @@ func (f *salesforce) patch(r *http.Request, row *sfRow, body map[string]json.Raw
 }
 
 // remove is DELETE /sobjects/{object}/{id}: into the recycle bin.
-func (f *salesforce) remove(w http.ResponseWriter, r *http.Request) {
+func (f *org) remove(w http.ResponseWriter, r *http.Request) {
 	o, ok := f.object(w, r)
 	if !ok {
 		return
@@ -619,7 +621,7 @@ func (f *salesforce) remove(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if o.name != "Case" && o.name != "Caseroom_Transcript__c" {
-		sfFail(w, "INSUFFICIENT_ACCESS_OR_READONLY", "entity type "+o.name+" does not support delete", []string{}...)
+		fail(w, "INSUFFICIENT_ACCESS_OR_READONLY", "entity type "+o.name+" does not support delete", []string{}...)
 		return
 	}
 	f.bin(row, true)
@@ -627,7 +629,7 @@ func (f *salesforce) remove(w http.ResponseWriter, r *http.Request) {
 }
 
 // bin moves a record into the recycle bin or out of it.
-func (f *salesforce) bin(row *sfRow, deleted bool) {
+func (f *org) bin(row *record, deleted bool) {
 	before := f.export(row)
 	now := f.Now().UTC()
 	row.values["IsDeleted"], row.values["SystemModstamp"], row.values["LastModifiedDate"] = deleted, now, now
@@ -639,18 +641,18 @@ func (f *salesforce) bin(row *sfRow, deleted bool) {
 }
 
 // byKey finds live records by an external id field.
-func (f *salesforce) byKey(w http.ResponseWriter, r *http.Request) (*sfObject, *sfField, []*sfRow, bool) {
+func (f *org) byKey(w http.ResponseWriter, r *http.Request) (*object, *field, []*record, bool) {
 	o, ok := f.object(w, r)
 	if !ok {
 		return nil, nil, nil, false
 	}
 	d := o.field(r.PathValue("field"))
 	if d == nil || !f.visible(d) || !d.external {
-		sfFail(w, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+r.PathValue("field"))
+		fail(w, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+r.PathValue("field"))
 		return nil, nil, nil, false
 	}
 	value := r.PathValue("value")
-	found := slices.DeleteFunc(f.find(o, d, value), func(row *sfRow) bool { return row.hidden })
+	found := slices.DeleteFunc(f.find(o, d, value), func(row *record) bool { return row.hidden })
 	if len(found) > 1 {
 		urls := []string{}
 		for _, row := range found {
@@ -663,16 +665,16 @@ func (f *salesforce) byKey(w http.ResponseWriter, r *http.Request) (*sfObject, *
 }
 
 // find returns the live records whose external id or unique field d has value.
-func (f *salesforce) find(o *sfObject, d *sfField, value string) []*sfRow {
-	if d.kind == sfID {
+func (f *org) find(o *object, d *field, value string) []*record {
+	if d.kind == idKind {
 		id, err := identity.SalesforceID(value, o.prefix)
 		if row := f.rows[id]; err == nil && row != nil && !row.deleted() {
-			return []*sfRow{row}
+			return []*record{row}
 		}
 		return nil
 	}
-	var found []*sfRow
-	for _, row := range f.keyed[sfKeyed(o, d, value)] {
+	var found []*record
+	for _, row := range f.keyed[keyOf(o, d, value)] {
 		if !row.deleted() && d.same(row.values[d.name], value) {
 			found = append(found, row)
 		}
@@ -680,15 +682,15 @@ func (f *salesforce) find(o *sfObject, d *sfField, value string) []*sfRow {
 	return found
 }
 
-func sfKeyed(o *sfObject, d *sfField, value string) string {
+func keyOf(o *object, d *field, value string) string {
 	return o.name + "." + d.name + "=" + strings.ToLower(value)
 }
 
 // remember makes a record findable by its keys.
-func (f *salesforce) remember(row *sfRow) {
+func (f *org) remember(row *record) {
 	for _, d := range row.object.fields {
 		if value := row.text(d.name); d.unique && value != "" {
-			k := sfKeyed(row.object, d, value)
+			k := keyOf(row.object, d, value)
 			if !slices.Contains(f.keyed[k], row) {
 				f.keyed[k] = append(f.keyed[k], row)
 			}
@@ -697,13 +699,13 @@ func (f *salesforce) remember(row *sfRow) {
 }
 
 // getByKey is GET /sobjects/{object}/{external id field}/{value}.
-func (f *salesforce) getByKey(w http.ResponseWriter, r *http.Request) {
+func (f *org) getByKey(w http.ResponseWriter, r *http.Request) {
 	_, _, found, ok := f.byKey(w, r)
 	if !ok {
 		return
 	}
 	if len(found) == 0 {
-		sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+		fail(w, "NOT_FOUND", "The requested resource does not exist")
 		return
 	}
 	engine.Note(r, "id", found[0].id())
@@ -713,7 +715,7 @@ func (f *salesforce) getByKey(w http.ResponseWriter, r *http.Request) {
 // upsert is PATCH /sobjects/{object}/{external id field}/{value}.
 //
 // See https://developer.salesforce.com/docs/platform/api-rest/guide/dome-upsert.html.
-func (f *salesforce) upsert(w http.ResponseWriter, r *http.Request) {
+func (f *org) upsert(w http.ResponseWriter, r *http.Request) {
 	o, d, found, ok := f.byKey(w, r)
 	if !ok {
 		return
@@ -724,7 +726,7 @@ func (f *salesforce) upsert(w http.ResponseWriter, r *http.Request) {
 	}
 	for name := range body {
 		if strings.EqualFold(name, d.name) {
-			sfFail(w, "INVALID_FIELD", "The "+d.name+" field should not be specified in the sobject data.")
+			fail(w, "INVALID_FIELD", "The "+d.name+" field should not be specified in the sobject data.")
 			return
 		}
 	}
@@ -739,11 +741,11 @@ func (f *salesforce) upsert(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		created := false
-		engine.WriteJSON(w, http.StatusOK, sfResult(found[0].id(), &created))
+		engine.WriteJSON(w, http.StatusOK, saveResult(found[0].id(), &created))
 		return
 	}
 	if r.URL.Query().Get("updateOnly") == "true" {
-		sfFail(w, "NOT_FOUND", "The requested resource does not exist")
+		fail(w, "NOT_FOUND", "The requested resource does not exist")
 		return
 	}
 	raw, _ := json.Marshal(r.PathValue("value"))
@@ -754,25 +756,25 @@ func (f *salesforce) upsert(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	created := true
-	engine.WriteJSON(w, http.StatusCreated, sfResult(row.id(), &created))
+	engine.WriteJSON(w, http.StatusCreated, saveResult(row.id(), &created))
 }
 
 // export copies a record's values out of the lock's reach.
-func (f *salesforce) export(row *sfRow) map[string]any {
+func (f *org) export(row *record) map[string]any {
 	out := map[string]any{}
 	for k, v := range row.values {
-		out[k] = sfRender(v)
+		out[k] = render(v)
 	}
 	return out
 }
 
 // list returns the records of an object in the order of their making.
-func (f *salesforce) list(o *sfObject) []*sfRow {
-	return slices.DeleteFunc(slices.Clone(f.order), func(r *sfRow) bool { return r.object != o })
+func (f *org) list(o *object) []*record {
+	return slices.DeleteFunc(slices.Clone(f.order), func(r *record) bool { return r.object != o })
 }
 
-// sfRender turns a stored value into what JSON answers hold.
-func sfRender(v any) any {
+// render turns a stored value into what JSON answers hold.
+func render(v any) any {
 	if t, ok := v.(time.Time); ok {
 		return t.UTC().Format("2006-01-02T15:04:05.000+0000")
 	}

@@ -1,4 +1,4 @@
-package sandbox
+package aws
 
 import (
 	"cmp"
@@ -14,27 +14,27 @@ import (
 )
 
 // getQueueURL follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueUrl.html.
-func (a *aws) getQueueURL(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueUrl.html.
+func (a *cloud) getQueueURL(r *http.Request, body []byte) (any, *refusal) {
 	var in struct{ QueueName string }
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
 	q := a.queues[in.QueueName]
 	if q == nil {
-		return nil, awsRefuse("QueueDoesNotExist", "The specified queue does not exist.")
+		return nil, refuse("QueueDoesNotExist", "The specified queue does not exist.")
 	}
 	return map[string]string{"QueueUrl": q.url(a.BaseURL(r))}, nil
 }
 
 // listQueues follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html.
-func (a *aws) listQueues(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html.
+func (a *cloud) listQueues(r *http.Request, body []byte) (any, *refusal) {
 	var in struct{ QueueNamePrefix string }
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
@@ -50,7 +50,7 @@ func (a *aws) listQueues(r *http.Request, body []byte) (any, *awsError) {
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
 // counts returns how many messages are receivable, in flight, and delayed.
-func (a *aws) counts(q *queue) (visible, inFlight, delayed int) {
+func (a *cloud) counts(q *queue) (visible, inFlight, delayed int) {
 	a.expire(q)
 	now := a.Now()
 	for _, m := range q.messages {
@@ -67,14 +67,14 @@ func (a *aws) counts(q *queue) (visible, inFlight, delayed int) {
 }
 
 // getQueueAttributes follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html.
-func (a *aws) getQueueAttributes(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html.
+func (a *cloud) getQueueAttributes(r *http.Request, body []byte) (any, *refusal) {
 	var in struct {
 		QueueUrl       string
 		AttributeNames []string
 	}
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
@@ -93,7 +93,7 @@ func (a *aws) getQueueAttributes(r *http.Request, body []byte) (any, *awsError) 
 		"LastModifiedTimestamp":                 created,
 		"VisibilityTimeout":                     seconds(q.Visibility),
 		"MessageRetentionPeriod":                seconds(q.Retention),
-		"MaximumMessageSize":                    strconv.Itoa(maxSQSMessage),
+		"MaximumMessageSize":                    strconv.Itoa(MaxMessage),
 		"DelaySeconds":                          "0",
 		"ReceiveMessageWaitTimeSeconds":         "0",
 		"SqsManagedSseEnabled":                  "true",
@@ -114,7 +114,7 @@ func (a *aws) getQueueAttributes(r *http.Request, body []byte) (any, *awsError) 
 	known := []string{"All", "RedrivePolicy", "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit", "Policy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"}
 	for _, name := range in.AttributeNames {
 		if all[name] == "" && !slices.Contains(known, name) {
-			return nil, awsRefuse("InvalidAttributeName", "Unknown Attribute %s.", name)
+			return nil, refuse("InvalidAttributeName", "Unknown Attribute %s.", name)
 		}
 	}
 	if !slices.Contains(in.AttributeNames, "All") {
@@ -124,11 +124,11 @@ func (a *aws) getQueueAttributes(r *http.Request, body []byte) (any, *awsError) 
 }
 
 // purgeQueue follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html.
-func (a *aws) purgeQueue(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html.
+func (a *cloud) purgeQueue(r *http.Request, body []byte) (any, *refusal) {
 	var in struct{ QueueUrl string }
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
@@ -138,28 +138,28 @@ func (a *aws) purgeQueue(r *http.Request, body []byte) (any, *awsError) {
 	}
 	now := a.Now()
 	if !q.purged.IsZero() && now.Sub(q.purged) < purgeEvery {
-		return nil, &awsError{http.StatusForbidden, "PurgeQueueInProgress", "Only one PurgeQueue operation on " + q.Name + " is allowed every 60 seconds."}
+		return nil, &refusal{http.StatusForbidden, "PurgeQueueInProgress", "Only one PurgeQueue operation on " + q.Name + " is allowed every 60 seconds."}
 	}
 	q.purged, q.messages = now, nil
 	return nil, nil
 }
 
 // startMoveTask follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html.
 // The task is over when the call returns. Each moved message is a new one.
-func (a *aws) startMoveTask(_ *http.Request, body []byte) (any, *awsError) {
+func (a *cloud) startMoveTask(_ *http.Request, body []byte) (any, *refusal) {
 	var in struct {
 		SourceArn, DestinationArn    string
 		MaxNumberOfMessagesPerSecond int
 	}
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
 	source := a.queueByARN(in.SourceArn)
 	if source == nil {
-		return nil, &awsError{http.StatusNotFound, "ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist."}
+		return nil, &refusal{http.StatusNotFound, "ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist."}
 	}
 	if in.MaxNumberOfMessagesPerSecond < 0 || in.MaxNumberOfMessagesPerSecond > 500 {
 		return nil, badValue("Value for parameter MaxNumberOfMessagesPerSecond is invalid.")
@@ -174,7 +174,7 @@ func (a *aws) startMoveTask(_ *http.Request, body []byte) (any, *awsError) {
 	var fixed *queue
 	if in.DestinationArn != "" {
 		if fixed = a.queueByARN(in.DestinationArn); fixed == nil {
-			return nil, &awsError{http.StatusNotFound, "ResourceNotFoundException", "The resource that you specified for the DestinationArn parameter doesn't exist."}
+			return nil, &refusal{http.StatusNotFound, "ResourceNotFoundException", "The resource that you specified for the DestinationArn parameter doesn't exist."}
 		}
 		if fixed.FIFO != source.FIFO {
 			return nil, badValue("Source and destination must be queues of the same type.")
@@ -192,7 +192,7 @@ func (a *aws) startMoveTask(_ *http.Request, body []byte) (any, *awsError) {
 			continue // in flight, or sent here by hand and not come from a queue
 		}
 		source.remove(m)
-		n := &sqsMessage{body: m.body, group: m.group, attributes: m.attributes, trace: m.trace, sent: now, visible: now}
+		n := &message{body: m.body, group: m.group, attributes: m.attributes, trace: m.trace, sent: now, visible: now}
 		a.append(to, n)
 		if to.FIFO {
 			n.dedup = n.id
@@ -204,19 +204,19 @@ func (a *aws) startMoveTask(_ *http.Request, body []byte) (any, *awsError) {
 }
 
 // listMoveTasks follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListMessageMoveTasks.html.
-func (a *aws) listMoveTasks(_ *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListMessageMoveTasks.html.
+func (a *cloud) listMoveTasks(_ *http.Request, body []byte) (any, *refusal) {
 	in := struct {
 		SourceArn  string
 		MaxResults int
 	}{MaxResults: 1}
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
 	if a.queueByARN(in.SourceArn) == nil {
-		return nil, &awsError{http.StatusNotFound, "ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist."}
+		return nil, &refusal{http.StatusNotFound, "ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist."}
 	}
 	if in.MaxResults < 1 || in.MaxResults > 10 {
 		return nil, badValue("Value for parameter MaxResults is invalid. Reason: Must be an integer between 1 and 10.")
@@ -260,16 +260,18 @@ type MessageState struct {
 }
 
 // Queues returns the queues and what is in them.
-func (x AWSAccount) Queues() []QueueState {
+func (x Account) Queues() []QueueState {
 	a := x.a
 	a.Lock()
 	defer a.Unlock()
 	return a.queueStates()
 }
 
-func (a *aws) state() AWSState {
+// State returns a copy of what the account holds; the engine is locked.
+func (x Account) State() State {
+	a := x.a
 	a.loadSecrets()
-	st := AWSState{Secrets: slices.Sorted(maps.Keys(a.secrets)), Queues: a.queueStates(), Objects: []ObjectState{}}
+	st := State{Secrets: slices.Sorted(maps.Keys(a.secrets)), Queues: a.queueStates(), Objects: []ObjectState{}}
 	for bucket, objects := range a.buckets {
 		for key, o := range objects {
 			st.Objects = append(st.Objects, ObjectState{bucket, key, len(o.body), o.contentType, o.modified.UTC()})
@@ -281,7 +283,7 @@ func (a *aws) state() AWSState {
 	return st
 }
 
-func (a *aws) queueStates() []QueueState {
+func (a *cloud) queueStates() []QueueState {
 	list := []QueueState{}
 	for _, name := range slices.Sorted(maps.Keys(a.queues)) {
 		q := a.queues[name]

@@ -1,4 +1,4 @@
-package sandbox
+package salesforce
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 )
 
 // Clicks registers what agents, owners of queues and an administrator do.
-func (o SalesforceOrg) Clicks(mux *http.ServeMux) {
+func (o Org) Clicks(mux *http.ServeMux) {
 	type one struct {
 		Case string `json:"case"`
 	}
@@ -19,7 +19,7 @@ func (o SalesforceOrg) Clicks(mux *http.ServeMux) {
 	list := func(object string, but string) func() []named {
 		return func() []named {
 			out := []named{}
-			o.with(func(f *salesforce) {
+			o.with(func(f *org) {
 				for _, row := range f.list(f.objects[object]) {
 					if row.id() != but && !row.deleted() {
 						out = append(out, named{row.id(), row.text("Name")})
@@ -106,15 +106,15 @@ func (o SalesforceOrg) Clicks(mux *http.ServeMux) {
 		return engine.Done(o.SetActive(in.User, in.Active))
 	})
 	engine.Look(mux, "salesforce/setup", o.Setup)
-	engine.Click(mux, "salesforce/setup", func(in SalesforceSetup) (any, error) {
+	engine.Click(mux, "salesforce/setup", func(in Setup) (any, error) {
 		o.SetSetup(in)
 		return nil, nil
 	})
 }
 
 // Comment adds a comment to the case.
-func (o SalesforceOrg) Comment(caseID, body string) error {
-	return o.liveCase(caseID, func(f *salesforce, row *sfRow) error {
+func (o Org) Comment(caseID, body string) error {
+	return o.liveCase(caseID, func(f *org, row *record) error {
 		f.add(f.objects["casecomment"], map[string]any{"ParentId": row.id(), "CommentBody": body})
 		return nil
 	})

@@ -1,4 +1,4 @@
-package sandbox
+package tencent
 
 import (
 	"bytes"
@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// maxChatEvents is how many events a session keeps for a client that comes
+// maxEvents is how many events a session keeps for a client that comes
 // back.
-const maxChatEvents = 500
+const maxEvents = 500
 
-// chatHeartbeat is how often a quiet stream says that it lives.
-const chatHeartbeat = 20 * time.Second
+// heartbeat is how often a quiet stream says that it lives.
+const heartbeat = 20 * time.Second
 
-// chatSession is a client that is logged in. The sandbox's mutex guards it.
-type chatSession struct {
+// clientSession is a client that is logged in. The engine's lock guards it.
+type clientSession struct {
 	id, user string
 	made     int // order of logins
 	expires  time.Time
@@ -32,65 +32,65 @@ type chatSession struct {
 	wake     chan struct{}
 }
 
-// chatEvent is one thing that a client is told.
-type chatEvent struct {
+// event is one thing that a client is told.
+type event struct {
 	// Type is message, recalled, typing, read, group, notice, kicked,
 	// sigExpired, loggedOut or, when events were missed, resync.
-	Type    string       `json:"type"`
-	GroupID string       `json:"groupId,omitempty"`
-	Message *chatMessage `json:"message,omitempty"`
-	Seq     uint64       `json:"seq,omitempty"`
-	From    string       `json:"from,omitempty"`
-	Nick    string       `json:"nick,omitempty"`
+	Type    string         `json:"type"`
+	GroupID string         `json:"groupId,omitempty"`
+	Message *clientMessage `json:"message,omitempty"`
+	Seq     uint64         `json:"seq,omitempty"`
+	From    string         `json:"from,omitempty"`
+	Nick    string         `json:"nick,omitempty"`
 	// Change is joined, left, muted, unmuted, dissolved or name for the one who
 	// is told, members when others came or went.
 	Change string       `json:"change,omitempty"`
-	Joined []chatPerson `json:"joined,omitempty"`
-	Left   []chatPerson `json:"left,omitempty"`
-	Group  *chatGroup   `json:"group,omitempty"`
+	Joined []person     `json:"joined,omitempty"`
+	Left   []person     `json:"left,omitempty"`
+	Group  *clientGroup `json:"group,omitempty"`
 	Text   string       `json:"text,omitempty"`
 	Reason string       `json:"reason,omitempty"`
 }
 
-func (c *chat) open(id, user string, expires time.Time) *chatSession {
+func (c *clients) open(id, user string, expires time.Time) *clientSession {
 	last := 0
 	for _, x := range c.sessions {
 		last = max(last, x.made)
 	}
-	x := &chatSession{id: id, user: user, made: last + 1, expires: expires, first: 1, wake: make(chan struct{})}
+	x := &clientSession{id: id, user: user, made: last + 1, expires: expires, first: 1, wake: make(chan struct{})}
 	c.sessions[id] = x
 	return x
 }
 
 // of returns a user's live sessions, oldest first.
-func (c *chat) of(user string) []*chatSession {
-	var list []*chatSession
+func (c *clients) of(user string) []*clientSession {
+	var list []*clientSession
 	for _, x := range c.sessions {
 		if x.user == user && x.over == "" {
 			list = append(list, x)
 		}
 	}
-	slices.SortFunc(list, func(a, b *chatSession) int { return a.made - b.made })
+	slices.SortFunc(list, func(a, b *clientSession) int { return a.made - b.made })
 	return list
 }
 
 // limit leaves a user the n newest sessions.
-func (c *chat) limit(user string, n int) {
+func (c *clients) limit(user string, n int) {
 	list := c.of(user)
 	for _, x := range list[:max(0, len(list)-n)] {
-		x.end(chatEvent{Type: "kicked", Reason: "multipleAccount"})
+		x.end(event{Type: "kicked", Reason: "multipleAccount"})
 	}
 }
 
 // end ends a user's sessions.
-func (c *chat) end(user string, e chatEvent) {
+func (c *clients) end(user string, e event) {
 	for _, x := range c.of(user) {
 		x.end(e)
 	}
 }
 
 // prune forgets sessions that nobody can use any more.
-func (c *chat) prune(now time.Time) {
+func (c *clients) prune(now time.Time) {
 	for id, x := range c.sessions {
 		if now.Sub(x.expires) > time.Hour {
 			delete(c.sessions, id)
@@ -98,7 +98,7 @@ func (c *chat) prune(now time.Time) {
 	}
 }
 
-func (x *chatSession) add(e chatEvent) {
+func (x *clientSession) add(e event) {
 	if x.over != "" {
 		return
 	}
@@ -107,7 +107,7 @@ func (x *chatSession) add(e chatEvent) {
 		return // strings and numbers always encode
 	}
 	x.events = append(x.events, b)
-	if extra := len(x.events) - maxChatEvents; extra > 0 {
+	if extra := len(x.events) - maxEvents; extra > 0 {
 		x.events = slices.Delete(x.events, 0, extra)
 		x.first += uint64(extra)
 	}
@@ -116,7 +116,7 @@ func (x *chatSession) add(e chatEvent) {
 }
 
 // end tells the session a last time.
-func (x *chatSession) end(e chatEvent) {
+func (x *clientSession) end(e event) {
 	x.add(e)
 	if x.over == "" {
 		x.over = e.Type
@@ -124,14 +124,14 @@ func (x *chatSession) end(e chatEvent) {
 }
 
 // lapse ends a session whose UserSig has run out.
-func (x *chatSession) lapse(now time.Time) {
+func (x *clientSession) lapse(now time.Time) {
 	if x.over == "" && !now.Before(x.expires) {
-		x.end(chatEvent{Type: "sigExpired"})
+		x.end(event{Type: "sigExpired"})
 	}
 }
 
-// tell tells one member something about a group; s.mu is held, as below.
-func (t *tencent) tell(user string, g *imGroup, e chatEvent) {
+// tell tells one member something about a group; the engine is locked, as below.
+func (t *app) tell(user string, g *group, e event) {
 	for _, x := range t.chat.of(user) {
 		x.lapse(t.Now())
 		e.GroupID = g.id
@@ -143,9 +143,9 @@ func (t *tencent) tell(user string, g *imGroup, e chatEvent) {
 	}
 }
 
-func (t *tencent) tellMembers(g *imGroup, e chatEvent) { t.tellOthers(g, "", e) }
+func (t *app) tellMembers(g *group, e event) { t.tellOthers(g, "", e) }
 
-func (t *tencent) tellOthers(g *imGroup, but string, e chatEvent) {
+func (t *app) tellOthers(g *group, but string, e event) {
 	for _, m := range g.members {
 		if m.id != but {
 			t.tell(m.id, g, e)
@@ -153,43 +153,43 @@ func (t *tencent) tellOthers(g *imGroup, but string, e chatEvent) {
 	}
 }
 
-func (t *tencent) tellJoined(g *imGroup, id string) {
-	t.tell(id, g, chatEvent{Type: "group", Change: "joined"})
-	t.tellOthers(g, id, chatEvent{Type: "group", Change: "members", Joined: []chatPerson{t.person(id)}})
+func (t *app) tellJoined(g *group, id string) {
+	t.tell(id, g, event{Type: "group", Change: "joined"})
+	t.tellOthers(g, id, event{Type: "group", Change: "members", Joined: []person{t.person(id)}})
 }
 
-func (t *tencent) tellLeft(g *imGroup, id string, silent bool) {
-	t.tell(id, g, chatEvent{Type: "group", Change: "left"})
+func (t *app) tellLeft(g *group, id string, silent bool) {
+	t.tell(id, g, event{Type: "group", Change: "left"})
 	if !silent {
-		t.tellMembers(g, chatEvent{Type: "group", Change: "members", Left: []chatPerson{t.person(id)}})
+		t.tellMembers(g, event{Type: "group", Change: "members", Left: []person{t.person(id)}})
 	}
 }
 
 // tellMessage tells the members of a message, but not the session it came from.
-func (t *tencent) tellMessage(g *imGroup, msg *imMessage, from *chatSession) {
-	v := t.chatMessage(msg)
+func (t *app) tellMessage(g *group, msg *message, from *clientSession) {
+	v := t.messageFor(msg)
 	for _, m := range g.members {
 		for _, x := range t.chat.of(m.id) {
 			if x != from {
 				x.lapse(t.Now())
-				x.add(chatEvent{Type: "message", GroupID: g.id, Message: &v})
+				x.add(event{Type: "message", GroupID: g.id, Message: &v})
 			}
 		}
 	}
 }
 
-// chatEvents streams a session's events as server-sent events. A client that
+// clientEvents streams a session's events as server-sent events. A client that
 // comes back says which event was its last.
-func (t *tencent) chatEvents(w http.ResponseWriter, r *http.Request, log func(status int)) {
+func (t *app) clientEvents(w http.ResponseWriter, r *http.Request, log func(status int)) {
 	next := uint64(1)
 	t.Lock()
-	x, e := t.chatSessionOf(r, r.URL.Query().Get("session"))
+	x, e := t.sessionOf(r, r.URL.Query().Get("session"))
 	if e != nil {
 		// What ended the session may still be unread.
 		if x = t.chat.sessions[r.URL.Query().Get("session")]; x == nil {
 			t.Unlock()
 			log(http.StatusUnauthorized)
-			chatRefuse(w, e)
+			refuseClient(w, e)
 			return
 		}
 	}
@@ -198,7 +198,7 @@ func (t *tencent) chatEvents(w http.ResponseWriter, r *http.Request, log func(st
 		if err != nil || last >= x.first+uint64(len(x.events)) {
 			t.Unlock()
 			log(http.StatusBadRequest)
-			chatRefuse(w, refuse(10004, "Last-Event-ID is none of this session's"))
+			refuseClient(w, refuse(10004, "Last-Event-ID is none of this session's"))
 			return
 		}
 		next = last + 1
@@ -218,7 +218,7 @@ func (t *tencent) chatEvents(w http.ResponseWriter, r *http.Request, log func(st
 		return
 	}
 	for {
-		text, wake, drop, wait, over := t.chatNews(x, &next)
+		text, wake, drop, wait, over := t.news(x, &next)
 		if _, err := w.Write(text); err != nil || out.Flush() != nil || over {
 			return
 		}
@@ -244,9 +244,9 @@ func (t *tencent) chatEvents(w http.ResponseWriter, r *http.Request, log func(st
 	}
 }
 
-// chatNews renders a session's events from next on, and says what ends the wait
+// news renders a session's events from next on, and says what ends the wait
 // for more.
-func (t *tencent) chatNews(x *chatSession, next *uint64) (text []byte, wake, drop <-chan struct{}, wait time.Duration, over bool) {
+func (t *app) news(x *clientSession, next *uint64) (text []byte, wake, drop <-chan struct{}, wait time.Duration, over bool) {
 	t.Lock()
 	defer t.Unlock()
 	now := t.Now()
@@ -260,11 +260,11 @@ func (t *tencent) chatNews(x *chatSession, next *uint64) (text []byte, wake, dro
 		fmt.Fprintf(&out, "id: %d\ndata: %s\n\n", *next, e)
 		*next++
 	}
-	return out.Bytes(), x.wake, t.chat.drop, min(chatHeartbeat, max(x.expires.Sub(now), time.Millisecond)), x.over != ""
+	return out.Bytes(), x.wake, t.chat.drop, min(heartbeat, max(x.expires.Sub(now), time.Millisecond)), x.over != ""
 }
 
 // cut ends every stream, as a network that fails does.
-func (c *chat) cut() {
+func (c *clients) cut() {
 	close(c.drop)
 	c.drop = make(chan struct{})
 }

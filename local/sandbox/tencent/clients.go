@@ -1,4 +1,4 @@
-package sandbox
+package tencent
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-func clientError(e *imError) error {
+func clientError(e *refusal) error {
 	if e == nil {
 		return nil
 	}
@@ -26,13 +26,13 @@ type ClientGroup struct {
 	MaxMemberCount   int
 }
 
-// TencentApp is the IM app from the inside: what chat clients and the app's
+// App is the IM app from the inside: what chat clients and the app's
 // console do, and what the groups hold.
-type TencentApp struct{ t *tencent }
+type App struct{ t *app }
 
 // CreateGroupAs makes a group as the client SDK does for any logged-in user:
 // with an id of their choice, as its owner. It is how a squat comes about.
-func (a TencentApp) CreateGroupAs(owner string, g ClientGroup) error {
+func (a App) CreateGroupAs(owner string, g ClientGroup) error {
 	t := a.t
 	t.Lock()
 	defer t.Unlock()
@@ -68,7 +68,7 @@ func (a TencentApp) CreateGroupAs(owner string, g ClientGroup) error {
 }
 
 // login does what a client's first login does: it makes the account.
-func (t *tencent) login(user string) *imError {
+func (t *app) login(user string) *refusal {
 	if t.accounts[user] != nil {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (t *tencent) login(user string) *imError {
 }
 
 // SendAs sends a text as the client SDK does for a logged-in member.
-func (a TencentApp) SendAs(user, groupID, text string) error {
+func (a App) SendAs(user, groupID, text string) error {
 	t := a.t
 	t.Lock()
 	defer t.Unlock()
@@ -105,7 +105,7 @@ func (a TencentApp) SendAs(user, groupID, text string) error {
 
 // JoinAs joins a group as the client SDK does for a logged-in user who asks
 // for it; it works only where the group lets anybody in.
-func (a TencentApp) JoinAs(user, groupID string) error {
+func (a App) JoinAs(user, groupID string) error {
 	t := a.t
 	t.Lock()
 	defer t.Unlock()
@@ -131,7 +131,7 @@ func (a TencentApp) JoinAs(user, groupID string) error {
 }
 
 // QuitAs leaves a group as the client SDK does.
-func (a TencentApp) QuitAs(user, groupID string) error {
+func (a App) QuitAs(user, groupID string) error {
 	t := a.t
 	t.Lock()
 	defer t.Unlock()
@@ -151,7 +151,7 @@ func (a TencentApp) QuitAs(user, groupID string) error {
 
 // ClientMessages returns what a member's client shows of a group: without
 // HistoryMsgBeforeJoin, nothing from before they joined.
-func (a TencentApp) ClientMessages(user, groupID string) ([]TencentMessage, error) {
+func (a App) ClientMessages(user, groupID string) ([]Message, error) {
 	t := a.t
 	t.Lock()
 	defer t.Unlock()
@@ -163,7 +163,7 @@ func (a TencentApp) ClientMessages(user, groupID string) ([]TencentMessage, erro
 	if m == nil {
 		return nil, clientError(refuse(10007, "not in the group"))
 	}
-	out := []TencentMessage{}
+	out := []Message{}
 	for _, msg := range g.view().Messages {
 		expired := t.Now().Sub(msg.Time) > t.plan.History
 		if !expired && (g.history || msg.Seq > m.seq) {
@@ -174,27 +174,27 @@ func (a TencentApp) ClientMessages(user, groupID string) ([]TencentMessage, erro
 }
 
 // Group returns a group by its id.
-func (a TencentApp) Group(id string) (TencentGroup, bool) {
+func (a App) Group(id string) (Group, bool) {
 	t := a.t
 	t.Lock()
 	defer t.Unlock()
 	g := t.groups[id]
 	if g == nil {
-		return TencentGroup{}, false
+		return Group{}, false
 	}
 	return g.view(), true
 }
 
 // Groups returns all groups, oldest first.
-func (a TencentApp) Groups() []TencentGroup {
+func (a App) Groups() []Group {
 	t := a.t
 	t.Lock()
 	defer t.Unlock()
-	return t.state().Groups
+	return a.State().Groups
 }
 
 // Kicked returns when an account's logins were last invalidated.
-func (a TencentApp) Kicked(user string) (time.Time, bool) {
+func (a App) Kicked(user string) (time.Time, bool) {
 	t := a.t
 	t.Lock()
 	defer t.Unlock()
@@ -208,7 +208,7 @@ func (a TencentApp) Kicked(user string) (time.Time, bool) {
 // RotateKey replaces the app's secret key: UserSigs made with the old
 // one are refused from now on. The stack's secret is not changed; see
 // the secret store.
-func (a TencentApp) RotateKey(secretKey string) {
+func (a App) RotateKey(secretKey string) {
 	t := a.t
 	t.Lock()
 	defer t.Unlock()
@@ -216,7 +216,7 @@ func (a TencentApp) RotateKey(secretKey string) {
 }
 
 // SetRate replaces the plan's RatePerSecond.
-func (a TencentApp) SetRate(perSecond int) {
+func (a App) SetRate(perSecond int) {
 	t := a.t
 	t.Lock()
 	defer t.Unlock()

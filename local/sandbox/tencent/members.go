@@ -1,4 +1,4 @@
-package sandbox
+package tencent
 
 import (
 	"net/http"
@@ -20,7 +20,7 @@ const (
 // addMember follows https://trtc.io/document/34921. The faults of code
 // "result:0", "result:3" and "result:4" make it accept the call and refuse
 // every member.
-func (t *tencent) addMember(r *http.Request, a *args) (reply, *imError) {
+func (t *app) addMember(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -78,7 +78,7 @@ func (t *tencent) addMember(r *http.Request, a *args) (reply, *imError) {
 }
 
 // members reads MemberList, at most limit accounts.
-func members(a *args, limit int) ([]string, *imError) {
+func members(a *args, limit int) ([]string, *refusal) {
 	var ids []string
 	for _, m := range a.objects("MemberList") {
 		ids = append(ids, m.text("Member_Account"))
@@ -96,7 +96,7 @@ func members(a *args, limit int) ([]string, *imError) {
 }
 
 // importMember follows https://trtc.io/document/34969. It tells nobody.
-func (t *tencent) importMember(r *http.Request, a *args) (reply, *imError) {
+func (t *app) importMember(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -123,7 +123,7 @@ func (t *tencent) importMember(r *http.Request, a *args) (reply, *imError) {
 
 // deleteMember follows https://trtc.io/document/34949: removing a stranger
 // succeeds.
-func (t *tencent) deleteMember(r *http.Request, a *args) (reply, *imError) {
+func (t *app) deleteMember(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -156,7 +156,7 @@ func (t *tencent) deleteMember(r *http.Request, a *args) (reply, *imError) {
 }
 
 // memberList renders a group's members; without narrow, all fields of all.
-func (g *imGroup) memberList(fields []string, narrow bool, roles []string) []reply {
+func (g *group) memberList(fields []string, narrow bool, roles []string) []reply {
 	out := []reply{}
 	for _, m := range g.members {
 		if len(roles) > 0 && !slices.Contains(roles, m.role) {
@@ -182,7 +182,7 @@ func (g *imGroup) memberList(fields []string, narrow bool, roles []string) []rep
 }
 
 // getMembers follows https://trtc.io/document/34948.
-func (t *tencent) getMembers(r *http.Request, a *args) (reply, *imError) {
+func (t *app) getMembers(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -205,7 +205,7 @@ func (t *tencent) getMembers(r *http.Request, a *args) (reply, *imError) {
 }
 
 // getRoles follows https://trtc.io/document/34963.
-func (t *tencent) getRoles(r *http.Request, a *args) (reply, *imError) {
+func (t *app) getRoles(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -232,7 +232,7 @@ func (t *tencent) getRoles(r *http.Request, a *args) (reply, *imError) {
 const muteForever = 4294967295
 
 // forbidSend follows https://trtc.io/document/34951. A mute survives leaving.
-func (t *tencent) forbidSend(r *http.Request, a *args) (reply, *imError) {
+func (t *app) forbidSend(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -269,7 +269,7 @@ func (t *tencent) forbidSend(r *http.Request, a *args) (reply, *imError) {
 			change = "unmuted"
 		}
 		if g.member(id) != nil {
-			t.tell(id, g, chatEvent{Type: "group", Change: change})
+			t.tell(id, g, event{Type: "group", Change: change})
 		}
 	}
 	return nil, nil

@@ -1,4 +1,4 @@
-package sandbox
+package tencent
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ var elemTypes = []string{
 }
 
 // sendMessage follows https://trtc.io/document/34959.
-func (t *tencent) sendMessage(r *http.Request, a *args) (reply, *imError) {
+func (t *app) sendMessage(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -75,12 +75,12 @@ type outgoing struct {
 	custom   string
 	online   bool // for those who are online only
 	clientID string
-	session  *chatSession // that sends it, if one does; it is not told
+	session  *clientSession // that sends it, if one does; it is not told
 }
 
 // maySpeak refuses who is not in the group or muted. The members of a muted
 // group that may still speak are its owner, its admins and the app's.
-func (t *tencent) maySpeak(g *imGroup, from string) *imError {
+func (t *app) maySpeak(g *group, from string) *refusal {
 	acc := t.accounts[from]
 	if acc == nil {
 		return refuse(10019, "account %q does not exist", from)
@@ -102,7 +102,7 @@ func (t *tencent) maySpeak(g *imGroup, from string) *imError {
 }
 
 // send delivers a message to a group.
-func (t *tencent) send(g *imGroup, o outgoing) (reply, *imError) {
+func (t *app) send(g *group, o outgoing) (reply, *refusal) {
 	if e := t.maySpeak(g, o.from); e != nil {
 		return nil, e
 	}
@@ -127,7 +127,7 @@ func (t *tencent) send(g *imGroup, o outgoing) (reply, *imError) {
 	if t.plan.RatePerSecond > 0 && g.rate.over(now, groupMsgRate) {
 		return nil, refuse(10023, "more than %d messages a second in the group", groupMsgRate)
 	}
-	msg := &imMessage{
+	msg := &message{
 		seq: g.lastSeq() + 1, random: o.random, from: o.from, body: body, content: content,
 		custom: o.custom, priority: cmp.Or(o.priority, "Normal"), time: now, clientID: o.clientID,
 	}
@@ -144,7 +144,7 @@ func (t *tencent) send(g *imGroup, o outgoing) (reply, *imError) {
 
 // sendNotice follows https://trtc.io/document/34958. Clients get it beside the
 // chat; nothing recognises a repetition.
-func (t *tencent) sendNotice(r *http.Request, a *args) (reply, *imError) {
+func (t *app) sendNotice(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -162,10 +162,10 @@ func (t *tencent) sendNotice(r *http.Request, a *args) (reply, *imError) {
 	if e := t.moderate("the notification", content); e != nil {
 		return nil, e
 	}
-	g.notices = append(g.notices, TencentNotice{content, to, t.Now().UTC()})
+	g.notices = append(g.notices, Notice{content, to, t.Now().UTC()})
 	for _, m := range slices.Clone(g.members) {
 		if len(to) == 0 || slices.Contains(to, m.id) {
-			t.tell(m.id, g, chatEvent{Type: "notice", Text: content})
+			t.tell(m.id, g, event{Type: "notice", Text: content})
 		}
 	}
 	return nil, nil
@@ -174,7 +174,7 @@ func (t *tencent) sendNotice(r *http.Request, a *args) (reply, *imError) {
 // getMessages follows https://trtc.io/document/34971: newest first, the next
 // page begins at the lowest MsgSeq minus one, and what is older than the plan
 // keeps is a hole. Long messages make an answer shorter than was asked for.
-func (t *tencent) getMessages(r *http.Request, a *args) (reply, *imError) {
+func (t *app) getMessages(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -223,7 +223,7 @@ func (t *tencent) getMessages(r *http.Request, a *args) (reply, *imError) {
 
 // recallMessages follows https://trtc.io/document/34965: each message has its
 // own result.
-func (t *tencent) recallMessages(r *http.Request, a *args) (reply, *imError) {
+func (t *app) recallMessages(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -251,7 +251,7 @@ func (t *tencent) recallMessages(r *http.Request, a *args) (reply, *imError) {
 	return reply{"RecallRetList": results}, nil
 }
 
-func (g *imGroup) message(seq uint64) *imMessage {
+func (g *group) message(seq uint64) *message {
 	for _, m := range g.messages {
 		if m.seq == seq {
 			return m
@@ -261,12 +261,12 @@ func (g *imGroup) message(seq uint64) *imMessage {
 }
 
 // recall takes a message back; it reports whether that was still to do.
-func (t *tencent) recall(g *imGroup, m *imMessage) bool {
+func (t *app) recall(g *group, m *message) bool {
 	if m.recalled {
 		return false
 	}
 	m.recalled = true
-	t.tellMembers(g, chatEvent{Type: "recalled", Seq: m.seq, From: m.from})
+	t.tellMembers(g, event{Type: "recalled", Seq: m.seq, From: m.from})
 	return true
 }
 

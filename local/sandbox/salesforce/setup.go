@@ -1,4 +1,4 @@
-package sandbox
+package salesforce
 
 import (
 	"net/http"
@@ -8,28 +8,28 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-// sfSetupSchema is the part of an org's setup that its API shows: what a check
+// setupSchema is the part of an org's setup that its API shows: what a check
 // of the installation looks at. Nothing of it is written over the API.
-func sfSetupSchema() []*sfObject {
-	return []*sfObject{
-		{name: "PermissionSet", prefix: "0PS", fields: []*sfField{{name: "Name", max: 80}, {name: "Label", max: 80}}},
-		{name: "PermissionSetAssignment", prefix: "0Pa", fields: []*sfField{
-			{name: "AssigneeId", kind: sfReference, refs: []string{"005"}, parent: "Assignee"},
-			{name: "PermissionSetId", kind: sfReference, refs: []string{"0PS"}, parent: "PermissionSet"},
+func setupSchema() []*object {
+	return []*object{
+		{name: "PermissionSet", prefix: "0PS", fields: []*field{{name: "Name", max: 80}, {name: "Label", max: 80}}},
+		{name: "PermissionSetAssignment", prefix: "0Pa", fields: []*field{
+			{name: "AssigneeId", kind: referenceKind, refs: []string{"005"}, parent: "Assignee"},
+			{name: "PermissionSetId", kind: referenceKind, refs: []string{"0PS"}, parent: "PermissionSet"},
 		}},
-		{name: "ObjectPermissions", prefix: "110", fields: []*sfField{
-			{name: "ParentId", kind: sfReference, refs: []string{"0PS"}, parent: "Parent"},
-			{name: "SobjectType", max: 80}, {name: "PermissionsViewAllRecords", kind: sfBool, def: false},
+		{name: "ObjectPermissions", prefix: "110", fields: []*field{
+			{name: "ParentId", kind: referenceKind, refs: []string{"0PS"}, parent: "Parent"},
+			{name: "SobjectType", max: 80}, {name: "PermissionsViewAllRecords", kind: boolKind, def: false},
 		}},
-		{name: "NamedCredential", prefix: "0XA", fields: []*sfField{{name: "DeveloperName", max: 80}, {name: "Endpoint", max: 255}}},
-		{name: "Caseroom_Settings__mdt", prefix: "m00", packaged: true, fields: []*sfField{
-			{name: "DeveloperName", max: 40}, {name: "Caseroom_Enabled__c", kind: sfBool, def: false}, {name: "Caseroom_Credential__c", max: 80}, {name: "Caseroom_Panel_URL__c"},
+		{name: "NamedCredential", prefix: "0XA", fields: []*field{{name: "DeveloperName", max: 80}, {name: "Endpoint", max: 255}}},
+		{name: "Caseroom_Settings__mdt", prefix: "m00", packaged: true, fields: []*field{
+			{name: "DeveloperName", max: 40}, {name: "Caseroom_Enabled__c", kind: boolKind, def: false}, {name: "Caseroom_Credential__c", max: 80}, {name: "Caseroom_Panel_URL__c"},
 		}},
 	}
 }
 
-// SalesforceSetup is how the org is set up for caseroom.
-type SalesforceSetup struct {
+// Setup is how the org is set up for caseroom.
+type Setup struct {
 	Package        bool     `json:"package"`        // our fields and objects
 	Omni           bool     `json:"omni"`           // Omni-Channel, without which there is no AgentWork
 	PermissionSets []string `json:"permissionSets"` // of the API user
@@ -40,23 +40,23 @@ type SalesforceSetup struct {
 }
 
 // Setup returns how the org is set up.
-func (o SalesforceOrg) Setup() (setup SalesforceSetup) {
-	o.with(func(f *salesforce) { setup = f.setup })
+func (o Org) Setup() (setup Setup) {
+	o.with(func(f *org) { setup = f.setup })
 	return setup
 }
 
 // SetSetup sets the org up otherwise.
-func (o SalesforceOrg) SetSetup(setup SalesforceSetup) {
-	o.with(func(f *salesforce) { f.apply(setup) })
+func (o Org) SetSetup(setup Setup) {
+	o.with(func(f *org) { f.apply(setup) })
 }
 
 // apply makes the org's records of a setup.
-func (f *salesforce) apply(setup SalesforceSetup) {
+func (f *org) apply(setup Setup) {
 	f.setup = setup
 	f.noPackage = !setup.Package
 	keep := f.order[:0]
 	for _, row := range f.order {
-		if slices.ContainsFunc(sfSetupSchema(), func(o *sfObject) bool { return o.name == row.object.name }) {
+		if slices.ContainsFunc(setupSchema(), func(o *object) bool { return o.name == row.object.name }) {
 			delete(f.rows, row.id())
 			continue
 		}
@@ -79,19 +79,19 @@ func (f *salesforce) apply(setup SalesforceSetup) {
 }
 
 // hidden reports whether the org does not have an object.
-func (f *salesforce) hidden(o *sfObject) bool {
+func (f *org) hidden(o *object) bool {
 	return o == nil || (o.packaged && f.noPackage) || (o.name == "AgentWork" && !f.setup.Omni)
 }
 
 // describe is GET /sobjects/{object}/describe, as far as the caller's rights go.
 //
 // See https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_sobject_describe.htm.
-func (f *salesforce) describe(w http.ResponseWriter, r *http.Request) {
+func (f *org) describe(w http.ResponseWriter, r *http.Request) {
 	o, ok := f.object(w, r)
 	if !ok {
 		return
 	}
-	types := map[sfKind]string{sfText: "string", sfID: "id", sfReference: "reference", sfEmail: "email", sfBool: "boolean", sfTime: "datetime"}
+	types := map[fieldKind]string{textKind: "string", idKind: "id", referenceKind: "reference", emailKind: "email", boolKind: "boolean", timeKind: "datetime"}
 	fields := []any{}
 	for _, d := range o.fields {
 		if !f.visible(d) {
@@ -99,8 +99,8 @@ func (f *salesforce) describe(w http.ResponseWriter, r *http.Request) {
 		}
 		writable := !(f.setup.Locked && strings.HasPrefix(d.name, "Caseroom_"))
 		fields = append(fields, map[string]any{
-			"name": d.name, "type": types[d.kind], "length": d.max, "unique": d.unique, "externalId": d.external && d.kind == sfText,
-			"caseSensitive": d.exact, "createable": writable && d.access != sfReadOnly, "updateable": writable && d.access == sfReadWrite,
+			"name": d.name, "type": types[d.kind], "length": d.max, "unique": d.unique, "externalId": d.external && d.kind == textKind,
+			"caseSensitive": d.exact, "createable": writable && d.access != readOnly, "updateable": writable && d.access == readWrite,
 		})
 	}
 	engine.WriteJSON(w, http.StatusOK, map[string]any{

@@ -1,4 +1,4 @@
-package sandbox
+package tencent
 
 import (
 	"net/http"
@@ -17,7 +17,7 @@ var (
 
 // fits checks the texts of a group's profile: bytes of UTF-8, not characters.
 // See https://trtc.io/document/33529.
-func (t *tencent) fits(name, introduction, notification, faceURL string) *imError {
+func (t *app) fits(name, introduction, notification, faceURL string) *refusal {
 	for _, f := range []struct {
 		what, text string
 		max        int
@@ -42,8 +42,8 @@ func (t *tencent) fits(name, introduction, notification, faceURL string) *imErro
 
 // newGroup checks the profile of a group to be made and makes it, without
 // members. operator is who makes it.
-func (t *tencent) newGroup(operator string, a *args) (*imGroup, *imError) {
-	g := &imGroup{
+func (t *app) newGroup(operator string, a *args) (*group, *refusal) {
+	g := &group{
 		id: a.text("GroupId"), typ: a.text("Type"), name: a.text("Name"),
 		introduction: a.text("Introduction"), notification: a.text("Notification"), faceURL: a.text("FaceUrl"),
 		owner: a.text("Owner_Account"), applyJoin: a.text("ApplyJoinOption"), inviteJoin: a.text("InviteJoinOption"),
@@ -107,7 +107,7 @@ func (t *tencent) newGroup(operator string, a *args) (*imGroup, *imError) {
 }
 
 // mayJoin checks that an account exists and may be in one more group.
-func (t *tencent) mayJoin(id string) *imError {
+func (t *app) mayJoin(id string) *refusal {
 	acc := t.accounts[id]
 	if acc == nil {
 		return refuse(10019, "account %q does not exist", id)
@@ -119,7 +119,7 @@ func (t *tencent) mayJoin(id string) *imError {
 }
 
 // put makes a checked group known.
-func (t *tencent) put(g *imGroup) {
+func (t *app) put(g *group) {
 	t.made++
 	g.ordinal, g.lastInfo = t.made, t.Now()
 	if g.id == "" {
@@ -132,7 +132,7 @@ func (t *tencent) put(g *imGroup) {
 }
 
 // createGroup follows https://trtc.io/document/34895.
-func (t *tencent) createGroup(r *http.Request, a *args) (reply, *imError) {
+func (t *app) createGroup(r *http.Request, a *args) (reply, *refusal) {
 	engine.Note(r, "group", a.text("GroupId"))
 	type member struct{ id, role string }
 	var members []member
@@ -180,7 +180,7 @@ func (t *tencent) createGroup(r *http.Request, a *args) (reply, *imError) {
 }
 
 // importGroup follows https://trtc.io/document/34967. It tells nobody.
-func (t *tencent) importGroup(r *http.Request, a *args) (reply, *imError) {
+func (t *app) importGroup(r *http.Request, a *args) (reply, *refusal) {
 	engine.Note(r, "group", a.text("GroupId"))
 	created := a.number("CreateTime", 0)
 	g, e := t.newGroup(r.URL.Query().Get("identifier"), a)
@@ -199,7 +199,7 @@ func (t *tencent) importGroup(r *http.Request, a *args) (reply, *imError) {
 }
 
 // destroyGroup follows https://trtc.io/document/34896. The history goes too.
-func (t *tencent) destroyGroup(r *http.Request, a *args) (reply, *imError) {
+func (t *app) destroyGroup(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -208,17 +208,17 @@ func (t *tencent) destroyGroup(r *http.Request, a *args) (reply, *imError) {
 	return nil, nil
 }
 
-func (t *tencent) destroy(g *imGroup) {
+func (t *app) destroy(g *group) {
 	for _, m := range g.members {
 		t.accounts[m.id].groups--
 	}
-	t.tellMembers(g, chatEvent{Type: "group", Change: "dissolved"})
+	t.tellMembers(g, event{Type: "group", Change: "dissolved"})
 	delete(t.groups, g.id)
 }
 
 // getGroupInfo follows https://trtc.io/document/34961. Each group carries its
 // own ErrorCode; the envelope's says nothing about them.
-func (t *tencent) getGroupInfo(r *http.Request, a *args) (reply, *imError) {
+func (t *app) getGroupInfo(r *http.Request, a *args) (reply, *refusal) {
 	ids := a.texts("GroupIdList")
 	filter := a.object("ResponseFilter")
 	var base, member, roles []string
@@ -287,7 +287,7 @@ func keep(v reply, names []string) {
 }
 
 // modifyGroup follows https://trtc.io/document/34962: all fields or none.
-func (t *tencent) modifyGroup(r *http.Request, a *args) (reply, *imError) {
+func (t *app) modifyGroup(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -328,13 +328,13 @@ func (t *tencent) modifyGroup(r *http.Request, a *args) (reply, *imError) {
 	*g = n
 	t.setMuted(g, muted)
 	if renamed {
-		t.tellMembers(g, chatEvent{Type: "group", Change: "name"})
+		t.tellMembers(g, event{Type: "group", Change: "name"})
 	}
 	return nil, nil
 }
 
 // setMuted silences all ordinary members of a group, or lets them speak.
-func (t *tencent) setMuted(g *imGroup, muted bool) {
+func (t *app) setMuted(g *group, muted bool) {
 	if g.muteAll == muted {
 		return
 	}
@@ -343,11 +343,11 @@ func (t *tencent) setMuted(g *imGroup, muted bool) {
 	if muted {
 		change = "muted"
 	}
-	t.tellMembers(g, chatEvent{Type: "group", Change: change})
+	t.tellMembers(g, event{Type: "group", Change: change})
 }
 
 // changeOwner follows https://trtc.io/document/34966.
-func (t *tencent) changeOwner(r *http.Request, a *args) (reply, *imError) {
+func (t *app) changeOwner(r *http.Request, a *args) (reply, *refusal) {
 	g, e := t.group(r, a)
 	if e != nil {
 		return nil, e
@@ -372,7 +372,7 @@ func (t *tencent) changeOwner(r *http.Request, a *args) (reply, *imError) {
 const listStart = 1 << 63
 
 // listGroups follows https://trtc.io/document/34960.
-func (t *tencent) listGroups(_ *http.Request, a *args) (reply, *imError) {
+func (t *app) listGroups(_ *http.Request, a *args) (reply, *refusal) {
 	limit, next, typ := a.number("Limit", 10000), a.number("Next", 0), a.text("GroupType")
 	if e := a.bad(); e != nil {
 		return nil, e
@@ -407,7 +407,7 @@ func (t *tencent) listGroups(_ *http.Request, a *args) (reply, *imError) {
 
 // joinedGroups follows https://trtc.io/document/34925. Work groups that nobody
 // has written in yet are left out, as they are unless they are asked for.
-func (t *tencent) joinedGroups(r *http.Request, a *args) (reply, *imError) {
+func (t *app) joinedGroups(r *http.Request, a *args) (reply, *refusal) {
 	id, limit, offset, typ := a.text("Member_Account"), a.number("Limit", 5000), a.number("Offset", 0), a.text("GroupType")
 	if e := a.bad(); e != nil {
 		return nil, e
@@ -421,7 +421,7 @@ func (t *tencent) joinedGroups(r *http.Request, a *args) (reply, *imError) {
 	}
 	total, ids := uint64(0), []reply{}
 	for _, g := range t.oldestFirst() {
-		in := slices.ContainsFunc(g.members, func(m *imMember) bool { return m.id == id })
+		in := slices.ContainsFunc(g.members, func(m *member) bool { return m.id == id })
 		sleeping := (g.typ == "Work" || g.typ == "Private") && len(g.messages) == 0
 		if !in || sleeping || g.typ == "AVChatRoom" || (typ != "" && g.typ != typ) {
 			continue

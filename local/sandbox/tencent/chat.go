@@ -1,4 +1,4 @@
-package sandbox
+package tencent
 
 import (
 	"bytes"
@@ -26,33 +26,33 @@ import (
 
 // Limits of what chat clients do.
 const (
-	maxChatFile  = 10 << 20        // of one upload
-	maxChatFiles = 64 << 20        // of all uploads; the oldest go first
+	maxFile      = 10 << 20        // of one upload
+	maxFiles     = 64 << 20        // of all uploads; the oldest go first
 	maxHistory   = 100             // messages of one page
 	recallWithin = 2 * time.Minute // how long a sender may take a message back
 )
 
 // chat is what the vendor's own protocol between its client SDK and its servers
 // does: who is logged in, what they are told, and the files they sent.
-type chat struct {
-	sessions map[string]*chatSession
-	files    []*chatFile // oldest first
+type clients struct {
+	sessions map[string]*clientSession
+	files    []*uploadedFile // oldest first
 	drop     chan struct{}
 }
 
-type chatFile struct {
+type uploadedFile struct {
 	id, name, contentType string
 	content               []byte
 	width, height         int // of an image
 	format                int // as TIMImageElem numbers it; 0: no image
 }
 
-func newChat() *chat {
-	return &chat{sessions: map[string]*chatSession{}, drop: make(chan struct{})}
+func newClients() *clients {
+	return &clients{sessions: map[string]*clientSession{}, drop: make(chan struct{})}
 }
 
-// chatMessage is a message as a client shows it.
-type chatMessage struct {
+// clientMessage is a message as a client shows it.
+type clientMessage struct {
 	Seq      uint64    `json:"seq"`
 	Time     time.Time `json:"time"`
 	From     string    `json:"from"`
@@ -67,8 +67,8 @@ type chatMessage struct {
 	Custom   string    `json:"cloudCustomData,omitempty"`
 }
 
-// chatGroup is a group as its member's client lists it.
-type chatGroup struct {
+// clientGroup is a group as its member's client lists it.
+type clientGroup struct {
 	GroupID     string `json:"groupId"`
 	Name        string `json:"name"`
 	Muted       bool   `json:"muted"` // for this member
@@ -77,49 +77,49 @@ type chatGroup struct {
 	LastSeq     uint64 `json:"lastSeq"`
 }
 
-type chatPerson struct {
+type person struct {
 	UserID string `json:"userId"`
 	Nick   string `json:"nick"`
 }
 
-// chatRoutes registers what a chat client does. See docs/sandbox.md.
-func (t *tencent) chatRoutes() {
+// clientRoutes registers what a chat client does. See docs/sandbox.md.
+func (t *app) clientRoutes() {
 	mux := http.NewServeMux()
-	do := func(pattern, op string, h func(w http.ResponseWriter, r *http.Request) (any, *imError)) {
+	do := func(pattern, op string, h func(w http.ResponseWriter, r *http.Request) (any, *refusal)) {
 		mux.Handle(pattern, t.Operation("chat", op, func(w http.ResponseWriter, r *http.Request) {
 			t.Lock()
 			defer t.Unlock()
 			out, e := h(w, r)
 			if e != nil {
 				engine.Note(r, "code", strconv.Itoa(e.code))
-				chatRefuse(w, e)
+				refuseClient(w, e)
 				return
 			}
 			engine.WriteJSON(w, http.StatusOK, out)
 		}))
 	}
-	do("POST /chat/login", "login", t.chatLogin)
-	do("POST /chat/logout", "logout", t.chatLogout)
-	do("GET /chat/groups", "groups", t.chatGroups)
-	do("GET /chat/groups/messages", "messages", t.chatMessages)
-	do("GET /chat/groups/members", "members", t.chatMembers)
-	do("POST /chat/groups/send", "send", t.chatSend)
-	do("POST /chat/groups/recall", "recall", t.chatRecall)
-	do("POST /chat/files", "upload", t.chatUpload)
-	do("POST /chat/typing", "typing", t.chatTyping)
-	do("POST /chat/read", "read", t.chatRead)
-	mux.Handle("GET /chat/events", t.Stream("chat", "events", t.chatEvents))
-	mux.HandleFunc("GET /chat/files/{id}/{name}", t.chatDownload)
+	do("POST /chat/login", "login", t.clientLogin)
+	do("POST /chat/logout", "logout", t.clientLogout)
+	do("GET /chat/groups", "groups", t.clientGroups)
+	do("GET /chat/groups/messages", "messages", t.clientMessages)
+	do("GET /chat/groups/members", "members", t.clientMembers)
+	do("POST /chat/groups/send", "send", t.clientSend)
+	do("POST /chat/groups/recall", "recall", t.clientRecall)
+	do("POST /chat/files", "upload", t.clientUpload)
+	do("POST /chat/typing", "typing", t.clientTyping)
+	do("POST /chat/read", "read", t.clientRead)
+	mux.Handle("GET /chat/events", t.Stream("chat", "events", t.clientEvents))
+	mux.HandleFunc("GET /chat/files/{id}/{name}", t.clientDownload)
 	t.Mount("/chat/", engine.FromLoopback(mux))
 	t.CodeErrors("chat", func(w http.ResponseWriter, code string) {
 		n, err := strconv.Atoi(code)
 		if err != nil {
 			n = 10002
 		}
-		chatRefuse(w, refuse(n, "forced by a fault"))
+		refuseClient(w, refuse(n, "forced by a fault"))
 	})
 	t.TooLarge("chat", func(w http.ResponseWriter, _ *http.Request) {
-		chatRefuse(w, refuse(80002, "the file is larger than 10 MiB"))
+		refuseClient(w, refuse(80002, "the file is larger than 10 MiB"))
 	})
 	t.OnFault(func(f engine.Fault) {
 		if f.Matches("chat", "events") {
@@ -128,8 +128,8 @@ func (t *tencent) chatRoutes() {
 	})
 }
 
-// chatRefuse answers {code, message}, the vendor's number in both.
-func chatRefuse(w http.ResponseWriter, e *imError) {
+// refuseClient answers {code, message}, the vendor's number in both.
+func refuseClient(w http.ResponseWriter, e *refusal) {
 	status := http.StatusBadRequest
 	switch e.code {
 	case 2024, 70001, 70003, 70009, 70013, 70014, 70020:
@@ -148,8 +148,8 @@ func chatRefuse(w http.ResponseWriter, e *imError) {
 	engine.WriteJSON(w, status, map[string]any{"code": e.code, "message": e.info})
 }
 
-// chatBody decodes a request's JSON object into v.
-func chatBody(r *http.Request, v any) *imError {
+// readBody decodes a request's JSON object into v.
+func readBody(r *http.Request, v any) *refusal {
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
 		err = engine.Decode(body, v)
@@ -160,24 +160,24 @@ func chatBody(r *http.Request, v any) *imError {
 	return nil
 }
 
-// chatLogin is the SDK's login: it makes the account if it is the first, and
+// clientLogin is the SDK's login: it makes the account if it is the first, and
 // ends the sessions in other browsers beyond those the plan allows. A client
 // that renews its UserSig names the session that it replaces.
-func (t *tencent) chatLogin(_ http.ResponseWriter, r *http.Request) (any, *imError) {
+func (t *app) clientLogin(_ http.ResponseWriter, r *http.Request) (any, *refusal) {
 	var in struct {
 		SDKAppID int    `json:"sdkAppId"`
 		UserID   string `json:"userId"`
 		UserSig  string `json:"userSig"`
 		Session  string `json:"session"`
 	}
-	if e := chatBody(r, &in); e != nil {
+	if e := readBody(r, &in); e != nil {
 		return nil, e
 	}
 	engine.Note(r, "user", in.UserID)
 	if in.SDKAppID != t.fix.SDKAppID {
 		return nil, refuse(70020, "there is no such app")
 	}
-	if !imUserID.MatchString(in.UserID) {
+	if !userIDPattern.MatchString(in.UserID) {
 		return nil, refuse(70013, "userId is not an account's")
 	}
 	if e := t.verifySig(in.UserID, in.UserSig); e != nil {
@@ -192,30 +192,30 @@ func (t *tencent) chatLogin(_ http.ResponseWriter, r *http.Request) (any, *imErr
 	}
 	t.chat.prune(t.Now())
 	if old := t.chat.sessions[in.Session]; old != nil && old.user == in.UserID {
-		old.end(chatEvent{Type: "loggedOut"})
+		old.end(event{Type: "loggedOut"})
 	}
 	t.chat.limit(in.UserID, t.plan.WebInstances-1)
 	x := t.chat.open(t.ID(16), in.UserID, expires)
 	return map[string]string{"session": x.id}, nil
 }
 
-// chatLogout ends a session for good.
-func (t *tencent) chatLogout(_ http.ResponseWriter, r *http.Request) (any, *imError) {
+// clientLogout ends a session for good.
+func (t *app) clientLogout(_ http.ResponseWriter, r *http.Request) (any, *refusal) {
 	var in struct {
 		Session string `json:"session"`
 	}
-	if e := chatBody(r, &in); e != nil {
+	if e := readBody(r, &in); e != nil {
 		return nil, e
 	}
 	if x := t.chat.sessions[in.Session]; x != nil {
-		x.end(chatEvent{Type: "loggedOut"})
+		x.end(event{Type: "loggedOut"})
 		delete(t.chat.sessions, x.id)
 	}
 	return struct{}{}, nil
 }
 
-// chatSessionOf returns the live session that a request names.
-func (t *tencent) chatSessionOf(r *http.Request, id string) (*chatSession, *imError) {
+// sessionOf returns the live session that a request names.
+func (t *app) sessionOf(r *http.Request, id string) (*clientSession, *refusal) {
 	x := t.chat.sessions[id]
 	if x == nil {
 		return nil, refuse(2024, "not logged in")
@@ -231,9 +231,9 @@ func (t *tencent) chatSessionOf(r *http.Request, id string) (*chatSession, *imEr
 	return x, nil
 }
 
-// chatRoom returns a group that the session's user is in.
-func (t *tencent) chatRoom(r *http.Request, session, groupID string) (*chatSession, *imGroup, *imMember, *imError) {
-	x, e := t.chatSessionOf(r, session)
+// roomOf returns a group that the session's user is in.
+func (t *app) roomOf(r *http.Request, session, groupID string) (*clientSession, *group, *member, *refusal) {
+	x, e := t.sessionOf(r, session)
 	if e != nil {
 		return nil, nil, nil, e
 	}
@@ -249,12 +249,12 @@ func (t *tencent) chatRoom(r *http.Request, session, groupID string) (*chatSessi
 	return x, g, m, nil
 }
 
-func (t *tencent) chatGroups(_ http.ResponseWriter, r *http.Request) (any, *imError) {
-	x, e := t.chatSessionOf(r, r.URL.Query().Get("session"))
+func (t *app) clientGroups(_ http.ResponseWriter, r *http.Request) (any, *refusal) {
+	x, e := t.sessionOf(r, r.URL.Query().Get("session"))
 	if e != nil {
 		return nil, e
 	}
-	list := []chatGroup{}
+	list := []clientGroup{}
 	for _, g := range t.oldestFirst() {
 		if m := g.member(x.user); m != nil {
 			list = append(list, t.groupFor(g, m))
@@ -263,8 +263,8 @@ func (t *tencent) chatGroups(_ http.ResponseWriter, r *http.Request) (any, *imEr
 	return list, nil
 }
 
-func (t *tencent) groupFor(g *imGroup, m *imMember) chatGroup {
-	v := chatGroup{GroupID: g.id, Name: g.name, MemberCount: len(g.members), LastSeq: g.lastSeq()}
+func (t *app) groupFor(g *group, m *member) clientGroup {
+	v := clientGroup{GroupID: g.id, Name: g.name, MemberCount: len(g.members), LastSeq: g.lastSeq()}
 	v.Muted = t.maySpeak(g, m.id) != nil
 	for _, msg := range g.messages {
 		if msg.seq > m.read && msg.from != m.id && t.visible(g, m, msg) {
@@ -275,14 +275,14 @@ func (t *tencent) groupFor(g *imGroup, m *imMember) chatGroup {
 }
 
 // visible reports whether a member's client gets a message from the history.
-func (t *tencent) visible(g *imGroup, m *imMember, msg *imMessage) bool {
+func (t *app) visible(g *group, m *member, msg *message) bool {
 	return t.Now().Sub(msg.time) <= t.plan.History && (g.history || msg.seq > m.seq)
 }
 
-// chatMessages answers one page of history, oldest first.
-func (t *tencent) chatMessages(_ http.ResponseWriter, r *http.Request) (any, *imError) {
+// clientMessages answers one page of history, oldest first.
+func (t *app) clientMessages(_ http.ResponseWriter, r *http.Request) (any, *refusal) {
 	q := r.URL.Query()
-	_, g, m, e := t.chatRoom(r, q.Get("session"), q.Get("groupId"))
+	_, g, m, e := t.roomOf(r, q.Get("session"), q.Get("groupId"))
 	if e != nil {
 		return nil, e
 	}
@@ -298,7 +298,7 @@ func (t *tencent) chatMessages(_ http.ResponseWriter, r *http.Request) (any, *im
 			return nil, refuse(10004, "limit must be 1 to %d", maxHistory)
 		}
 	}
-	list, complete := []chatMessage{}, true
+	list, complete := []clientMessage{}, true
 	for _, msg := range slices.Backward(g.messages) {
 		if msg.seq >= before || !t.visible(g, m, msg) {
 			continue
@@ -307,19 +307,19 @@ func (t *tencent) chatMessages(_ http.ResponseWriter, r *http.Request) (any, *im
 			complete = false
 			break
 		}
-		list = append(list, t.chatMessage(msg))
+		list = append(list, t.messageFor(msg))
 	}
 	slices.Reverse(list)
 	return map[string]any{"messages": list, "complete": complete}, nil
 }
 
-func (t *tencent) chatMembers(_ http.ResponseWriter, r *http.Request) (any, *imError) {
+func (t *app) clientMembers(_ http.ResponseWriter, r *http.Request) (any, *refusal) {
 	q := r.URL.Query()
-	_, g, _, e := t.chatRoom(r, q.Get("session"), q.Get("groupId"))
+	_, g, _, e := t.roomOf(r, q.Get("session"), q.Get("groupId"))
 	if e != nil {
 		return nil, e
 	}
-	list := []chatPerson{}
+	list := []person{}
 	for _, m := range g.members {
 		list = append(list, t.person(m.id))
 	}
@@ -327,17 +327,17 @@ func (t *tencent) chatMembers(_ http.ResponseWriter, r *http.Request) (any, *imE
 }
 
 // person is an account with the name that it shows.
-func (t *tencent) person(id string) chatPerson {
-	p := chatPerson{UserID: id}
+func (t *app) person(id string) person {
+	p := person{UserID: id}
 	if a := t.accounts[id]; a != nil {
 		p.Nick = a.nick
 	}
 	return p
 }
 
-// chatSend sends a message as the SDK does. clientId is what the SDK calls the
+// clientSend sends a message as the SDK does. clientId is what the SDK calls the
 // message's ID: a resent message carries the same one and is sent once.
-func (t *tencent) chatSend(_ http.ResponseWriter, r *http.Request) (any, *imError) {
+func (t *app) clientSend(_ http.ResponseWriter, r *http.Request) (any, *refusal) {
 	var in struct {
 		Session  string `json:"session"`
 		GroupID  string `json:"groupId"`
@@ -347,17 +347,17 @@ func (t *tencent) chatSend(_ http.ResponseWriter, r *http.Request) (any, *imErro
 		Name     string `json:"name"`
 		ClientID string `json:"clientId"`
 	}
-	if e := chatBody(r, &in); e != nil {
+	if e := readBody(r, &in); e != nil {
 		return nil, e
 	}
-	x, g, _, e := t.chatRoom(r, in.Session, in.GroupID)
+	x, g, _, e := t.roomOf(r, in.Session, in.GroupID)
 	if e != nil {
 		return nil, e
 	}
 	if len(in.ClientID) > 128 {
 		return nil, refuse(10004, "clientId is longer than 128 bytes")
 	}
-	element, e := t.chatElement(in.Type, in.Text, in.URL, in.Name)
+	element, e := t.element(in.Type, in.Text, in.URL, in.Name)
 	if e != nil {
 		return nil, e
 	}
@@ -379,9 +379,9 @@ func (t *tencent) chatSend(_ http.ResponseWriter, r *http.Request) (any, *imErro
 	return map[string]any{"seq": seq, "time": g.message(seq).time.UTC()}, nil
 }
 
-// chatElement is the one message element that a client's message consists of,
+// element is the one message element that a client's message consists of,
 // as https://trtc.io/document/33527 describes it.
-func (t *tencent) chatElement(typ, text, address, name string) (map[string]any, *imError) {
+func (t *app) element(typ, text, address, name string) (map[string]any, *refusal) {
 	element := func(typ string, content map[string]any) map[string]any {
 		return map[string]any{"MsgType": typ, "MsgContent": content}
 	}
@@ -397,7 +397,7 @@ func (t *tencent) chatElement(typ, text, address, name string) (map[string]any, 
 	case "custom":
 		return element("TIMCustomElem", map[string]any{"Data": text, "Desc": name, "Ext": ""}), nil
 	case "image", "file":
-		f := t.chatFileAt(address)
+		f := t.fileAt(address)
 		if f == nil {
 			return nil, refuse(10004, "url is not a file that was uploaded")
 		}
@@ -420,17 +420,17 @@ func (t *tencent) chatElement(typ, text, address, name string) (map[string]any, 
 	return nil, refuse(10004, "type must be text, image, file or custom")
 }
 
-// chatRecall takes an own message back, as the SDK's revokeMessage does.
-func (t *tencent) chatRecall(_ http.ResponseWriter, r *http.Request) (any, *imError) {
+// clientRecall takes an own message back, as the SDK's revokeMessage does.
+func (t *app) clientRecall(_ http.ResponseWriter, r *http.Request) (any, *refusal) {
 	var in struct {
 		Session string `json:"session"`
 		GroupID string `json:"groupId"`
 		Seq     uint64 `json:"seq"`
 	}
-	if e := chatBody(r, &in); e != nil {
+	if e := readBody(r, &in); e != nil {
 		return nil, e
 	}
-	x, g, _, e := t.chatRoom(r, in.Session, in.GroupID)
+	x, g, _, e := t.roomOf(r, in.Session, in.GroupID)
 	if e != nil {
 		return nil, e
 	}
@@ -447,49 +447,49 @@ func (t *tencent) chatRecall(_ http.ResponseWriter, r *http.Request) (any, *imEr
 	return struct{}{}, nil
 }
 
-func (t *tencent) chatTyping(_ http.ResponseWriter, r *http.Request) (any, *imError) {
+func (t *app) clientTyping(_ http.ResponseWriter, r *http.Request) (any, *refusal) {
 	var in struct {
 		Session string `json:"session"`
 		GroupID string `json:"groupId"`
 	}
-	if e := chatBody(r, &in); e != nil {
+	if e := readBody(r, &in); e != nil {
 		return nil, e
 	}
-	x, g, _, e := t.chatRoom(r, in.Session, in.GroupID)
+	x, g, _, e := t.roomOf(r, in.Session, in.GroupID)
 	if e != nil {
 		return nil, e
 	}
 	if e := t.maySpeak(g, x.user); e != nil {
 		return nil, e // typing travels as a message to those who are online
 	}
-	t.tellOthers(g, x.user, chatEvent{Type: "typing", From: x.user, Nick: t.person(x.user).Nick})
+	t.tellOthers(g, x.user, event{Type: "typing", From: x.user, Nick: t.person(x.user).Nick})
 	return struct{}{}, nil
 }
 
-func (t *tencent) chatRead(_ http.ResponseWriter, r *http.Request) (any, *imError) {
+func (t *app) clientRead(_ http.ResponseWriter, r *http.Request) (any, *refusal) {
 	var in struct {
 		Session string `json:"session"`
 		GroupID string `json:"groupId"`
 		Seq     uint64 `json:"seq"`
 	}
-	if e := chatBody(r, &in); e != nil {
+	if e := readBody(r, &in); e != nil {
 		return nil, e
 	}
-	x, g, m, e := t.chatRoom(r, in.Session, in.GroupID)
+	x, g, m, e := t.roomOf(r, in.Session, in.GroupID)
 	if e != nil {
 		return nil, e
 	}
 	if seq := min(in.Seq, g.lastSeq()); seq > m.read {
 		m.read = seq
-		t.tellOthers(g, x.user, chatEvent{Type: "read", From: x.user, Seq: seq})
+		t.tellOthers(g, x.user, event{Type: "read", From: x.user, Seq: seq})
 	}
 	return struct{}{}, nil
 }
 
-// chatUpload keeps a file as the SDK's upload does.
-func (t *tencent) chatUpload(_ http.ResponseWriter, r *http.Request) (any, *imError) {
+// clientUpload keeps a file as the SDK's upload does.
+func (t *app) clientUpload(_ http.ResponseWriter, r *http.Request) (any, *refusal) {
 	q := r.URL.Query()
-	if _, e := t.chatSessionOf(r, q.Get("session")); e != nil {
+	if _, e := t.sessionOf(r, q.Get("session")); e != nil {
 		return nil, e
 	}
 	content, err := io.ReadAll(r.Body)
@@ -498,14 +498,14 @@ func (t *tencent) chatUpload(_ http.ResponseWriter, r *http.Request) (any, *imEr
 		return nil, refuse(60002, "the body does not read")
 	case len(content) == 0:
 		return nil, refuse(10004, "the file is empty")
-	case len(content) > maxChatFile:
+	case len(content) > maxFile:
 		return nil, refuse(80002, "the file is larger than 10 MiB")
 	}
 	name := strings.TrimSpace(path.Base(strings.ReplaceAll(q.Get("name"), `\`, "/")))
 	if name == "" || name == "." || name == "/" || len(name) > 255 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }) {
 		return nil, refuse(10004, "name must be a file's name of at most 255 bytes")
 	}
-	f := &chatFile{id: t.ID(16), name: name, content: content, contentType: "application/octet-stream"}
+	f := &uploadedFile{id: t.ID(16), name: name, content: content, contentType: "application/octet-stream"}
 	if c, kind, err := image.DecodeConfig(bytes.NewReader(content)); err == nil {
 		f.width, f.height, f.contentType = c.Width, c.Height, "image/"+kind
 		f.format = map[string]int{"jpeg": 1, "gif": 2, "png": 3}[kind]
@@ -515,18 +515,18 @@ func (t *tencent) chatUpload(_ http.ResponseWriter, r *http.Request) (any, *imEr
 	return map[string]any{"url": address, "name": name, "size": len(content)}, nil
 }
 
-func (c *chat) keep(f *chatFile) {
+func (c *clients) keep(f *uploadedFile) {
 	c.files = append(c.files, f)
 	total := 0
 	for i, old := range slices.Backward(c.files) {
-		if total += len(old.content); total > maxChatFiles {
+		if total += len(old.content); total > maxFiles {
 			c.files = slices.Delete(c.files, 0, i+1)
 			return
 		}
 	}
 }
 
-func (c *chat) file(id string) *chatFile {
+func (c *clients) file(id string) *uploadedFile {
 	for _, f := range c.files {
 		if f.id == id {
 			return f
@@ -535,8 +535,8 @@ func (c *chat) file(id string) *chatFile {
 	return nil
 }
 
-// chatFileAt returns the upload that an address names.
-func (t *tencent) chatFileAt(address string) *chatFile {
+// fileAt returns the upload that an address names.
+func (t *app) fileAt(address string) *uploadedFile {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil
@@ -550,9 +550,9 @@ func (t *tencent) chatFileAt(address string) *chatFile {
 	return f
 }
 
-// chatDownload serves an upload. Its address is the only key to it, as the
+// clientDownload serves an upload. Its address is the only key to it, as the
 // vendor's are. Only images are shown; nothing of it may run.
-func (t *tencent) chatDownload(w http.ResponseWriter, r *http.Request) {
+func (t *app) clientDownload(w http.ResponseWriter, r *http.Request) {
 	t.Lock()
 	f := t.chat.file(r.PathValue("id"))
 	t.Unlock()
@@ -573,9 +573,9 @@ func (t *tencent) chatDownload(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
 }
 
-// chatMessage is a message as clients show it.
-func (t *tencent) chatMessage(msg *imMessage) chatMessage {
-	v := chatMessage{
+// messageFor is a message as clients show it.
+func (t *app) messageFor(msg *message) clientMessage {
+	v := clientMessage{
 		Seq: msg.seq, Time: msg.time.UTC(), From: msg.from, Nick: t.person(msg.from).Nick,
 		Type: "custom", Recalled: msg.recalled, ClientID: msg.clientID, Custom: msg.custom,
 	}

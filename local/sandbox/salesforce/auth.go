@@ -1,7 +1,9 @@
-package sandbox
+package salesforce
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -14,6 +16,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caseroom/caseroom/local/sandbox/engine"
@@ -21,7 +24,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-func sfOAuthError(w http.ResponseWriter, code, description string) {
+func oauthError(w http.ResponseWriter, code, description string) {
 	engine.WriteJSON(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": description})
 }
 
@@ -30,10 +33,10 @@ func sfOAuthError(w http.ResponseWriter, code, description string) {
 // off, as in every org made since Summer '23.
 //
 // See https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_client_credentials_flow.htm.
-func (f *salesforce) token(w http.ResponseWriter, r *http.Request) {
+func (f *org) token(w http.ResponseWriter, r *http.Request) {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if media != "application/x-www-form-urlencoded" || r.ParseForm() != nil {
-		sfOAuthError(w, "unsupported_grant_type", "grant type not supported")
+		oauthError(w, "unsupported_grant_type", "grant type not supported")
 		return
 	}
 	switch r.PostForm.Get("grant_type") {
@@ -42,13 +45,13 @@ func (f *salesforce) token(w http.ResponseWriter, r *http.Request) {
 	case "urn:ietf:params:oauth:grant-type:jwt-bearer":
 		f.jwtToken(w, r.PostForm.Get("assertion"))
 	case "password":
-		sfOAuthError(w, "invalid_grant", "authentication failure")
+		oauthError(w, "invalid_grant", "authentication failure")
 	default:
-		sfOAuthError(w, "unsupported_grant_type", "grant type not supported")
+		oauthError(w, "unsupported_grant_type", "grant type not supported")
 	}
 }
 
-func (f *salesforce) clientToken(w http.ResponseWriter, r *http.Request) {
+func (f *org) clientToken(w http.ResponseWriter, r *http.Request) {
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if user, pass, ok := r.BasicAuth(); ok {
 		id, secret = user, pass
@@ -63,11 +66,11 @@ func (f *salesforce) clientToken(w http.ResponseWriter, r *http.Request) {
 	want := f.fix
 	switch {
 	case id != want.ClientID:
-		sfOAuthError(w, "invalid_client_id", "client identifier invalid")
+		oauthError(w, "invalid_client_id", "client identifier invalid")
 	case !hmac.Equal([]byte(secret), []byte(want.ClientSecret)):
-		sfOAuthError(w, "invalid_client", "invalid client credentials")
+		oauthError(w, "invalid_client", "invalid client credentials")
 	case !f.clientCredentials:
-		sfOAuthError(w, "invalid_grant", "no client credentials user enabled")
+		oauthError(w, "invalid_grant", "no client credentials user enabled")
 	default:
 		f.grant(w)
 	}
@@ -76,7 +79,7 @@ func (f *salesforce) clientToken(w http.ResponseWriter, r *http.Request) {
 // jwtToken checks the assertion as Salesforce does: RS256 by the app's
 // certificate, iss the consumer key, sub the username, a known aud, and a
 // numeric exp not more than five minutes ahead.
-func (f *salesforce) jwtToken(w http.ResponseWriter, assertion string) {
+func (f *org) jwtToken(w http.ResponseWriter, assertion string) {
 	want := f.fix
 	var claims struct {
 		Iss string          `json:"iss"`
@@ -86,29 +89,29 @@ func (f *salesforce) jwtToken(w http.ResponseWriter, assertion string) {
 	}
 	parts := strings.Split(assertion, ".")
 	if len(parts) != 3 {
-		sfOAuthError(w, "invalid_grant", "invalid assertion")
+		oauthError(w, "invalid_grant", "invalid assertion")
 		return
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil || json.Unmarshal(payload, &claims) != nil {
-		sfOAuthError(w, "invalid_grant", "invalid assertion")
+		oauthError(w, "invalid_grant", "invalid assertion")
 		return
 	}
 	if claims.Iss != want.ClientID {
-		sfOAuthError(w, "invalid_client_id", "client identifier invalid")
+		oauthError(w, "invalid_client_id", "client identifier invalid")
 		return
 	}
 	// Only the signature: the claims are checked below, each with its own error.
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation())
 	_, err = parser.ParseWithClaims(assertion, jwt.MapClaims{}, func(*jwt.Token) (any, error) {
-		return &salesforceKey().PublicKey, nil
+		return &Key().PublicKey, nil
 	})
 	if err != nil {
-		sfOAuthError(w, "invalid_grant", "invalid assertion")
+		oauthError(w, "invalid_grant", "invalid assertion")
 		return
 	}
 	if !f.audience(claims.Aud) {
-		sfOAuthError(w, "invalid_grant", "audience is invalid")
+		oauthError(w, "invalid_grant", "audience is invalid")
 		return
 	}
 	// A string is not a number here, whatever its digits.
@@ -116,17 +119,17 @@ func (f *salesforce) jwtToken(w http.ResponseWriter, assertion string) {
 	now := f.Now()
 	switch {
 	case err != nil || exp > now.Add(5*time.Minute).Unix():
-		sfOAuthError(w, "invalid_grant", "invalid assertion")
+		oauthError(w, "invalid_grant", "invalid assertion")
 	case exp <= now.Unix():
-		sfOAuthError(w, "invalid_grant", "expired authorization code")
+		oauthError(w, "invalid_grant", "expired authorization code")
 	case claims.Sub != want.Username:
-		sfOAuthError(w, "invalid_grant", "user hasn't approved this consumer")
+		oauthError(w, "invalid_grant", "user hasn't approved this consumer")
 	default:
 		f.grant(w)
 	}
 }
 
-func (f *salesforce) audience(raw json.RawMessage) bool {
+func (f *org) audience(raw json.RawMessage) bool {
 	var list []string
 	var one string
 	if json.Unmarshal(raw, &one) == nil {
@@ -138,15 +141,15 @@ func (f *salesforce) audience(raw json.RawMessage) bool {
 }
 
 // open starts a session of the integration user.
-func (f *salesforce) open() string {
+func (f *org) open() string {
 	fix := f.fix
 	token := fix.OrgID[:15] + "!AQ." + f.ID(40)
-	f.sessions[token] = &sfSession{user: fix.OwnUserID, used: f.Now()}
+	f.sessions[token] = &session{user: fix.OwnUserID, used: f.Now()}
 	return token
 }
 
 // grant answers with a token. There is no expires_in and no refresh token.
-func (f *salesforce) grant(w http.ResponseWriter) {
+func (f *org) grant(w http.ResponseWriter) {
 	fix := f.fix
 	id := f.origin + "/id/" + fix.OrgID + "/" + fix.OwnUserID
 	issued := strconv.FormatInt(f.Now().UnixMilli(), 10)
@@ -173,7 +176,7 @@ type soapEnvelope struct {
 // soapLogin is login() of the partner API, which 65.0 and later don't have.
 //
 // See https://help.salesforce.com/s/articleView?id=005132110.
-func (f *salesforce) soapLogin(w http.ResponseWriter, r *http.Request) {
+func (f *org) soapLogin(w http.ResponseWriter, r *http.Request) {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if media != "text/xml" {
 		soapFault(w, "soapenv:Client", "content type of the request is not text/xml")
@@ -184,11 +187,11 @@ func (f *salesforce) soapLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	version, err := strconv.ParseFloat(r.PathValue("version"), 64)
-	if err != nil || version < sfMinVersion || version > sfMaxVersion {
+	if err != nil || version < minVersion || version > maxVersion {
 		soapFault(w, "sf:UNSUPPORTED_API_VERSION", "UNSUPPORTED_API_VERSION: Invalid Api version specified on URL")
 		return
 	}
-	if version > sfMaxLogin {
+	if version > maxLogin {
 		soapFault(w, "sf:INVALID_OPERATION", "INVALID_OPERATION: login() is not supported in this API version")
 		return
 	}
@@ -233,7 +236,7 @@ func soapFault(w http.ResponseWriter, code, text string) {
 }
 
 // identity is GET of the id URL in the token response.
-func (f *salesforce) identity(w http.ResponseWriter, r *http.Request) {
+func (f *org) identity(w http.ResponseWriter, r *http.Request) {
 	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	s := f.session(token)
 	if s == nil {
@@ -251,4 +254,16 @@ func (f *salesforce) identity(w http.ResponseWriter, r *http.Request) {
 		"username": row.text("Username"), "email": row.text("Email"), "display_name": row.text("Name"),
 		"active": row.values["IsActive"], "user_type": strings.ToUpper(row.text("UserType")),
 	})
+}
+
+// Key is the key pair of the JWT bearer flow's certificate, one a process. Making
+// it takes a moment.
+var Key = sync.OnceValue(newRSAKey)
+
+func newRSAKey() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err) // the system has no random source
+	}
+	return key
 }

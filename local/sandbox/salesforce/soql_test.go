@@ -1,4 +1,4 @@
-package sandbox
+package salesforce
 
 import (
 	"testing"
@@ -18,7 +18,7 @@ func FuzzSOQL(f *testing.F) {
 		f.Add(q)
 	}
 	e := engine.New(engine.Options{Now: func() time.Time { return time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC) }})
-	org := newSalesforce(e, SalesforceFixture{}).f
+	org := New(e, Fixture{}).f
 	e.Lock()
 	defer e.Unlock()
 	org.version = "68.0"

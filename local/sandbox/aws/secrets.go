@@ -1,4 +1,4 @@
-package sandbox
+package aws
 
 import (
 	"encoding/json"
@@ -11,8 +11,8 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-// maxSecret is the size limit of a secret's value.
-const maxSecret = 65536
+// MaxSecret is the size limit of a secret's value.
+const MaxSecret = 65536
 
 type secret struct {
 	arn, name, description string
@@ -29,22 +29,22 @@ type secretVersion struct {
 	created time.Time
 }
 
-var secretsOps = map[string]awsOp{
-	"GetSecretValue": (*aws).getSecretValue,
-	"DescribeSecret": (*aws).describeSecret,
-	"CreateSecret":   (*aws).createSecret,
-	"PutSecretValue": (*aws).putSecretValue,
-	"DeleteSecret":   (*aws).deleteSecret,
-	"ListSecrets":    (*aws).listSecrets,
+var secretsOps = map[string]operation{
+	"GetSecretValue": (*cloud).getSecretValue,
+	"DescribeSecret": (*cloud).describeSecret,
+	"CreateSecret":   (*cloud).createSecret,
+	"PutSecretValue": (*cloud).putSecretValue,
+	"DeleteSecret":   (*cloud).deleteSecret,
+	"ListSecrets":    (*cloud).listSecrets,
 }
 
-// AWSAccount is the account from the inside.
-type AWSAccount struct{ a *aws }
+// Account is the account from the inside.
+type Account struct{ a *cloud }
 
 // SetSecret gives a secret a new current value, as a rotation does; the value
 // before it becomes AWSPREVIOUS. An unknown id makes a secret. It changes what
 // the stack reads, not what the vendors accept.
-func (x AWSAccount) SetSecret(id string, value json.RawMessage) {
+func (x Account) SetSecret(id string, value json.RawMessage) {
 	a := x.a
 	a.Lock()
 	defer a.Unlock()
@@ -58,7 +58,7 @@ func (x AWSAccount) SetSecret(id string, value json.RawMessage) {
 }
 
 // DeleteSecret makes a secret unknown.
-func (x AWSAccount) DeleteSecret(id string) {
+func (x Account) DeleteSecret(id string) {
 	a := x.a
 	a.Lock()
 	defer a.Unlock()
@@ -68,7 +68,7 @@ func (x AWSAccount) DeleteSecret(id string) {
 
 // loadSecrets asks for the secrets on first use: one of them holds an RSA key,
 // which not every user of a sandbox should wait for.
-func (a *aws) loadSecrets() {
+func (a *cloud) loadSecrets() {
 	if a.secrets != nil {
 		return
 	}
@@ -80,7 +80,7 @@ func (a *aws) loadSecrets() {
 	}
 }
 
-func (a *aws) newSecret(name string) *secret {
+func (a *cloud) newSecret(name string) *secret {
 	f := a.fix
 	sec := &secret{
 		arn:     "arn:aws:secretsmanager:" + f.Region + ":" + f.AccountID + ":secret:" + name + "-" + a.ID(3),
@@ -91,7 +91,7 @@ func (a *aws) newSecret(name string) *secret {
 	return sec
 }
 
-func (a *aws) version(text *string, binary []byte, token string) *secretVersion {
+func (a *cloud) version(text *string, binary []byte, token string) *secretVersion {
 	if token == "" {
 		token = a.UUID()
 	}
@@ -112,10 +112,10 @@ func (sec *secret) put(v *secretVersion) {
 }
 
 // findSecret resolves a name, a full ARN, or an ARN without its random suffix.
-func (a *aws) findSecret(id string) (*secret, *awsError) {
+func (a *cloud) findSecret(id string) (*secret, *refusal) {
 	a.loadSecrets()
 	if id == "" {
-		return nil, awsRefuse("InvalidParameterException", "SecretId is missing")
+		return nil, refuse("InvalidParameterException", "SecretId is missing")
 	}
 	if sec := a.secrets[id]; sec != nil {
 		return sec, nil
@@ -125,17 +125,17 @@ func (a *aws) findSecret(id string) (*secret, *awsError) {
 			return sec, nil
 		}
 	}
-	return nil, awsRefuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+	return nil, refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
 func epoch(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 // getSecretValue follows
-// https://doca.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html.
-func (a *aws) getSecretValue(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html.
+func (a *cloud) getSecretValue(r *http.Request, body []byte) (any, *refusal) {
 	var in struct{ SecretId, VersionId, VersionStage string }
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
@@ -163,15 +163,15 @@ func (a *aws) getSecretValue(r *http.Request, body []byte) (any, *awsError) {
 		}
 		return out, nil
 	}
-	return nil, awsRefuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value.")
+	return nil, refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value.")
 }
 
 // describeSecret follows
-// https://doca.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html.
-func (a *aws) describeSecret(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html.
+func (a *cloud) describeSecret(r *http.Request, body []byte) (any, *refusal) {
 	var in struct{ SecretId string }
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
@@ -201,16 +201,16 @@ type secretInput struct {
 	SecretBinary                                    []byte
 }
 
-func (in secretInput) validate(needsValue bool) *awsError {
+func (in secretInput) validate(needsValue bool) *refusal {
 	switch n := len(in.ClientRequestToken); {
 	case n != 0 && (n < 32 || n > 64):
-		return awsRefuse("InvalidParameterException", "ClientRequestToken must have 32 to 64 characters")
+		return refuse("InvalidParameterException", "ClientRequestToken must have 32 to 64 characters")
 	case in.SecretString != nil && in.SecretBinary != nil:
-		return awsRefuse("InvalidParameterException", "give SecretString or SecretBinary, not both")
+		return refuse("InvalidParameterException", "give SecretString or SecretBinary, not both")
 	case needsValue && in.SecretString == nil && in.SecretBinary == nil:
-		return awsRefuse("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
-	case len(in.SecretBinary) > maxSecret, in.SecretString != nil && len(*in.SecretString) > maxSecret:
-		return awsRefuse("InvalidParameterException", "the value is longer than %d bytes", maxSecret)
+		return refuse("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
+	case len(in.SecretBinary) > MaxSecret, in.SecretString != nil && len(*in.SecretString) > MaxSecret:
+		return refuse("InvalidParameterException", "the value is longer than %d bytes", MaxSecret)
 	}
 	return nil
 }
@@ -219,24 +219,24 @@ func (in secretInput) validate(needsValue bool) *awsError {
 const secretNames = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_+=.@-"
 
 // createSecret follows
-// https://doca.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html.
-func (a *aws) createSecret(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html.
+func (a *cloud) createSecret(r *http.Request, body []byte) (any, *refusal) {
 	var in secretInput
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	if e := in.validate(false); e != nil {
 		return nil, e
 	}
 	if in.Name == "" || len(in.Name) > 512 || strings.Trim(in.Name, secretNames) != "" {
-		return nil, awsRefuse("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
+		return nil, refuse("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
 	}
 	a.Lock()
 	defer a.Unlock()
 	engine.Note(r, "secret", in.Name)
 	a.loadSecrets()
 	if old := a.secrets[in.Name]; old != nil && !old.deleted.IsZero() {
-		return nil, awsRefuse("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
+		return nil, refuse("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
 	} else if old != nil {
 		// The same request again is answered as the first one was.
 		for _, v := range old.versions {
@@ -244,7 +244,7 @@ func (a *aws) createSecret(r *http.Request, body []byte) (any, *awsError) {
 				return map[string]any{"ARN": old.arn, "Name": old.name, "VersionId": v.id}, nil
 			}
 		}
-		return nil, awsRefuse("ResourceExistsException", "The operation failed because the secret %s already exists.", in.Name)
+		return nil, refuse("ResourceExistsException", "The operation failed because the secret %s already exists.", in.Name)
 	}
 	sec := a.newSecret(in.Name)
 	sec.description = in.Description
@@ -258,11 +258,11 @@ func (a *aws) createSecret(r *http.Request, body []byte) (any, *awsError) {
 }
 
 // putSecretValue follows
-// https://doca.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html.
-func (a *aws) putSecretValue(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html.
+func (a *cloud) putSecretValue(r *http.Request, body []byte) (any, *refusal) {
 	var in secretInput
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	if e := in.validate(true); e != nil {
 		return nil, e
@@ -282,7 +282,7 @@ func (a *aws) putSecretValue(r *http.Request, body []byte) (any, *awsError) {
 		same := (old.text == nil) == (v.text == nil) && string(old.binary) == string(v.binary) &&
 			(v.text == nil || *old.text == *v.text)
 		if !same {
-			return nil, awsRefuse("ResourceExistsException", "You can't use ClientRequestToken %s because that value is already in use for a version.", v.id)
+			return nil, refuse("ResourceExistsException", "You can't use ClientRequestToken %s because that value is already in use for a version.", v.id)
 		}
 		return map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": old.id, "VersionStages": old.stages}, nil
 	}
@@ -292,10 +292,10 @@ func (a *aws) putSecretValue(r *http.Request, body []byte) (any, *awsError) {
 
 // liveSecret is findSecret for operations on a secret's value, which one that
 // is marked for deletion refuses.
-func (a *aws) liveSecret(id string) (*secret, *awsError) {
+func (a *cloud) liveSecret(id string) (*secret, *refusal) {
 	sec, e := a.findSecret(id)
 	if e == nil && !sec.deleted.IsZero() {
-		return nil, awsRefuse("InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.")
+		return nil, refuse("InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.")
 	}
 	return sec, e
 }
@@ -303,20 +303,20 @@ func (a *aws) liveSecret(id string) (*secret, *awsError) {
 // deleteSecret marks a secret for deletion, or deletes it at once when told to.
 // To force the deletion of a secret that is not there succeeds.
 //
-// See https://doca.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html.
-func (a *aws) deleteSecret(r *http.Request, body []byte) (any, *awsError) {
+// See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html.
+func (a *cloud) deleteSecret(r *http.Request, body []byte) (any, *refusal) {
 	var in struct {
 		SecretId                   string
 		ForceDeleteWithoutRecovery bool
 		RecoveryWindowInDays       *int
 	}
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	days := 30
 	if in.RecoveryWindowInDays != nil {
 		if days = *in.RecoveryWindowInDays; in.ForceDeleteWithoutRecovery || days < 7 || days > 30 {
-			return nil, awsRefuse("InvalidParameterException", "RecoveryWindowInDays is from 7 to 30 days, and not with ForceDeleteWithoutRecovery")
+			return nil, refuse("InvalidParameterException", "RecoveryWindowInDays is from 7 to 30 days, and not with ForceDeleteWithoutRecovery")
 		}
 	}
 	a.Lock()
@@ -342,8 +342,8 @@ func (a *aws) deleteSecret(r *http.Request, body []byte) (any, *awsError) {
 // listSecrets lists secrets by name, those marked for deletion left out. Of the
 // filters it knows name, which matches prefixes.
 //
-// See https://doca.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html.
-func (a *aws) listSecrets(_ *http.Request, body []byte) (any, *awsError) {
+// See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html.
+func (a *cloud) listSecrets(_ *http.Request, body []byte) (any, *refusal) {
 	var in struct {
 		MaxResults int
 		NextToken  string
@@ -353,10 +353,10 @@ func (a *aws) listSecrets(_ *http.Request, body []byte) (any, *awsError) {
 		}
 	}
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	if in.MaxResults < 0 || in.MaxResults > 100 {
-		return nil, awsRefuse("InvalidParameterException", "MaxResults is from 1 to 100")
+		return nil, refuse("InvalidParameterException", "MaxResults is from 1 to 100")
 	}
 	a.Lock()
 	defer a.Unlock()
@@ -364,7 +364,7 @@ func (a *aws) listSecrets(_ *http.Request, body []byte) (any, *awsError) {
 	names := slices.Sorted(maps.Keys(a.secrets))
 	for _, f := range in.Filters {
 		if f.Key != "name" {
-			return nil, awsRefuse("InvalidParameterException", "the stand-in filters by name only")
+			return nil, refuse("InvalidParameterException", "the stand-in filters by name only")
 		}
 		names = slices.DeleteFunc(names, func(name string) bool {
 			return !slices.ContainsFunc(f.Values, func(v string) bool { return strings.HasPrefix(name, v) })

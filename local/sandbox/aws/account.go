@@ -1,4 +1,6 @@
-package sandbox
+// Package aws is the stand-in for the AWS APIs that the functions call: Secrets
+// Manager, SQS and S3, under /aws, with Signature Version 4 checked.
+package aws
 
 import (
 	"bytes"
@@ -22,12 +24,12 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// aws is the state of the AWS stand-ins. All of them answer under /aws: a POST
+// cloud is the state of the stand-ins. All of them answer under /aws: a POST
 // with an X-Amz-Target goes to Secrets Manager or SQS, anything else is S3 in
 // path style, /aws/<bucket>/<key>.
-type aws struct {
+type cloud struct {
 	*engine.Engine
-	fix      AWSFixture
+	fix      Fixture
 	anyKey   bool
 	initial  func() map[string]json.RawMessage // the secrets at the start
 	secrets  map[string]*secret                // nil until the first use; see loadSecrets
@@ -37,22 +39,30 @@ type aws struct {
 	tasks    []*moveTask
 }
 
-// awsError is a refusal; the service says how it is rendered.
-type awsError struct {
+// refusal is a refusal; the service says how it is rendered.
+type refusal struct {
 	status  int
 	code    string
 	message string
 }
 
-func awsRefuse(code, format string, args ...any) *awsError {
-	return &awsError{http.StatusBadRequest, code, fmt.Sprintf(format, args...)}
+func refuse(code, format string, args ...any) *refusal {
+	return &refusal{http.StatusBadRequest, code, fmt.Sprintf(format, args...)}
 }
 
-// awsOp is one operation of a JSON service. It locks the engine itself.
-type awsOp func(a *aws, r *http.Request, body []byte) (any, *awsError)
+// operation is one operation of a JSON service. It locks the engine itself.
+type operation func(a *cloud, r *http.Request, body []byte) (any, *refusal)
 
-// AWSOptions say what the account has from the start.
-type AWSOptions struct {
+// Fixture is the one access key that /aws knows.
+type Fixture struct {
+	AccessKeyID     string
+	SecretAccessKey string
+	Region          string
+	AccountID       string
+}
+
+// Options say what the account has from the start.
+type Options struct {
 	Queues  []QueueConfig
 	Buckets []string
 	// Secrets returns what Secrets Manager holds at the start. It is called on
@@ -63,8 +73,9 @@ type AWSOptions struct {
 	AnyKey bool
 }
 
-func newAWS(e *engine.Engine, fix AWSFixture, o AWSOptions) *aws {
-	a := &aws{
+// New mounts the APIs under /aws and returns the account's inside.
+func New(e *engine.Engine, fix Fixture, o Options) Account {
+	a := &cloud{
 		Engine: e, fix: fix, anyKey: o.AnyKey, initial: o.Secrets, queues: map[string]*queue{}, buckets: map[string]map[string]*object{},
 		arrivals: make(chan struct{}),
 	}
@@ -83,7 +94,7 @@ func newAWS(e *engine.Engine, fix AWSFixture, o AWSOptions) *aws {
 		targets["AmazonSQS."+name] = a.json(name, "sqs", sqsError, op)
 	}
 	unknown := e.Operation("aws", "unknown", func(w http.ResponseWriter, _ *http.Request) {
-		secretsError(w, awsRefuse("UnknownOperationException", ""))
+		secretsError(w, refuse("UnknownOperationException", ""))
 	})
 	objects := a.objectHandlers()
 	dispatch := func(w http.ResponseWriter, r *http.Request) {
@@ -100,19 +111,19 @@ func newAWS(e *engine.Engine, fix AWSFixture, o AWSOptions) *aws {
 	e.Mount("/aws", http.HandlerFunc(dispatch))
 	e.Mount("/aws/", http.HandlerFunc(dispatch))
 	e.CodeErrors("aws", func(w http.ResponseWriter, code string) {
-		secretsError(w, &awsError{codeStatus(code), code, "forced by a fault"})
+		secretsError(w, &refusal{codeStatus(code), code, "forced by a fault"})
 	})
 	for name := range sqsOps {
 		e.CodeErrors("aws/"+name, func(w http.ResponseWriter, code string) {
-			sqsError(w, &awsError{codeStatus(code), code, "forced by a fault"})
+			sqsError(w, &refusal{codeStatus(code), code, "forced by a fault"})
 		})
 	}
 	for _, name := range []string{"PutObject", "GetObject", "HeadObject"} {
 		e.CodeErrors("aws/"+name, func(w http.ResponseWriter, code string) {
-			s3Error(w, &awsError{s3Status(code), code, "forced by a fault"})
+			s3Error(w, &refusal{s3Status(code), code, "forced by a fault"})
 		})
 	}
-	return a
+	return Account{a}
 }
 
 // codeStatus is the HTTP status of an error code of the JSON services.
@@ -127,11 +138,11 @@ func codeStatus(code string) int {
 }
 
 // json makes the handler of one operation of a JSON service.
-func (a *aws) json(name, service string, fail func(http.ResponseWriter, *awsError), op awsOp) http.Handler {
+func (a *cloud) json(name, service string, fail func(http.ResponseWriter, *refusal), op operation) http.Handler {
 	return a.Operation("aws", name, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			fail(w, awsRefuse("SerializationException", "the body does not read"))
+			fail(w, refuse("SerializationException", "the body does not read"))
 			return
 		}
 		if e := a.verify(r, service, hashOf(body), int64(len(body))); e != nil {
@@ -139,7 +150,7 @@ func (a *aws) json(name, service string, fail func(http.ResponseWriter, *awsErro
 			return
 		}
 		if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-json-1.") {
-			fail(w, awsRefuse("SerializationException", "the content type must be application/x-amz-json-1.0 or 1.1"))
+			fail(w, refuse("SerializationException", "the content type must be application/x-amz-json-1.0 or 1.1"))
 			return
 		}
 		out, e := op(a, r, body)
@@ -168,26 +179,26 @@ var authorization = regexp.MustCompile(
 
 // verify checks the request's Signature Version 4. It signs the request again
 // with the SDK's signer and compares.
-func (a *aws) verify(r *http.Request, service, payloadHash string, length int64) *awsError {
+func (a *cloud) verify(r *http.Request, service, payloadHash string, length int64) *refusal {
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		return &awsError{http.StatusForbidden, "MissingAuthenticationTokenException", "the request is not signed"}
+		return &refusal{http.StatusForbidden, "MissingAuthenticationTokenException", "the request is not signed"}
 	}
 	m := authorization.FindStringSubmatch(header)
 	if m == nil {
-		return awsRefuse("IncompleteSignatureException", "the Authorization header is not a Signature Version 4")
+		return refuse("IncompleteSignatureException", "the Authorization header is not a Signature Version 4")
 	}
 	keyID, date, region, scope, signature := m[1], m[2], m[3], m[4], m[6]
 	signed := strings.Split(m[5], ";")
 	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
 	if err != nil || at.Format("20060102") != date {
-		return awsRefuse("IncompleteSignatureException", "X-Amz-Date is missing, malformed or of another day than the credential")
+		return refuse("IncompleteSignatureException", "X-Amz-Date is missing, malformed or of another day than the credential")
 	}
 	if scope != service {
-		return &awsError{http.StatusForbidden, "SignatureDoesNotMatch", "the credential should be scoped to service " + service}
+		return &refusal{http.StatusForbidden, "SignatureDoesNotMatch", "the credential should be scoped to service " + service}
 	}
 	if skew := a.Now().Sub(at); skew > maxSkew || skew < -maxSkew {
-		return &awsError{http.StatusForbidden, "RequestTimeTooSkewed", "the signature's time is too far from the server's"}
+		return &refusal{http.StatusForbidden, "RequestTimeTooSkewed", "the signature's time is too far from the server's"}
 	}
 	a.Lock()
 	key := a.fix
@@ -196,7 +207,7 @@ func (a *aws) verify(r *http.Request, service, payloadHash string, length int64)
 		if a.anyKey {
 			return nil
 		}
-		return &awsError{http.StatusForbidden, "UnrecognizedClientException", "the security token included in the request is invalid"}
+		return &refusal{http.StatusForbidden, "UnrecognizedClientException", "the security token included in the request is invalid"}
 	}
 
 	again := &http.Request{
@@ -219,17 +230,17 @@ func (a *aws) verify(r *http.Request, service, payloadHash string, length int64)
 	err = v4.NewSigner().SignHTTP(context.Background(), creds, again, payloadHash, service, region, at,
 		func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == "s3" })
 	if err != nil {
-		return awsRefuse("IncompleteSignatureException", "the request cannot be signed")
+		return refuse("IncompleteSignatureException", "the request cannot be signed")
 	}
 	want := authorization.FindStringSubmatch(again.Header.Get("Authorization"))
 	if want == nil || want[5] != m[5] || subtle.ConstantTimeCompare([]byte(want[6]), []byte(signature)) != 1 {
-		return &awsError{http.StatusForbidden, "InvalidSignatureException", "the signature does not match the request"}
+		return &refusal{http.StatusForbidden, "InvalidSignatureException", "the signature does not match the request"}
 	}
 	return nil
 }
 
 // secretsError renders an error as Secrets Manager does, with a capital M.
-func secretsError(w http.ResponseWriter, e *awsError) {
+func secretsError(w http.ResponseWriter, e *refusal) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	engine.WriteJSON(w, e.status, map[string]string{"__type": e.code, "Message": e.message})
 }
@@ -250,7 +261,7 @@ var legacyCodes = map[string]string{
 
 // sqsError renders an error as SQS does: the type in the body, the query
 // protocol's code in a header.
-func sqsError(w http.ResponseWriter, e *awsError) {
+func sqsError(w http.ResponseWriter, e *refusal) {
 	legacy := legacyCodes[e.code]
 	if legacy == "" {
 		legacy = e.code
@@ -265,7 +276,7 @@ func sqsError(w http.ResponseWriter, e *awsError) {
 }
 
 // s3Error renders an error as S3 does.
-func s3Error(w http.ResponseWriter, e *awsError) {
+func s3Error(w http.ResponseWriter, e *refusal) {
 	var buf bytes.Buffer
 	buf.WriteString(xml.Header)
 	err := xml.NewEncoder(&buf).Encode(struct {
@@ -282,8 +293,8 @@ func s3Error(w http.ResponseWriter, e *awsError) {
 	_, _ = w.Write(buf.Bytes())
 }
 
-// AWSState is what the AWS stand-ins hold. Secrets are named, never shown.
-type AWSState struct {
+// State is what the AWS stand-ins hold. Secrets are named, never shown.
+type State struct {
 	Secrets []string      `json:"secrets"`
 	Queues  []QueueState  `json:"queues"`
 	Objects []ObjectState `json:"objects"`

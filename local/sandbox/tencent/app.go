@@ -1,4 +1,6 @@
-package sandbox
+// Package tencent is the stand-in for a Tencent Chat app: the REST commands of
+// its server API under /tencent, and what its client SDK does under /chat.
+package tencent
 
 import (
 	"cmp"
@@ -17,9 +19,16 @@ import (
 	"github.com/tencentyun/tls-sig-api-v2-golang/tencentyun"
 )
 
-// TencentPlan is what the IM app has bought. Zero fields take the Standard
+// Fixture is the IM app and its admin.
+type Fixture struct {
+	SDKAppID    int
+	SecretKey   string
+	AdminUserID string
+}
+
+// Plan is what the IM app has bought. Zero fields take the Standard
 // plan's value, or no limit where none is said.
-type TencentPlan struct {
+type Plan struct {
 	MaxMembers    int           // of one group; 500 (Trial 20)
 	GroupsPerUser int           // one account may be in; 500 (Trial 50)
 	MaxGroups     int           // of the app; no limit (Trial 100)
@@ -41,27 +50,27 @@ type TencentPlan struct {
 	DropEmptied bool
 }
 
-// tencent is the state of the Tencent Chat stand-in.
-type tencent struct {
+// app is the state of the stand-in.
+type app struct {
 	*engine.Engine
-	fix      *TencentFixture
-	plan     TencentPlan
-	accounts map[string]*imAccount
+	fix      *Fixture
+	plan     Plan
+	accounts map[string]*account
 	deleted  map[string]time.Time // accounts that may not come back yet
-	groups   map[string]*imGroup
+	groups   map[string]*group
 	made     uint64 // groups made so far
-	rates    map[string]*imRate
-	chat     *chat
+	rates    map[string]*rate
+	chat     *clients
 }
 
-type imAccount struct {
+type account struct {
 	id, nick, faceURL string
 	admin             bool
 	kicked            time.Time
 	groups            int
 }
 
-type imMember struct {
+type member struct {
 	id       string
 	role     string // Owner, Admin, Member
 	joined   time.Time
@@ -70,7 +79,7 @@ type imMember struct {
 	read     uint64 // of the last message they have read
 }
 
-type imGroup struct {
+type group struct {
 	ordinal                             uint64
 	id, typ, name                       string
 	introduction, notification, faceURL string
@@ -79,14 +88,14 @@ type imGroup struct {
 	muteAll, history                    bool
 	maxMembers                          int
 	created, lastInfo                   time.Time
-	members                             []*imMember
+	members                             []*member
 	muted                               map[string]time.Time
-	messages                            []*imMessage
-	notices                             []TencentNotice
-	rate                                imRate
+	messages                            []*message
+	notices                             []Notice
+	rate                                rate
 }
 
-type imMessage struct {
+type message struct {
 	seq      uint64
 	random   uint32
 	from     string
@@ -99,43 +108,45 @@ type imMessage struct {
 	clientID string // by which the sender's client knows it
 }
 
-type imRate struct {
+type rate struct {
 	second int64
 	n      int
 }
 
-// imError is a refusal in the vendor's numbers; see https://trtc.io/document/34348.
-type imError struct {
+// refusal is a refusal in the vendor's numbers; see https://trtc.io/document/34348.
+type refusal struct {
 	code int
 	info string
 }
 
-func refuse(code int, format string, args ...any) *imError {
-	return &imError{code, fmt.Sprintf(format, args...)}
+func refuse(code int, format string, args ...any) *refusal {
+	return &refusal{code, fmt.Sprintf(format, args...)}
 }
 
 // reply holds what an answer carries beside the envelope.
 type reply map[string]any
 
-// command is one REST command; s.mu is held while it runs.
-type command func(t *tencent, r *http.Request, a *args) (reply, *imError)
+// command is one REST command; the engine is locked while it runs.
+type command func(t *app, r *http.Request, a *args) (reply, *refusal)
 
-func newTencent(e *engine.Engine, fix *TencentFixture, plan TencentPlan) *tencent {
+// New mounts the REST API under /tencent, and what chat clients do under /chat,
+// and returns the app's inside. The engine's lock guards fix, whose key may rotate.
+func New(e *engine.Engine, fix *Fixture, plan Plan) App {
 	plan.MaxMembers = cmp.Or(plan.MaxMembers, 500)
 	plan.GroupsPerUser = cmp.Or(plan.GroupsPerUser, 500)
 	plan.History = cmp.Or(plan.History, 7*24*time.Hour)
 	plan.HistoryBytes = cmp.Or(plan.HistoryBytes, 64<<10)
 	plan.WebInstances = cmp.Or(plan.WebInstances, 1)
-	t := &tencent{
+	t := &app{
 		Engine: e, fix: fix, plan: plan,
-		accounts: map[string]*imAccount{},
+		accounts: map[string]*account{},
 		deleted:  map[string]time.Time{},
-		groups:   map[string]*imGroup{},
-		rates:    map[string]*imRate{},
-		chat:     newChat(),
+		groups:   map[string]*group{},
+		rates:    map[string]*rate{},
+		chat:     newClients(),
 	}
 	admin := fix.AdminUserID
-	t.accounts[admin] = &imAccount{id: admin, admin: true}
+	t.accounts[admin] = &account{id: admin, admin: true}
 
 	e.CodeErrors("tencent", func(w http.ResponseWriter, code string) {
 		n, err := strconv.Atoi(code)
@@ -156,7 +167,7 @@ func newTencent(e *engine.Engine, fix *TencentFixture, plan TencentPlan) *tencen
 		})
 	}
 	unknown := e.Operation("tencent", "unknown", func(w http.ResponseWriter, r *http.Request) {
-		t.serve(w, r, "unknown", func(*tencent, *http.Request, *args) (reply, *imError) {
+		t.serve(w, r, "unknown", func(*app, *http.Request, *args) (reply, *refusal) {
 			return nil, refuse(60009, "no such service or command")
 		})
 	})
@@ -168,43 +179,43 @@ func newTencent(e *engine.Engine, fix *TencentFixture, plan TencentPlan) *tencen
 		unknown.ServeHTTP(w, r)
 	}))
 	e.Mount("/tencent/", unknown)
-	t.chatRoutes()
-	return t
+	t.clientRoutes()
+	return App{t}
 }
 
 // commands are the REST commands by "service/command", as in
 // https://trtc.io/document/34620.
 var commands = map[string]command{
-	"im_open_login_svc/account_import":      (*tencent).accountImport,
-	"im_open_login_svc/multiaccount_import": (*tencent).multiaccountImport,
-	"im_open_login_svc/account_check":       (*tencent).accountCheck,
-	"im_open_login_svc/account_delete":      (*tencent).accountDelete,
-	"im_open_login_svc/kick":                (*tencent).kick,
+	"im_open_login_svc/account_import":      (*app).accountImport,
+	"im_open_login_svc/multiaccount_import": (*app).multiaccountImport,
+	"im_open_login_svc/account_check":       (*app).accountCheck,
+	"im_open_login_svc/account_delete":      (*app).accountDelete,
+	"im_open_login_svc/kick":                (*app).kick,
 
-	"profile/portrait_set": (*tencent).setProfile,
+	"profile/portrait_set": (*app).setProfile,
 
-	"group_open_http_svc/create_group":                   (*tencent).createGroup,
-	"group_open_http_svc/import_group":                   (*tencent).importGroup,
-	"group_open_http_svc/destroy_group":                  (*tencent).destroyGroup,
-	"group_open_http_svc/get_group_info":                 (*tencent).getGroupInfo,
-	"group_open_http_svc/modify_group_base_info":         (*tencent).modifyGroup,
-	"group_open_http_svc/change_group_owner":             (*tencent).changeOwner,
-	"group_open_http_svc/get_appid_group_list":           (*tencent).listGroups,
-	"group_open_http_svc/get_joined_group_list":          (*tencent).joinedGroups,
-	"group_open_http_svc/add_group_member":               (*tencent).addMember,
-	"group_open_http_svc/import_group_member":            (*tencent).importMember,
-	"group_open_http_svc/delete_group_member":            (*tencent).deleteMember,
-	"group_open_http_svc/get_group_member_info":          (*tencent).getMembers,
-	"group_open_http_svc/get_role_in_group":              (*tencent).getRoles,
-	"group_open_http_svc/forbid_send_msg":                (*tencent).forbidSend,
-	"group_open_http_svc/send_group_msg":                 (*tencent).sendMessage,
-	"group_open_http_svc/send_group_system_notification": (*tencent).sendNotice,
-	"group_open_http_svc/group_msg_get_simple":           (*tencent).getMessages,
-	"group_open_http_svc/group_msg_recall":               (*tencent).recallMessages,
+	"group_open_http_svc/create_group":                   (*app).createGroup,
+	"group_open_http_svc/import_group":                   (*app).importGroup,
+	"group_open_http_svc/destroy_group":                  (*app).destroyGroup,
+	"group_open_http_svc/get_group_info":                 (*app).getGroupInfo,
+	"group_open_http_svc/modify_group_base_info":         (*app).modifyGroup,
+	"group_open_http_svc/change_group_owner":             (*app).changeOwner,
+	"group_open_http_svc/get_appid_group_list":           (*app).listGroups,
+	"group_open_http_svc/get_joined_group_list":          (*app).joinedGroups,
+	"group_open_http_svc/add_group_member":               (*app).addMember,
+	"group_open_http_svc/import_group_member":            (*app).importMember,
+	"group_open_http_svc/delete_group_member":            (*app).deleteMember,
+	"group_open_http_svc/get_group_member_info":          (*app).getMembers,
+	"group_open_http_svc/get_role_in_group":              (*app).getRoles,
+	"group_open_http_svc/forbid_send_msg":                (*app).forbidSend,
+	"group_open_http_svc/send_group_msg":                 (*app).sendMessage,
+	"group_open_http_svc/send_group_system_notification": (*app).sendNotice,
+	"group_open_http_svc/group_msg_get_simple":           (*app).getMessages,
+	"group_open_http_svc/group_msg_recall":               (*app).recallMessages,
 }
 
 // answer writes the envelope. The HTTP status is 200 whatever happened.
-func answer(w http.ResponseWriter, extra reply, e *imError) {
+func answer(w http.ResponseWriter, extra reply, e *refusal) {
 	out := reply{}
 	for k, v := range extra {
 		out[k] = v
@@ -220,7 +231,7 @@ func answer(w http.ResponseWriter, extra reply, e *imError) {
 // maxReply is the vendor's cap on one answer, beyond which it says 10018.
 const maxReply = 1 << 20
 
-func (t *tencent) serve(w http.ResponseWriter, r *http.Request, op string, run command) {
+func (t *app) serve(w http.ResponseWriter, r *http.Request, op string, run command) {
 	t.Lock()
 	defer t.Unlock()
 	extra, e := t.run(r, op, run)
@@ -234,7 +245,7 @@ func (t *tencent) serve(w http.ResponseWriter, r *http.Request, op string, run c
 	}
 }
 
-func (t *tencent) run(r *http.Request, op string, run command) (reply, *imError) {
+func (t *app) run(r *http.Request, op string, run command) (reply, *refusal) {
 	if e := t.authenticate(r); e != nil {
 		return nil, e
 	}
@@ -243,7 +254,7 @@ func (t *tencent) run(r *http.Request, op string, run command) (reply, *imError)
 		limit = 1
 	}
 	if t.rates[op] == nil {
-		t.rates[op] = &imRate{}
+		t.rates[op] = &rate{}
 	}
 	if t.rates[op].over(t.Now(), limit) {
 		return nil, refuse(60007, "more than %d calls of %s a second", limit, op)
@@ -264,7 +275,7 @@ func (t *tencent) run(r *http.Request, op string, run command) (reply, *imError)
 }
 
 // over counts one event and reports whether the second has had too many.
-func (w *imRate) over(now time.Time, limit int) bool {
+func (w *rate) over(now time.Time, limit int) bool {
 	if limit <= 0 {
 		return false
 	}
@@ -277,7 +288,7 @@ func (w *imRate) over(now time.Time, limit int) bool {
 
 // authenticate checks the query of a REST call. The UserSig is verified by the
 // vendor's own library.
-func (t *tencent) authenticate(r *http.Request) *imError {
+func (t *app) authenticate(r *http.Request) *refusal {
 	if r.Method != http.MethodPost {
 		return refuse(60002, "REST commands are POST")
 	}
@@ -310,7 +321,7 @@ func (t *tencent) authenticate(r *http.Request) *imError {
 }
 
 // verifySig refuses a UserSig that does not prove user.
-func (t *tencent) verifySig(user, sig string) *imError {
+func (t *app) verifySig(user, sig string) *refusal {
 	app := t.fix
 	if len(sig) > 4096 {
 		return refuse(70003, "the UserSig is not one")
@@ -331,7 +342,7 @@ func (t *tencent) verifySig(user, sig string) *imError {
 	}
 }
 
-var imUserID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
+var userIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 
 // legalGroupID reports whether id may be chosen for a group of type typ: at
 // most 47 printable ASCII characters, and the vendor's own prefix only where
@@ -352,7 +363,7 @@ func legalGroupID(id, typ string) bool {
 }
 
 // moderate refuses a text that holds a forbidden word.
-func (t *tencent) moderate(what, text string) *imError {
+func (t *app) moderate(what, text string) *refusal {
 	for _, word := range t.plan.ForbiddenWords {
 		if word != "" && strings.Contains(strings.ToLower(text), strings.ToLower(word)) {
 			return refuse(80001, "%s was refused by moderation", what)
@@ -362,7 +373,7 @@ func (t *tencent) moderate(what, text string) *imError {
 }
 
 // group returns the group that the argument GroupId names.
-func (t *tencent) group(r *http.Request, a *args) (*imGroup, *imError) {
+func (t *app) group(r *http.Request, a *args) (*group, *refusal) {
 	id := a.text("GroupId")
 	if e := a.bad(); e != nil {
 		return nil, e
@@ -378,7 +389,7 @@ func (t *tencent) group(r *http.Request, a *args) (*imGroup, *imError) {
 	return g, nil
 }
 
-func (g *imGroup) member(id string) *imMember {
+func (g *group) member(id string) *member {
 	for _, m := range g.members {
 		if m.id == id {
 			return m
@@ -387,7 +398,7 @@ func (g *imGroup) member(id string) *imMember {
 	return nil
 }
 
-func (g *imGroup) lastSeq() uint64 {
+func (g *group) lastSeq() uint64 {
 	if n := len(g.messages); n > 0 {
 		return g.messages[n-1].seq
 	}
@@ -396,8 +407,8 @@ func (g *imGroup) lastSeq() uint64 {
 
 // join puts an account into a group. Limits were checked. Unless it happens in
 // silence, clients hear of it.
-func (t *tencent) join(g *imGroup, id, role string, silent bool) {
-	m := &imMember{id: id, role: role, joined: t.Now(), seq: g.lastSeq()}
+func (t *app) join(g *group, id, role string, silent bool) {
+	m := &member{id: id, role: role, joined: t.Now(), seq: g.lastSeq()}
 	if !g.history {
 		m.read = m.seq
 	}
@@ -410,8 +421,8 @@ func (t *tencent) join(g *imGroup, id, role string, silent bool) {
 
 // part takes an account out of a group, and the group away when the vendor
 // drops it with its last member. Who leaves hears of it in any case.
-func (t *tencent) part(g *imGroup, id string, silent bool) {
-	i := slices.IndexFunc(g.members, func(m *imMember) bool { return m.id == id })
+func (t *app) part(g *group, id string, silent bool) {
+	i := slices.IndexFunc(g.members, func(m *member) bool { return m.id == id })
 	if i < 0 {
 		return
 	}
@@ -426,14 +437,14 @@ func (t *tencent) part(g *imGroup, id string, silent bool) {
 	}
 }
 
-// TencentState is what the Tencent stand-in holds.
-type TencentState struct {
-	Accounts []TencentAccount `json:"accounts"` // by id
-	Groups   []TencentGroup   `json:"groups"`   // oldest first
+// State is what the Tencent stand-in holds.
+type State struct {
+	Accounts []Account `json:"accounts"` // by id
+	Groups   []Group   `json:"groups"`   // oldest first
 }
 
-// TencentAccount is an imported account.
-type TencentAccount struct {
+// Account is an imported account.
+type Account struct {
 	UserID string    `json:"userId"`
 	Nick   string    `json:"nick,omitempty"`
 	Admin  bool      `json:"admin,omitempty"`
@@ -441,34 +452,34 @@ type TencentAccount struct {
 	Kicked time.Time `json:"kicked,omitzero"` // when its login was last invalidated
 }
 
-// TencentGroup is a group with everything in it.
-type TencentGroup struct {
-	GroupID           string           `json:"groupId"`
-	Type              string           `json:"type"`
-	Name              string           `json:"name"`
-	Introduction      string           `json:"introduction,omitempty"`
-	Notification      string           `json:"notification,omitempty"`
-	Owner             string           `json:"owner,omitempty"`
-	ApplyJoinOption   string           `json:"applyJoinOption"`
-	InviteJoinOption  string           `json:"inviteJoinOption"`
-	MuteAllMember     bool             `json:"muteAllMember"`
-	HistoryBeforeJoin bool             `json:"historyBeforeJoin"`
-	MaxMembers        int              `json:"maxMembers"`
-	Created           time.Time        `json:"created"`
-	Members           []TencentMember  `json:"members"`
-	Messages          []TencentMessage `json:"messages"`
-	Notices           []TencentNotice  `json:"notices,omitempty"`
+// Group is a group with everything in it.
+type Group struct {
+	GroupID           string    `json:"groupId"`
+	Type              string    `json:"type"`
+	Name              string    `json:"name"`
+	Introduction      string    `json:"introduction,omitempty"`
+	Notification      string    `json:"notification,omitempty"`
+	Owner             string    `json:"owner,omitempty"`
+	ApplyJoinOption   string    `json:"applyJoinOption"`
+	InviteJoinOption  string    `json:"inviteJoinOption"`
+	MuteAllMember     bool      `json:"muteAllMember"`
+	HistoryBeforeJoin bool      `json:"historyBeforeJoin"`
+	MaxMembers        int       `json:"maxMembers"`
+	Created           time.Time `json:"created"`
+	Members           []Member  `json:"members"`
+	Messages          []Message `json:"messages"`
+	Notices           []Notice  `json:"notices,omitempty"`
 }
 
-// TencentMember is somebody in a group.
-type TencentMember struct {
+// Member is somebody in a group.
+type Member struct {
 	UserID string    `json:"userId"`
 	Role   string    `json:"role"`
 	Joined time.Time `json:"joined"`
 }
 
-// TencentMessage is a message in a group.
-type TencentMessage struct {
+// Message is a message in a group.
+type Message struct {
 	Seq    uint64    `json:"seq"`
 	From   string    `json:"from"`
 	Text   string    `json:"text"` // its text elements
@@ -477,48 +488,50 @@ type TencentMessage struct {
 	Custom string    `json:"cloudCustomData,omitempty"`
 }
 
-// TencentNotice is a system notification that was sent to a group.
-type TencentNotice struct {
+// Notice is a system notification that was sent to a group.
+type Notice struct {
 	Content string    `json:"content"`
 	To      []string  `json:"to,omitempty"` // empty: all members
 	Time    time.Time `json:"time"`
 }
 
-func (t *tencent) state() TencentState {
-	st := TencentState{Accounts: []TencentAccount{}, Groups: []TencentGroup{}}
+// State returns a copy of what the app holds; the engine is locked.
+func (x App) State() State {
+	t := x.t
+	st := State{Accounts: []Account{}, Groups: []Group{}}
 	for _, a := range t.accounts {
-		st.Accounts = append(st.Accounts, TencentAccount{a.id, a.nick, a.admin, a.groups, a.kicked})
+		st.Accounts = append(st.Accounts, Account{a.id, a.nick, a.admin, a.groups, a.kicked})
 	}
-	slices.SortFunc(st.Accounts, func(a, b TencentAccount) int { return cmp.Compare(a.UserID, b.UserID) })
+	slices.SortFunc(st.Accounts, func(a, b Account) int { return cmp.Compare(a.UserID, b.UserID) })
 	for _, g := range t.oldestFirst() {
 		st.Groups = append(st.Groups, g.view())
 	}
 	return st
 }
 
-func (t *tencent) oldestFirst() []*imGroup {
-	out := make([]*imGroup, 0, len(t.groups))
+func (t *app) oldestFirst() []*group {
+	out := make([]*group, 0, len(t.groups))
 	for _, g := range t.groups {
 		out = append(out, g)
 	}
-	slices.SortFunc(out, func(a, b *imGroup) int { return cmp.Compare(a.ordinal, b.ordinal) })
+	slices.SortFunc(out, func(a, b *group) int { return cmp.Compare(a.ordinal, b.ordinal) })
 	return out
 }
 
-func (g *imGroup) view() TencentGroup {
-	v := TencentGroup{
+func (g *group) view() Group {
+	v := Group{
 		GroupID: g.id, Type: g.typ, Name: g.name, Introduction: g.introduction,
 		Notification: g.notification, Owner: g.owner,
 		ApplyJoinOption: g.applyJoin, InviteJoinOption: g.inviteJoin,
 		MuteAllMember: g.muteAll, HistoryBeforeJoin: g.history, MaxMembers: g.maxMembers,
-		Created: g.created.UTC(), Members: []TencentMember{}, Messages: []TencentMessage{},
+		Created: g.created.UTC(), Members: []Member{}, Messages: []Message{},
 		Notices: slices.Clone(g.notices),
 	}
 	for _, m := range g.members {
-		v.Members = append(v.Members, TencentMember{m.id, m.role, m.joined.UTC()})
+		v.Members = append(v.Members, Member{m.id, m.role, m.joined.UTC()})
 	}
 	for _, m := range g.messages {
-		v.Messages = append(v.Messages, TencentMessage{m.seq, m.from, textOf(m.body), m.random, m.time.UTC(), m.custom})
+		v.Messages = append(v.Messages, Message{m.seq, m.from, textOf(m.body), m.random, m.time.UTC(), m.custom})
 	}
 	return v
 }

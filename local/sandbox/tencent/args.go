@@ -1,4 +1,4 @@
-package sandbox
+package tencent
 
 import (
 	"bytes"
@@ -14,11 +14,11 @@ import (
 // of a wrong type, in whatever depth, is remembered for bad.
 type args struct {
 	fields map[string]json.RawMessage
-	first  *struct{ err *imError } // shared with the objects inside
+	first  *struct{ err *refusal } // shared with the objects inside
 }
 
 // bad returns the refusal of the first malformed field so far.
-func (a *args) bad() *imError { return a.first.err }
+func (a *args) bad() *refusal { return a.first.err }
 
 func (a *args) within(fields map[string]json.RawMessage) *args { return &args{fields, a.first} }
 
@@ -30,7 +30,7 @@ func parseArgs(body []byte) (*args, error) {
 	if fields == nil {
 		return nil, errors.New("null")
 	}
-	return &args{fields, &struct{ err *imError }{}}, nil
+	return &args{fields, &struct{ err *refusal }{}}, nil
 }
 
 // wrong remembers the first field that has a wrong type. An account that is

@@ -1,4 +1,4 @@
-package sandbox
+package aws
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ type ObjectState struct {
 }
 
 // Object returns the content of an object.
-func (x AWSAccount) Object(bucket, key string) ([]byte, bool) {
+func (x Account) Object(bucket, key string) ([]byte, bool) {
 	a := x.a
 	a.Lock()
 	defer a.Unlock()
@@ -68,11 +68,11 @@ func s3Status(code string) int {
 	return http.StatusBadRequest
 }
 
-func s3Refuse(code, message string) *awsError { return &awsError{s3Status(code), code, message} }
+func s3Refuse(code, message string) *refusal { return &refusal{s3Status(code), code, message} }
 
 // objectHandlers are the S3 operations by method.
-func (a *aws) objectHandlers() map[string]http.Handler {
-	op := func(name string, run func(w http.ResponseWriter, r *http.Request, body []byte, bucket, key string) *awsError) http.Handler {
+func (a *cloud) objectHandlers() map[string]http.Handler {
+	op := func(name string, run func(w http.ResponseWriter, r *http.Request, body []byte, bucket, key string) *refusal) http.Handler {
 		return a.Operation("aws", name, func(w http.ResponseWriter, r *http.Request) {
 			body, bucket, key, e := a.s3Request(r)
 			if e == nil {
@@ -91,7 +91,7 @@ func (a *aws) objectHandlers() map[string]http.Handler {
 			}
 		})
 	}
-	get := func(w http.ResponseWriter, _ *http.Request, _ []byte, bucket, key string) *awsError {
+	get := func(w http.ResponseWriter, _ *http.Request, _ []byte, bucket, key string) *refusal {
 		return a.getObject(w, bucket, key)
 	}
 	return map[string]http.Handler{
@@ -102,8 +102,8 @@ func (a *aws) objectHandlers() map[string]http.Handler {
 }
 
 // s3Request checks the signature and the payload and splits the path.
-func (a *aws) s3Request(r *http.Request) (body []byte, bucket, key string, e *awsError) {
-	bad := func(code, message string) ([]byte, string, string, *awsError) {
+func (a *cloud) s3Request(r *http.Request) (body []byte, bucket, key string, e *refusal) {
+	bad := func(code, message string) ([]byte, string, string, *refusal) {
 		return nil, "", "", s3Refuse(code, message)
 	}
 	sent, err := io.ReadAll(r.Body)
@@ -160,7 +160,7 @@ func (a *aws) s3Request(r *http.Request) (body []byte, bucket, key string, e *aw
 }
 
 // s3Auth names a refusal of verify as S3 does.
-func s3Auth(e *awsError) *awsError {
+func s3Auth(e *refusal) *refusal {
 	code := map[string]string{
 		"MissingAuthenticationTokenException": "AccessDenied",
 		"UnrecognizedClientException":         "InvalidAccessKeyId",
@@ -174,10 +174,10 @@ func s3Auth(e *awsError) *awsError {
 }
 
 // putObject follows
-// https://doca.amazon.com/AmazonS3/latest/API/API_PutObject.html and
-// https://doca.amazon.com/AmazonS3/latest/userguide/conditional-writes.html;
-// s.mu is held.
-func (a *aws) putObject(w http.ResponseWriter, r *http.Request, body []byte, bucket, key string) *awsError {
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html and
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html;
+// the engine is locked.
+func (a *cloud) putObject(w http.ResponseWriter, r *http.Request, body []byte, bucket, key string) *refusal {
 	if r.Header.Get("If-Match") != "" {
 		return s3Refuse("NotImplemented", "If-Match is not supported")
 	}
@@ -204,9 +204,9 @@ func (a *aws) putObject(w http.ResponseWriter, r *http.Request, body []byte, buc
 }
 
 // getObject follows
-// https://doca.amazon.com/AmazonS3/latest/API/API_GetObject.html; s.mu is
-// held.
-func (a *aws) getObject(w http.ResponseWriter, bucket, key string) *awsError {
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html; the engine is
+// locked.
+func (a *cloud) getObject(w http.ResponseWriter, bucket, key string) *refusal {
 	o := a.buckets[bucket][key]
 	if o == nil {
 		return s3Refuse("NoSuchKey", "The specified key does not exist.")

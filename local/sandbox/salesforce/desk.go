@@ -1,4 +1,4 @@
-package sandbox
+package salesforce
 
 import (
 	"errors"
@@ -11,17 +11,28 @@ import (
 	"github.com/caseroom/caseroom/shared/identity"
 )
 
-// SalesforceState is what the Salesforce stand-in holds, for /state.
-type SalesforceState struct {
-	Cases       []SalesforceCase `json:"cases"`
+// Fixture is the Salesforce org: its API credentials and the people
+// its stand-in starts with. Ids have 18 characters.
+type Fixture struct {
+	ClientID, ClientSecret            string
+	Username, Password, SecurityToken string
+	Audience                          string // of the JWT bearer flow
+	OrgID                             string
+	OwnUserID                         string    // the API user
+	AgentIDs                          [2]string // two active standard users
+}
+
+// State is what the Salesforce stand-in holds, for /state.
+type State struct {
+	Cases       []Case           `json:"cases"`
 	Comments    []map[string]any `json:"comments"`
 	Transcripts []map[string]any `json:"transcripts"`
 	Users       []map[string]any `json:"users"`
 	AgentWork   []map[string]any `json:"agentWork"`
 }
 
-// SalesforceCase is a Case as the stand-in holds it.
-type SalesforceCase struct {
+// Case is a Case as the stand-in holds it.
+type Case struct {
 	ID             string    `json:"id"` // 18 characters
 	CaseNumber     string    `json:"caseNumber"`
 	Subject        string    `json:"subject"`
@@ -38,9 +49,9 @@ type SalesforceCase struct {
 	SystemModstamp time.Time `json:"systemModstamp"`
 }
 
-func sfCaseOf(row *sfRow) SalesforceCase {
+func caseOf(row *record) Case {
 	stamp, _ := row.values["SystemModstamp"].(time.Time)
-	return SalesforceCase{
+	return Case{
 		ID: row.id(), CaseNumber: row.text("CaseNumber"), Subject: row.text("Subject"), Description: row.text("Description"),
 		Status: row.text("Status"), IsClosed: row.values["IsClosed"] == true, IsDeleted: row.deleted(), OwnerID: row.text("OwnerId"),
 		SuppliedName: row.text("SuppliedName"), SuppliedEmail: row.text("SuppliedEmail"),
@@ -49,10 +60,12 @@ func sfCaseOf(row *sfRow) SalesforceCase {
 	}
 }
 
-func (f *salesforce) state() SalesforceState {
-	st := SalesforceState{Cases: []SalesforceCase{}}
+// State returns a copy of what the org holds; the engine is locked.
+func (x Org) State() State {
+	f := x.f
+	st := State{Cases: []Case{}}
 	for _, row := range f.list(f.objects["case"]) {
-		st.Cases = append(st.Cases, sfCaseOf(row))
+		st.Cases = append(st.Cases, caseOf(row))
 	}
 	rows := func(name string) []map[string]any {
 		out := []map[string]any{}
@@ -67,7 +80,7 @@ func (f *salesforce) state() SalesforceState {
 }
 
 // seed puts the fixture's people and the default queue in place.
-func (f *salesforce) seed() {
+func (f *org) seed() {
 	fix := f.fix
 	user := func(id, name, username string) {
 		f.add(f.objects["user"], map[string]any{
@@ -78,38 +91,38 @@ func (f *salesforce) seed() {
 	user(fix.AgentIDs[0], "Alex Agent", "alex@caseroom.example")
 	user(fix.AgentIDs[1], "Billie Agent", "billie@caseroom.example")
 	f.queue = f.add(f.objects["group"], map[string]any{"Name": "Support", "Type": "Queue"}).id()
-	f.apply(SalesforceSetup{Package: true, Omni: true, Enabled: true, PermissionSets: []string{"Caseroom_Integration"}, ViewAllCases: true})
+	f.apply(Setup{Package: true, Omni: true, Enabled: true, PermissionSets: []string{"Caseroom_Integration"}, ViewAllCases: true})
 }
 
-// SalesforceOrg is the org from the inside: what agents, admins and the system
+// Org is the org from the inside: what agents, admins and the system
 // do. Every method that changes a record moves its SystemModstamp to the
-// sandbox's clock. Ids may have 15 or 18 characters.
-type SalesforceOrg struct{ f *salesforce }
+// engine's clock. Ids may have 15 or 18 characters.
+type Org struct{ f *org }
 
-// with runs g under the sandbox's lock.
-func (o SalesforceOrg) with(g func(f *salesforce)) {
+// with runs g under the engine's lock.
+func (o Org) with(g func(f *org)) {
 	o.f.Lock()
 	defer o.f.Unlock()
 	g(o.f)
 }
 
 // Cases returns all cases in the order of their making, deleted ones included.
-func (o SalesforceOrg) Cases() (list []SalesforceCase) {
-	o.with(func(f *salesforce) { list = f.state().Cases })
+func (o Org) Cases() (list []Case) {
+	o.with(func(*org) { list = o.State().Cases })
 	return list
 }
 
 // Case returns one case.
-func (o SalesforceOrg) Case(id string) (c SalesforceCase, err error) {
-	err = o.onRow(id, "500", func(_ *salesforce, row *sfRow) error {
-		c = sfCaseOf(row)
+func (o Org) Case(id string) (c Case, err error) {
+	err = o.onRow(id, "500", func(_ *org, row *record) error {
+		c = caseOf(row)
 		return nil
 	})
 	return c, err
 }
 
-func (o SalesforceOrg) onRow(id, prefix string, g func(*salesforce, *sfRow) error) (err error) {
-	o.with(func(f *salesforce) {
+func (o Org) onRow(id, prefix string, g func(*org, *record) error) (err error) {
+	o.with(func(f *org) {
 		full, bad := identity.SalesforceID(id, prefix)
 		row := f.rows[full]
 		if bad != nil || row == nil {
@@ -122,74 +135,69 @@ func (o SalesforceOrg) onRow(id, prefix string, g func(*salesforce, *sfRow) erro
 }
 
 // Queue returns the id of the default case owner, a queue.
-func (o SalesforceOrg) Queue() (id string) {
-	o.with(func(f *salesforce) { id = f.queue })
+func (o Org) Queue() (id string) {
+	o.with(func(f *org) { id = f.queue })
 	return id
 }
 
-// OnChange calls g for every change, in order. g runs under the sandbox's
+// OnChange calls g for every change, in order. g runs under the engine's
 // lock: it must hand the event on and return.
-func (o SalesforceOrg) OnChange(g func(SalesforceEvent)) {
-	o.with(func(f *salesforce) { f.onChange = g })
-}
-
-// SetSessionLifetime sets how long a session lives without use: 2 h by default.
-func (o SalesforceOrg) SetSessionLifetime(life time.Duration) {
-	o.with(func(f *salesforce) { f.sessionLife = life })
+func (o Org) OnChange(g func(Event)) {
+	o.with(func(f *org) { f.onChange = g })
 }
 
 // ExpireSessions ends every session.
-func (o SalesforceOrg) ExpireSessions() {
-	o.with(func(f *salesforce) { clear(f.sessions) })
+func (o Org) ExpireSessions() {
+	o.with(func(f *org) { clear(f.sessions) })
 }
 
 // SetDailyLimit sets and enforces the org's API requests per 24 hours; a limit
 // below what is used already refuses every call.
-func (o SalesforceOrg) SetDailyLimit(n int) {
-	o.with(func(f *salesforce) { f.dailyLimit, f.enforceLimit = n, true })
+func (o Org) SetDailyLimit(n int) {
+	o.with(func(f *org) { f.dailyLimit, f.enforceLimit = n, true })
 }
 
 // SetPageSize sets how many records one page of a query has: 2,000 by default.
-func (o SalesforceOrg) SetPageSize(n int) {
-	o.with(func(f *salesforce) { f.pageSize = max(1, n) })
+func (o Org) SetPageSize(n int) {
+	o.with(func(f *org) { f.pageSize = max(1, n) })
 }
 
 // SetPackage installs caseroom's package, as from the start, or removes it:
 // its fields and objects are then unknown.
-func (o SalesforceOrg) SetPackage(installed bool) {
-	o.with(func(f *salesforce) { f.noPackage, f.setup.Package = !installed, installed })
+func (o Org) SetPackage(installed bool) {
+	o.with(func(f *org) { f.noPackage, f.setup.Package = !installed, installed })
 }
 
 // SetClientCredentials switches the app's client credentials flow.
-func (o SalesforceOrg) SetClientCredentials(on bool) {
-	o.with(func(f *salesforce) { f.clientCredentials = on })
+func (o Org) SetClientCredentials(on bool) {
+	o.with(func(f *org) { f.clientCredentials = on })
 }
 
 // SetPasswordExpired makes SOAP login() answer 200 with a session that is good
 // for nothing.
-func (o SalesforceOrg) SetPasswordExpired(expired bool) {
-	o.with(func(f *salesforce) { f.passwordExpired = expired })
+func (o Org) SetPasswordExpired(expired bool) {
+	o.with(func(f *org) { f.passwordExpired = expired })
 }
 
 // AddUser adds a user of the given UserType, such as "Standard".
-func (o SalesforceOrg) AddUser(name, userType string, active bool) (id string) {
-	o.with(func(f *salesforce) {
+func (o Org) AddUser(name, userType string, active bool) (id string) {
+	o.with(func(f *org) {
 		id = f.add(f.objects["user"], map[string]any{"Name": name, "UserType": userType, "IsActive": active}).id()
 	})
 	return id
 }
 
 // SetActive activates or deactivates a user.
-func (o SalesforceOrg) SetActive(user string, active bool) error {
-	return o.onRow(user, "005", func(f *salesforce, row *sfRow) error {
+func (o Org) SetActive(user string, active bool) error {
+	return o.onRow(user, "005", func(f *org, row *record) error {
 		f.change(row, map[string]any{"IsActive": active})
 		return nil
 	})
 }
 
 // CreateCase makes a case as an agent would, without caseroom's fields.
-func (o SalesforceOrg) CreateCase(subject, owner string) (id string, err error) {
-	o.with(func(f *salesforce) {
+func (o Org) CreateCase(subject, owner string) (id string, err error) {
+	o.with(func(f *org) {
 		values := map[string]any{"Subject": subject, "OwnerId": f.queue}
 		if owner != "" {
 			if values["OwnerId"], err = f.ownerID(owner); err != nil {
@@ -201,7 +209,7 @@ func (o SalesforceOrg) CreateCase(subject, owner string) (id string, err error) 
 	return id, err
 }
 
-func (f *salesforce) ownerID(id string) (string, error) {
+func (f *org) ownerID(id string) (string, error) {
 	full, err := identity.SalesforceID(id, "")
 	row := f.rows[full]
 	if err != nil || row == nil || (row.object.name != "User" && row.object.name != "Group") {
@@ -210,8 +218,8 @@ func (f *salesforce) ownerID(id string) (string, error) {
 	return full, nil
 }
 
-func (o SalesforceOrg) liveCase(id string, g func(*salesforce, *sfRow) error) error {
-	return o.onRow(id, "500", func(f *salesforce, row *sfRow) error {
+func (o Org) liveCase(id string, g func(*org, *record) error) error {
+	return o.onRow(id, "500", func(f *org, row *record) error {
 		if row.deleted() {
 			return fmt.Errorf("%q is deleted: %w", id, engine.ErrNoRecord)
 		}
@@ -220,8 +228,8 @@ func (o SalesforceOrg) liveCase(id string, g func(*salesforce, *sfRow) error) er
 }
 
 // SetOwner gives the case to a user or a queue.
-func (o SalesforceOrg) SetOwner(caseID, owner string) error {
-	return o.liveCase(caseID, func(f *salesforce, row *sfRow) error {
+func (o Org) SetOwner(caseID, owner string) error {
+	return o.liveCase(caseID, func(f *org, row *record) error {
 		id, err := f.ownerID(owner)
 		if err == nil {
 			f.change(row, map[string]any{"OwnerId": id})
@@ -231,30 +239,30 @@ func (o SalesforceOrg) SetOwner(caseID, owner string) error {
 }
 
 // SetStatus sets the case's status; "Closed" is the one that closes it.
-func (o SalesforceOrg) SetStatus(caseID, status string) error {
-	return o.liveCase(caseID, func(f *salesforce, row *sfRow) error {
+func (o Org) SetStatus(caseID, status string) error {
+	return o.liveCase(caseID, func(f *org, row *record) error {
 		f.change(row, map[string]any{"Status": status})
 		return nil
 	})
 }
 
 // Close closes the case.
-func (o SalesforceOrg) Close(caseID string) error { return o.SetStatus(caseID, "Closed") }
+func (o Org) Close(caseID string) error { return o.SetStatus(caseID, "Closed") }
 
 // Reopen opens the case again.
-func (o SalesforceOrg) Reopen(caseID string) error { return o.SetStatus(caseID, "Working") }
+func (o Org) Reopen(caseID string) error { return o.SetStatus(caseID, "Working") }
 
 // Delete moves the case into the recycle bin.
-func (o SalesforceOrg) Delete(caseID string) error {
-	return o.liveCase(caseID, func(f *salesforce, row *sfRow) error {
+func (o Org) Delete(caseID string) error {
+	return o.liveCase(caseID, func(f *org, row *record) error {
 		f.bin(row, true)
 		return nil
 	})
 }
 
 // Undelete takes the case out of the recycle bin.
-func (o SalesforceOrg) Undelete(caseID string) error {
-	return o.onRow(caseID, "500", func(f *salesforce, row *sfRow) error {
+func (o Org) Undelete(caseID string) error {
+	return o.onRow(caseID, "500", func(f *org, row *record) error {
 		if !row.deleted() {
 			return fmt.Errorf("%q is not deleted: %w", caseID, engine.ErrNoRecord)
 		}
@@ -266,8 +274,8 @@ func (o SalesforceOrg) Undelete(caseID string) error {
 
 // Hide takes the case out of what caseroom's own user may see, as sharing does, or
 // puts it back. Agents see it all the while, and its triggers fire.
-func (o SalesforceOrg) Hide(caseID string, hidden bool) error {
-	return o.liveCase(caseID, func(_ *salesforce, row *sfRow) error {
+func (o Org) Hide(caseID string, hidden bool) error {
+	return o.liveCase(caseID, func(_ *org, row *record) error {
 		row.hidden = hidden
 		return nil
 	})
@@ -275,8 +283,8 @@ func (o SalesforceOrg) Hide(caseID string, hidden bool) error {
 
 // Merge deletes the loser, whose MasterRecordId then names the winner, and
 // updates the winner.
-func (o SalesforceOrg) Merge(winner, loser string) error {
-	return o.liveCase(winner, func(f *salesforce, win *sfRow) error {
+func (o Org) Merge(winner, loser string) error {
+	return o.liveCase(winner, func(f *org, win *record) error {
 		id, err := identity.SalesforceID(loser, "500")
 		row := f.rows[id]
 		if err != nil || row == nil || row.deleted() || row == win {
@@ -298,8 +306,8 @@ func (o SalesforceOrg) Merge(winner, loser string) error {
 // as all work begins. It takes Omni-Channel, and a user who is active.
 //
 // See https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_agentwork.htm.
-func (o SalesforceOrg) AddAgentWork(caseID, user string) (id string, err error) {
-	err = o.liveCase(caseID, func(f *salesforce, row *sfRow) error {
+func (o Org) AddAgentWork(caseID, user string) (id string, err error) {
+	err = o.liveCase(caseID, func(f *org, row *record) error {
 		if !f.setup.Omni {
 			return errors.New("the org has no Omni-Channel")
 		}
@@ -316,9 +324,9 @@ func (o SalesforceOrg) AddAgentWork(caseID, user string) (id string, err error) 
 	return id, err
 }
 
-// sfWorkSteps are the statuses that work may get, by the one it has: what was
+// workSteps are the statuses that work may get, by the one it has: what was
 // offered is accepted or not, and what was accepted ends. The others are ends.
-var sfWorkSteps = map[string][]string{
+var workSteps = map[string][]string{
 	"Assigned": {"Opened", "Declined", "DeclinedOnPushTimeout", "Unavailable", "Canceled", "Transferred"},
 	"Opened":   {"Closed", "Unavailable", "Canceled", "Transferred"},
 }
@@ -326,9 +334,9 @@ var sfWorkSteps = map[string][]string{
 // SetAgentWork sets the status of an AgentWork; accepting it ("Opened") also
 // makes its user the owner of the case. No other status touches the case: even
 // "Closed" may only mean that a tab of the console was closed.
-func (o SalesforceOrg) SetAgentWork(id, status string) error {
-	return o.onRow(id, "0Bz", func(f *salesforce, row *sfRow) error {
-		if now := row.text("Status"); !slices.Contains(sfWorkSteps[now], status) {
+func (o Org) SetAgentWork(id, status string) error {
+	return o.onRow(id, "0Bz", func(f *org, row *record) error {
+		if now := row.text("Status"); !slices.Contains(workSteps[now], status) {
 			return fmt.Errorf("work that is %s does not become %q", now, status)
 		}
 		f.change(row, map[string]any{"Status": status})

@@ -1,4 +1,4 @@
-package sandbox
+package salesforce
 
 import (
 	"encoding/xml"
@@ -23,12 +23,12 @@ type packaged struct {
 // TestSalesforcePackage holds the stand-in to the package that an org installs:
 // the same fields, as long, as unique, as required.
 func TestSalesforcePackage(t *testing.T) {
-	const objects = "../../clients/salesforce/force-app/main/default/objects/"
+	const objects = "../../../clients/salesforce/force-app/main/default/objects/"
 	files, err := filepath.Glob(objects + "*/fields/*.field-meta.xml")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no fields", err)
 	}
-	schema := sfSchema()
+	schema := objectSchema()
 	there := map[string]bool{}
 	for _, file := range files {
 		object := schema[strings.ToLower(filepath.Base(filepath.Dir(filepath.Dir(file))))]
@@ -50,7 +50,7 @@ func TestSalesforcePackage(t *testing.T) {
 			continue
 		}
 		if p.Type == "MasterDetail" {
-			if d.kind != sfReference || !d.required || len(d.refs) != 1 || schema[strings.ToLower(p.ReferenceTo)].prefix != d.refs[0] {
+			if d.kind != referenceKind || !d.required || len(d.refs) != 1 || schema[strings.ToLower(p.ReferenceTo)].prefix != d.refs[0] {
 				t.Errorf("%s.%s: package %+v, stand-in %+v", object.name, p.FullName, p, *d)
 			}
 			continue

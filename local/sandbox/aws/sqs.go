@@ -1,4 +1,4 @@
-package sandbox
+package aws
 
 import (
 	"cmp"
@@ -21,9 +21,9 @@ import (
 )
 
 // Limits of SQS; see
-// https://doca.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html.
 const (
-	maxSQSMessage    = 1 << 20
+	MaxMessage       = 1 << 20
 	dedupWindow      = 5 * time.Minute
 	maxVisibility    = 12 * time.Hour
 	defaultRetention = 4 * 24 * time.Hour
@@ -46,15 +46,15 @@ type queue struct {
 	QueueConfig
 	arn      string
 	created  time.Time
-	messages []*sqsMessage // in order of arrival
+	messages []*message // in order of arrival
 	seq      uint64
-	dedup    map[string]*sqsMessage
+	dedup    map[string]*message
 	purged   time.Time
 }
 
-type sqsMessage struct {
+type message struct {
 	id, body, group, dedup string
-	attributes             map[string]sqsAttribute
+	attributes             map[string]attribute
 	trace                  string
 	source                 string // ARN of the queue it died in
 	seq                    string
@@ -64,7 +64,7 @@ type sqsMessage struct {
 	count                  int
 }
 
-type sqsAttribute struct {
+type attribute struct {
 	DataType    string `json:"DataType"`
 	StringValue string `json:"StringValue,omitempty"`
 	BinaryValue []byte `json:"BinaryValue,omitempty"`
@@ -76,32 +76,32 @@ type moveTask struct {
 	started                     time.Time
 }
 
-var sqsOps = map[string]awsOp{
-	"SendMessage":                  (*aws).sendSQS,
-	"SendMessageBatch":             (*aws).sendSQSBatch,
-	"ReceiveMessage":               (*aws).receiveSQS,
-	"DeleteMessage":                (*aws).deleteSQS,
-	"DeleteMessageBatch":           (*aws).deleteSQSBatch,
-	"ChangeMessageVisibility":      (*aws).changeVisibility,
-	"ChangeMessageVisibilityBatch": (*aws).changeVisibilityBatch,
-	"GetQueueUrl":                  (*aws).getQueueURL,
-	"GetQueueAttributes":           (*aws).getQueueAttributes,
-	"ListQueues":                   (*aws).listQueues,
-	"PurgeQueue":                   (*aws).purgeQueue,
-	"StartMessageMoveTask":         (*aws).startMoveTask,
-	"ListMessageMoveTasks":         (*aws).listMoveTasks,
+var sqsOps = map[string]operation{
+	"SendMessage":                  (*cloud).sendSQS,
+	"SendMessageBatch":             (*cloud).sendSQSBatch,
+	"ReceiveMessage":               (*cloud).receiveSQS,
+	"DeleteMessage":                (*cloud).deleteSQS,
+	"DeleteMessageBatch":           (*cloud).deleteSQSBatch,
+	"ChangeMessageVisibility":      (*cloud).changeVisibility,
+	"ChangeMessageVisibilityBatch": (*cloud).changeVisibilityBatch,
+	"GetQueueUrl":                  (*cloud).getQueueURL,
+	"GetQueueAttributes":           (*cloud).getQueueAttributes,
+	"ListQueues":                   (*cloud).listQueues,
+	"PurgeQueue":                   (*cloud).purgeQueue,
+	"StartMessageMoveTask":         (*cloud).startMoveTask,
+	"ListMessageMoveTasks":         (*cloud).listMoveTasks,
 }
 
 // EnsureQueue makes a queue, and its dead-letter queue, unless there is one of
 // that name, and returns its URL.
-func (x AWSAccount) EnsureQueue(c QueueConfig) string {
+func (x Account) EnsureQueue(c QueueConfig) string {
 	a := x.a
 	a.Lock()
 	defer a.Unlock()
 	return a.ensureQueue(c).url(a.URL())
 }
 
-func (a *aws) ensureQueue(c QueueConfig) *queue {
+func (a *cloud) ensureQueue(c QueueConfig) *queue {
 	if q := a.queues[c.Name]; q != nil {
 		return q
 	}
@@ -109,7 +109,7 @@ func (a *aws) ensureQueue(c QueueConfig) *queue {
 	c.Retention = cmp.Or(c.Retention, defaultRetention)
 	f := a.fix
 	q := &queue{
-		QueueConfig: c, created: a.Now(), dedup: map[string]*sqsMessage{},
+		QueueConfig: c, created: a.Now(), dedup: map[string]*message{},
 		arn: "arn:aws:sqs:" + f.Region + ":" + f.AccountID + ":" + c.Name,
 	}
 	a.queues[c.Name] = q
@@ -128,19 +128,19 @@ func (q *queue) url(base string) string {
 	return base + "/aws/" + strings.Split(q.arn, ":")[4] + "/" + q.Name
 }
 
-func (a *aws) queueAt(r *http.Request, queueURL string) (*queue, *awsError) {
+func (a *cloud) queueAt(r *http.Request, queueURL string) (*queue, *refusal) {
 	if queueURL == "" {
-		return nil, awsRefuse("MissingRequiredParameterException", "The request must contain the parameter QueueUrl.")
+		return nil, refuse("MissingRequiredParameterException", "The request must contain the parameter QueueUrl.")
 	}
 	q := a.queues[path.Base(queueURL)]
 	if q == nil || path.Base(path.Dir(queueURL)) != a.fix.AccountID {
-		return nil, awsRefuse("QueueDoesNotExist", "The specified queue does not exist.")
+		return nil, refuse("QueueDoesNotExist", "The specified queue does not exist.")
 	}
 	engine.Note(r, "queue", q.Name)
 	return q, nil
 }
 
-func (a *aws) queueByARN(arn string) *queue {
+func (a *cloud) queueByARN(arn string) *queue {
 	for _, q := range a.queues {
 		if q.arn == arn {
 			return q
@@ -150,13 +150,13 @@ func (a *aws) queueByARN(arn string) *queue {
 }
 
 // wake tells the waiting receivers that something may have become receivable.
-func (a *aws) wake() {
+func (a *cloud) wake() {
 	close(a.arrivals)
 	a.arrivals = make(chan struct{})
 }
 
-func badValue(format string, args ...any) *awsError {
-	return awsRefuse("InvalidParameterValueException", format, args...)
+func badValue(format string, args ...any) *refusal {
+	return refuse("InvalidParameterValueException", format, args...)
 }
 
 type sendInput struct {
@@ -166,17 +166,17 @@ type sendInput struct {
 	MessageGroupId          string
 	MessageDeduplicationId  string
 	DelaySeconds            int
-	MessageAttributes       map[string]sqsAttribute
-	MessageSystemAttributes map[string]sqsAttribute
+	MessageAttributes       map[string]attribute
+	MessageSystemAttributes map[string]attribute
 }
 
 var (
-	sqsToken  = regexp.MustCompile("^[A-Za-z0-9!\"#$%&'()*+,./:;<=>?@\\[\\\\\\]^_`{|}~-]{1,128}$")
-	attrNames = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`)
+	tokenPattern = regexp.MustCompile("^[A-Za-z0-9!\"#$%&'()*+,./:;<=>?@\\[\\\\\\]^_`{|}~-]{1,128}$")
+	attrNames    = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`)
 )
 
-// legalSQSText reports whether all characters are of XML 1.0.
-func legalSQSText(s string) bool {
+// legalText reports whether all characters are of XML 1.0.
+func legalText(s string) bool {
 	for i, c := range s {
 		switch {
 		case c == utf8.RuneError:
@@ -192,12 +192,12 @@ func legalSQSText(s string) bool {
 }
 
 // validate checks what does not depend on what is in the queue.
-func (in sendInput) validate(q *queue) *awsError {
+func (in sendInput) validate(q *queue) *refusal {
 	if in.MessageBody == "" {
-		return awsRefuse("MissingRequiredParameterException", "The request must contain the parameter MessageBody.")
+		return refuse("MissingRequiredParameterException", "The request must contain the parameter MessageBody.")
 	}
-	if !legalSQSText(in.MessageBody) {
-		return awsRefuse("InvalidMessageContents", "Invalid binary character was found in the message body.")
+	if !legalText(in.MessageBody) {
+		return refuse("InvalidMessageContents", "Invalid binary character was found in the message body.")
 	}
 	if len(in.MessageAttributes) > 10 {
 		return badValue("Number of message attributes [%d] exceeds the allowed maximum [10].", len(in.MessageAttributes))
@@ -207,20 +207,20 @@ func (in sendInput) validate(q *queue) *awsError {
 		if !attrNames.MatchString(name) || v.DataType == "" || (v.StringValue == "") == (len(v.BinaryValue) == 0) {
 			return badValue("The message attribute '%s' must have a legal name, a type and a value.", name)
 		}
-		if !legalSQSText(v.StringValue) {
-			return awsRefuse("InvalidMessageContents", "Invalid binary character was found in a message attribute.")
+		if !legalText(v.StringValue) {
+			return refuse("InvalidMessageContents", "Invalid binary character was found in a message attribute.")
 		}
 		size += len(name) + len(v.DataType) + len(v.StringValue) + len(v.BinaryValue)
 	}
-	if size > maxSQSMessage {
-		return badValue("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", maxSQSMessage)
+	if size > MaxMessage {
+		return badValue("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", MaxMessage)
 	}
 	for name := range in.MessageSystemAttributes {
 		if name != "AWSTraceHeader" {
 			return badValue("Message system attribute '%s' is invalid.", name)
 		}
 	}
-	if in.MessageGroupId != "" && !sqsToken.MatchString(in.MessageGroupId) {
+	if in.MessageGroupId != "" && !tokenPattern.MatchString(in.MessageGroupId) {
 		return badValue("MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
 	}
 	if !q.FIFO {
@@ -236,21 +236,21 @@ func (in sendInput) validate(q *queue) *awsError {
 		return badValue("Value %d for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type.", in.DelaySeconds)
 	}
 	if in.MessageGroupId == "" {
-		return awsRefuse("MissingRequiredParameterException", "The request must contain the parameter MessageGroupId.")
+		return refuse("MissingRequiredParameterException", "The request must contain the parameter MessageGroupId.")
 	}
 	if in.MessageDeduplicationId == "" && !q.ContentDedup {
 		return badValue("The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
 	}
-	if in.MessageDeduplicationId != "" && !sqsToken.MatchString(in.MessageDeduplicationId) {
+	if in.MessageDeduplicationId != "" && !tokenPattern.MatchString(in.MessageDeduplicationId) {
 		return badValue("MessageDeduplicationId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
 	}
 	return nil
 }
 
 // enqueue adds a checked message, or returns the one it repeats.
-func (a *aws) enqueue(q *queue, in sendInput) *sqsMessage {
+func (a *cloud) enqueue(q *queue, in sendInput) *message {
 	now := a.Now()
-	m := &sqsMessage{
+	m := &message{
 		body: in.MessageBody, group: in.MessageGroupId, dedup: in.MessageDeduplicationId,
 		attributes: in.MessageAttributes, trace: in.MessageSystemAttributes["AWSTraceHeader"].StringValue,
 		sent: now, visible: now.Add(time.Duration(in.DelaySeconds) * time.Second),
@@ -263,7 +263,7 @@ func (a *aws) enqueue(q *queue, in sendInput) *sqsMessage {
 		if q.GroupDedup {
 			key = m.group + " " + m.dedup
 		}
-		maps.DeleteFunc(q.dedup, func(_ string, old *sqsMessage) bool { return now.Sub(old.sent) >= dedupWindow })
+		maps.DeleteFunc(q.dedup, func(_ string, old *message) bool { return now.Sub(old.sent) >= dedupWindow })
 		if old := q.dedup[key]; old != nil {
 			return old
 		}
@@ -273,7 +273,7 @@ func (a *aws) enqueue(q *queue, in sendInput) *sqsMessage {
 	return m
 }
 
-func (a *aws) append(q *queue, m *sqsMessage) {
+func (a *cloud) append(q *queue, m *message) {
 	m.id = a.UUID()
 	if q.FIFO {
 		q.seq++
@@ -285,7 +285,7 @@ func (a *aws) append(q *queue, m *sqsMessage) {
 
 // sendOutput answers a send. The sum is of what was sent now, which a repeated
 // deduplication id does not make the same as what is in the queue.
-func sendOutput(q *queue, m *sqsMessage, body string) map[string]any {
+func sendOutput(q *queue, m *message, body string) map[string]any {
 	sum := md5.Sum([]byte(body))
 	out := map[string]any{"MessageId": m.id, "MD5OfMessageBody": hex.EncodeToString(sum[:])}
 	if q.FIFO {
@@ -295,12 +295,12 @@ func sendOutput(q *queue, m *sqsMessage, body string) map[string]any {
 }
 
 // sendSQS follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html.
 // A duplicate is answered with the first message's ids.
-func (a *aws) sendSQS(r *http.Request, body []byte) (any, *awsError) {
+func (a *cloud) sendSQS(r *http.Request, body []byte) (any, *refusal) {
 	var in sendInput
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
@@ -322,13 +322,13 @@ var batchID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
 // batch runs one after the other the entries of a batch request. The answer
 // is 200 even when some entries fail.
-func (a *aws) batch(r *http.Request, body []byte, run func(q *queue, entry []byte) (map[string]any, *awsError)) (any, *awsError) {
+func (a *cloud) batch(r *http.Request, body []byte, run func(q *queue, entry []byte) (map[string]any, *refusal)) (any, *refusal) {
 	var in struct {
 		QueueUrl string
 		Entries  []json.RawMessage
 	}
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
@@ -337,22 +337,22 @@ func (a *aws) batch(r *http.Request, body []byte, run func(q *queue, entry []byt
 		return nil, e
 	}
 	if len(in.Entries) == 0 {
-		return nil, awsRefuse("EmptyBatchRequest", "There should be at least one entry in the request.")
+		return nil, refuse("EmptyBatchRequest", "There should be at least one entry in the request.")
 	}
 	if len(in.Entries) > 10 {
-		return nil, awsRefuse("TooManyEntriesInBatchRequest", "Maximum number of entries per request are 10. You have sent %d.", len(in.Entries))
+		return nil, refuse("TooManyEntriesInBatchRequest", "Maximum number of entries per request are 10. You have sent %d.", len(in.Entries))
 	}
 	ids := make([]string, len(in.Entries))
 	for i, raw := range in.Entries {
 		var entry batchEntry
 		if err := engine.Decode(raw, &entry); err != nil {
-			return nil, awsRefuse("SerializationException", "an entry is not the operation's input")
+			return nil, refuse("SerializationException", "an entry is not the operation's input")
 		}
 		if !batchID.MatchString(entry.Id) {
-			return nil, awsRefuse("InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+			return nil, refuse("InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
 		}
 		if slices.Contains(ids[:i], entry.Id) {
-			return nil, awsRefuse("BatchEntryIdsNotDistinct", "Id %s repeated.", entry.Id)
+			return nil, refuse("BatchEntryIdsNotDistinct", "Id %s repeated.", entry.Id)
 		}
 		ids[i] = entry.Id
 	}
@@ -370,8 +370,8 @@ func (a *aws) batch(r *http.Request, body []byte, run func(q *queue, entry []byt
 }
 
 // sendSQSBatch follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html.
-func (a *aws) sendSQSBatch(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html.
+func (a *cloud) sendSQSBatch(r *http.Request, body []byte) (any, *refusal) {
 	var sizes struct {
 		Entries []struct{ MessageBody string }
 	}
@@ -380,11 +380,11 @@ func (a *aws) sendSQSBatch(r *http.Request, body []byte) (any, *awsError) {
 		for _, e := range sizes.Entries {
 			total += len(e.MessageBody)
 		}
-		if total > maxSQSMessage {
-			return nil, awsRefuse("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes.", maxSQSMessage)
+		if total > MaxMessage {
+			return nil, refuse("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes.", MaxMessage)
 		}
 	}
-	return a.batch(r, body, func(q *queue, raw []byte) (map[string]any, *awsError) {
+	return a.batch(r, body, func(q *queue, raw []byte) (map[string]any, *refusal) {
 		var in sendInput
 		if err := engine.Decode(raw, &in); err != nil {
 			return nil, badValue("the entry is malformed")
@@ -397,13 +397,13 @@ func (a *aws) sendSQSBatch(r *http.Request, body []byte) (any, *awsError) {
 }
 
 // handle names one receive of one message.
-func (m *sqsMessage) handle() string { return "AQEB" + m.id + "." + strconv.Itoa(m.count) }
+func (m *message) handle() string { return "AQEB" + m.id + "." + strconv.Itoa(m.count) }
 
 var receiptHandle = regexp.MustCompile(`^AQEB([0-9a-f-]{36})\.([1-9][0-9]{0,9})$`)
 
 // receiveSQS follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html.
-func (a *aws) receiveSQS(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html.
+func (a *cloud) receiveSQS(r *http.Request, body []byte) (any, *refusal) {
 	in := struct {
 		QueueUrl                    string
 		MaxNumberOfMessages         int
@@ -414,7 +414,7 @@ func (a *aws) receiveSQS(r *http.Request, body []byte) (any, *awsError) {
 		MessageAttributeNames       []string
 	}{MaxNumberOfMessages: 1}
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	switch {
 	case in.MaxNumberOfMessages < 1 || in.MaxNumberOfMessages > 10:
@@ -451,7 +451,7 @@ func (a *aws) receiveSQS(r *http.Request, body []byte) (any, *awsError) {
 		}
 		arrived := a.arrivals
 		a.Unlock()
-		// Visibility and delay end by the sandbox's clock, which tells nobody.
+		// Visibility and delay end by the engine's clock, which tells nobody.
 		tick := time.NewTimer(50 * time.Millisecond)
 		select {
 		case <-arrived:
@@ -464,11 +464,11 @@ func (a *aws) receiveSQS(r *http.Request, body []byte) (any, *awsError) {
 
 // take receives up to n messages. A FIFO group that has a message in flight
 // gives nothing.
-func (a *aws) take(q *queue, n int, visibility time.Duration) []*sqsMessage {
+func (a *cloud) take(q *queue, n int, visibility time.Duration) []*message {
 	now := a.Now()
 	a.expire(q)
 	blocked := map[string]bool{}
-	var got, dead []*sqsMessage
+	var got, dead []*message
 	for _, m := range q.messages {
 		if len(got) == n {
 			break
@@ -499,12 +499,12 @@ func (a *aws) take(q *queue, n int, visibility time.Duration) []*sqsMessage {
 }
 
 // expire drops what the queue has kept for too long.
-func (a *aws) expire(q *queue) {
+func (a *cloud) expire(q *queue) {
 	limit := a.Now().Add(-q.Retention)
-	q.messages = slices.DeleteFunc(q.messages, func(m *sqsMessage) bool { return m.sent.Before(limit) })
+	q.messages = slices.DeleteFunc(q.messages, func(m *message) bool { return m.sent.Before(limit) })
 }
 
-func (q *queue) remove(m *sqsMessage) {
+func (q *queue) remove(m *message) {
 	if i := slices.Index(q.messages, m); i >= 0 {
 		q.messages = slices.Delete(q.messages, i, i+1)
 	}
@@ -512,9 +512,9 @@ func (q *queue) remove(m *sqsMessage) {
 
 // bury moves a message to the dead-letter queue. On FIFO queues its
 // deduplication id becomes its message id and its age starts again.
-func (a *aws) bury(q *queue, m *sqsMessage) {
+func (a *cloud) bury(q *queue, m *message) {
 	dlq := a.queues[q.DLQ]
-	d := &sqsMessage{
+	d := &message{
 		body: m.body, group: m.group, attributes: m.attributes, trace: m.trace,
 		source: q.arn, sent: m.sent, visible: a.Now(),
 	}
@@ -531,7 +531,7 @@ func (a *aws) bury(q *queue, m *sqsMessage) {
 func ms(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
 // view renders a received message with the attributes that were asked for.
-func (m *sqsMessage) view(system, attributes []string, f AWSFixture) map[string]any {
+func (m *message) view(system, attributes []string, f Fixture) map[string]any {
 	all := map[string]string{
 		"ApproximateReceiveCount":          strconv.Itoa(m.count),
 		"SentTimestamp":                    ms(m.sent),
@@ -553,7 +553,7 @@ func (m *sqsMessage) view(system, attributes []string, f AWSFixture) map[string]
 	if len(all) > 0 {
 		out["Attributes"] = all
 	}
-	asked := map[string]sqsAttribute{}
+	asked := map[string]attribute{}
 	for name, v := range m.attributes {
 		for _, want := range attributes {
 			prefix, wild := strings.CutSuffix(want, ".*")
@@ -570,14 +570,14 @@ func (m *sqsMessage) view(system, attributes []string, f AWSFixture) map[string]
 
 // received resolves a receipt handle. A nil message with a nil error is one
 // that is already gone.
-func (q *queue) received(handle string) (*sqsMessage, int, *awsError) {
+func (q *queue) received(handle string) (*message, int, *refusal) {
 	p := receiptHandle.FindStringSubmatch(handle)
 	if p == nil {
-		return nil, 0, awsRefuse("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+		return nil, 0, refuse("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
 	}
 	count, err := strconv.Atoi(p[2])
 	if err != nil {
-		return nil, 0, awsRefuse("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+		return nil, 0, refuse("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
 	}
 	for _, m := range q.messages {
 		if m.id == p[1] && count <= m.count {
@@ -590,7 +590,7 @@ func (q *queue) received(handle string) (*sqsMessage, int, *awsError) {
 // delete removes a message by the handle of its latest receive. A FIFO queue
 // refuses a handle whose visibility has ended; a standard queue ignores one
 // that is not the latest.
-func (a *aws) delete(q *queue, handle string) *awsError {
+func (a *cloud) delete(q *queue, handle string) *refusal {
 	m, count, e := q.received(handle)
 	if e != nil || m == nil {
 		return e
@@ -607,11 +607,11 @@ func (a *aws) delete(q *queue, handle string) *awsError {
 }
 
 // deleteSQS follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html.
-func (a *aws) deleteSQS(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html.
+func (a *cloud) deleteSQS(r *http.Request, body []byte) (any, *refusal) {
 	var in struct{ QueueUrl, ReceiptHandle string }
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
@@ -623,9 +623,9 @@ func (a *aws) deleteSQS(r *http.Request, body []byte) (any, *awsError) {
 }
 
 // deleteSQSBatch follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html.
-func (a *aws) deleteSQSBatch(r *http.Request, body []byte) (any, *awsError) {
-	return a.batch(r, body, func(q *queue, raw []byte) (map[string]any, *awsError) {
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html.
+func (a *cloud) deleteSQSBatch(r *http.Request, body []byte) (any, *refusal) {
+	return a.batch(r, body, func(q *queue, raw []byte) (map[string]any, *refusal) {
 		var in struct{ ReceiptHandle string }
 		if err := engine.Decode(raw, &in); err != nil {
 			return nil, badValue("the entry is malformed")
@@ -636,9 +636,9 @@ func (a *aws) deleteSQSBatch(r *http.Request, body []byte) (any, *awsError) {
 
 // setVisibility lets a message in flight reappear after so many seconds from
 // now, at most twelve hours after it was received.
-func (a *aws) setVisibility(q *queue, handle string, seconds *int) *awsError {
+func (a *cloud) setVisibility(q *queue, handle string, seconds *int) *refusal {
 	if seconds == nil {
-		return awsRefuse("MissingRequiredParameterException", "The request must contain the parameter VisibilityTimeout.")
+		return refuse("MissingRequiredParameterException", "The request must contain the parameter VisibilityTimeout.")
 	}
 	if *seconds < 0 || *seconds > 43200 {
 		return badValue("Value %d for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer between 0 and 43200.", *seconds)
@@ -649,7 +649,7 @@ func (a *aws) setVisibility(q *queue, handle string, seconds *int) *awsError {
 	}
 	now := a.Now()
 	if m == nil || count != m.count || !m.visible.After(now) {
-		return awsRefuse("MessageNotInflight", "The specified message isn't in flight.")
+		return refuse("MessageNotInflight", "The specified message isn't in flight.")
 	}
 	until := now.Add(time.Duration(*seconds) * time.Second)
 	if until.Sub(m.received) > maxVisibility {
@@ -661,14 +661,14 @@ func (a *aws) setVisibility(q *queue, handle string, seconds *int) *awsError {
 }
 
 // changeVisibility follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html.
-func (a *aws) changeVisibility(r *http.Request, body []byte) (any, *awsError) {
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html.
+func (a *cloud) changeVisibility(r *http.Request, body []byte) (any, *refusal) {
 	var in struct {
 		QueueUrl, ReceiptHandle string
 		VisibilityTimeout       *int
 	}
 	if err := engine.Decode(body, &in); err != nil {
-		return nil, awsRefuse("SerializationException", "the body is not the operation's input")
+		return nil, refuse("SerializationException", "the body is not the operation's input")
 	}
 	a.Lock()
 	defer a.Unlock()
@@ -680,9 +680,9 @@ func (a *aws) changeVisibility(r *http.Request, body []byte) (any, *awsError) {
 }
 
 // changeVisibilityBatch follows
-// https://doca.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html.
-func (a *aws) changeVisibilityBatch(r *http.Request, body []byte) (any, *awsError) {
-	return a.batch(r, body, func(q *queue, raw []byte) (map[string]any, *awsError) {
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html.
+func (a *cloud) changeVisibilityBatch(r *http.Request, body []byte) (any, *refusal) {
+	return a.batch(r, body, func(q *queue, raw []byte) (map[string]any, *refusal) {
 		var in struct {
 			ReceiptHandle     string
 			VisibilityTimeout *int

@@ -1,4 +1,4 @@
-package sandbox
+package tencent
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 
 // Clicks registers what somebody does in the app's console, or with a UserSig and
 // bad intent.
-func (a TencentApp) Clicks(mux *http.ServeMux) {
+func (a App) Clicks(mux *http.ServeMux) {
 	type user struct {
 		UserID string `json:"userId"`
 	}
@@ -22,7 +22,7 @@ func (a TencentApp) Clicks(mux *http.ServeMux) {
 	}
 	engine.Look(mux, "tencent/groups", a.Groups)
 	t := a.t
-	in := func(groupID string, f func(g *imGroup) *imError) error {
+	in := func(groupID string, f func(g *group) *refusal) error {
 		t.Lock()
 		defer t.Unlock()
 		g := t.groups[groupID]
@@ -39,7 +39,7 @@ func (a TencentApp) Clicks(mux *http.ServeMux) {
 			return nil, fmt.Errorf("account %q: %w", u.UserID, engine.ErrNoRecord)
 		}
 		acc.kicked = t.Now().UTC()
-		t.chat.end(u.UserID, chatEvent{Type: "kicked", Reason: "restApi"})
+		t.chat.end(u.UserID, event{Type: "kicked", Reason: "restApi"})
 		return nil, nil
 	})
 	engine.Click(mux, "tencent/expire", func(u user) (any, error) {
@@ -52,7 +52,7 @@ func (a TencentApp) Clicks(mux *http.ServeMux) {
 		return nil, nil
 	})
 	engine.Click(mux, "tencent/add", func(m seat) (any, error) {
-		return engine.Done(in(m.GroupID, func(g *imGroup) *imError {
+		return engine.Done(in(m.GroupID, func(g *group) *refusal {
 			if t.accounts[m.UserID] == nil {
 				if e := t.importOne(m.UserID, m.UserID, ""); e != nil {
 					return e
@@ -69,7 +69,7 @@ func (a TencentApp) Clicks(mux *http.ServeMux) {
 		}))
 	})
 	engine.Click(mux, "tencent/remove", func(m seat) (any, error) {
-		return engine.Done(in(m.GroupID, func(g *imGroup) *imError {
+		return engine.Done(in(m.GroupID, func(g *group) *refusal {
 			t.part(g, m.UserID, false)
 			return nil
 		}))
@@ -79,7 +79,7 @@ func (a TencentApp) Clicks(mux *http.ServeMux) {
 		return engine.Done(a.CreateGroupAs(m.UserID, ClientGroup{GroupID: m.GroupID, Type: "Public", Name: "Squat", ApplyJoinOption: "FreeAccess"}))
 	})
 	engine.Click(mux, "tencent/destroy", func(m room) (any, error) {
-		return engine.Done(in(m.GroupID, func(g *imGroup) *imError {
+		return engine.Done(in(m.GroupID, func(g *group) *refusal {
 			t.destroy(g)
 			return nil
 		}))
@@ -88,7 +88,7 @@ func (a TencentApp) Clicks(mux *http.ServeMux) {
 		GroupID string `json:"groupId"`
 		Muted   bool   `json:"muted"`
 	}) (any, error) {
-		return engine.Done(in(m.GroupID, func(g *imGroup) *imError {
+		return engine.Done(in(m.GroupID, func(g *group) *refusal {
 			t.setMuted(g, m.Muted)
 			return nil
 		}))
