@@ -170,5 +170,7 @@ var client = &http.Client{
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       4 * time.Minute,
 		ExpectContinueTimeout: time.Second,
+		// As at the vendors' transport: a peer that is gone without a word is noticed.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: time.Second, PingTimeout: time.Second},
 	},
 }

@@ -86,6 +86,9 @@ var sharedTransport http.RoundTripper = &http.Transport{
 	MaxIdleConnsPerHost:   32,
 	IdleConnTimeout:       4 * time.Minute,
 	ExpectContinueTimeout: time.Second,
+	// A connection whose peer is gone without a word would fail every call until
+	// TCP gives up, minutes later: see https://go.dev/issue/36026.
+	HTTP2: &http.HTTP2Config{SendPingTimeout: 2 * time.Second, PingTimeout: 2 * time.Second},
 }
 
 // ParseBaseURL accepts an https URL, or http to a loopback address, or, when
