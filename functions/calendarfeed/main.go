@@ -1,4 +1,4 @@
-// Command calendarfeed serves GET /calendar/feed.
+// Command calendarfeed serves GET and HEAD /calendar/feed.
 package main
 
 import (

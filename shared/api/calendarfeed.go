@@ -12,9 +12,9 @@ import (
 	"github.com/caseroom/caseroom/shared/problem"
 )
 
-// CalendarFeed answers GET /calendar/feed: an agent's open tasks, for a calendar
-// program that subscribes to them. Its servers fetch it, so that the address is
-// the only credential.
+// CalendarFeed answers GET and HEAD /calendar/feed: an agent's open tasks, for a
+// calendar program that subscribes to them. Its servers fetch it, so that the
+// address is the only credential. HEAD's answer is GET's; the gateway drops the body.
 type CalendarFeed struct {
 	// On is whether there are calendars; without them the route is not there.
 	On     bool
@@ -29,7 +29,7 @@ type CalendarFeed struct {
 
 // Routes returns the function's routes.
 func (h *CalendarFeed) Routes() Routes {
-	return Routes{"GET /calendar/feed": h.serve}
+	return Routes{"GET /calendar/feed": h.serve, "HEAD /calendar/feed": h.serve}
 }
 
 var errNoFeed = problem.New(problem.NotFound, "There is no such feed. Copy its address from the panel in Zendesk again.")

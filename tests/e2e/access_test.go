@@ -189,7 +189,7 @@ func TestCredentials(t *testing.T) {
 	for _, f := range s.host.Stack().Functions {
 		for _, route := range f.Routes {
 			// TestZendeskApp, TestCalendar
-			open := route.Path == "/zendesk/app" || route.Path == "/calendar/callback" || route.Key() == "GET /calendar/feed"
+			open := route.Path == "/zendesk/app" || route.Path == "/calendar/callback" || route.Path == "/calendar/feed" && route.Method != "POST"
 			if key := route.Method + " " + route.Path; !route.IAM && !open && !tried[key] {
 				t.Errorf("%s was not tried", key)
 			}

@@ -86,7 +86,8 @@ func (s *stack) answerAt(page *url.URL, window answer, account string) request {
 	s.vault.add("a code", back.Query().Get("code"))
 	cookie, err := http.ParseSetCookie(window.header.Get("Set-Cookie"))
 	s.must(err)
-	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/calendar" || cookie.MaxAge <= 0 {
+	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || !strings.HasSuffix(s.url+"/calendar", cookie.Path) ||
+		cookie.Path != strings.TrimSuffix(back.Path, "/callback") || cookie.MaxAge <= 0 {
 		s.tb.Errorf("cookie %v", cookie)
 	}
 	s.vault.add("a nonce", cookie.Value)
@@ -260,6 +261,14 @@ func TestCalendar(t *testing.T) {
 	tag := cal.header.Get("Etag")
 	if a := s.do(feed.with("If-None-Match", "W/"+tag)); a.status != http.StatusNotModified || len(a.body) != 0 || a.header.Get("Etag") != tag {
 		t.Errorf("not modified: %s", a)
+	}
+	look := feed
+	look.method = "HEAD"
+	if a := s.do(look).ok(t); len(a.body) != 0 || a.header.Get("Etag") != tag || a.header.Get("Content-Type") != cal.header.Get("Content-Type") {
+		t.Errorf("HEAD: %s %v", a, a.header)
+	}
+	if a := s.do(look.with("If-None-Match", tag)); a.status != http.StatusNotModified {
+		t.Errorf("HEAD, not modified: %s", a)
 	}
 	s.must(z.SetSubject(first, "Call again"))
 	s.work()

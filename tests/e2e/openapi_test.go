@@ -261,7 +261,7 @@ func (s *stack) example(t *testing.T, op operation, scheme string, b body, query
 		}
 	}
 	switch op.String() {
-	case "GET /calendar/feed":
+	case "GET /calendar/feed", "HEAD /calendar/feed":
 		r.path = s.feedPath()
 		if query, _, _ := strings.Cut(query, "="); query == "format" {
 			r.path += "&format=vtodo"
