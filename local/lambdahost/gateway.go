@@ -149,8 +149,13 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request) exchange {
 	if err != nil {
 		return refuse(w, http.StatusBadRequest, "Bad Request", "")
 	}
-	route, parameters := g.match(r.Method, path)
-	if route == nil {
+	// See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.html.
+	routed, mapped := path, true
+	if key := g.host.mapping; key != "" {
+		routed, mapped = strings.CutPrefix(path, "/"+key)
+	}
+	route, parameters := g.match(r.Method, routed)
+	if route == nil || !mapped {
 		return refuse(w, http.StatusNotFound, "Not Found", "")
 	}
 	label := route.fn.Label()

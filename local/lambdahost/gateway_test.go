@@ -212,6 +212,25 @@ func TestRouting(t *testing.T) {
 	}
 }
 
+// TestMappingKey: a custom domain's key stays in the path, and not in the route.
+func TestMappingKey(t *testing.T) {
+	t.Parallel()
+	h := mustHost(t, one, func(o *lambdahost.Options) { o.MappingKey = "support/chat" })
+	for path, want := range map[string]int{"/support/chat/any": 200, "/any": 404, "/support/any": 404, "/support/chat": 404} {
+		res := serve(h, httptest.NewRequest("GET", path, nil))
+		if res.StatusCode != want {
+			t.Errorf("%s: got %d, want %d", path, res.StatusCode, want)
+		}
+		if want != 200 {
+			continue
+		}
+		var e struct{ RouteKey, RawPath string }
+		if err := json.Unmarshal([]byte(text(t, res)), &e); err != nil || e.RouteKey != "ANY /any" || e.RawPath != path {
+			t.Errorf("%s: %+v, %v", path, e, err)
+		}
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	h := mustHost(t, one, nil)

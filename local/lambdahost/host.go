@@ -42,6 +42,9 @@ type Options struct {
 	// is told its own deadline all the same. A test that checks that functions
 	// keep theirs sets it, so that a slow machine does not decide.
 	Slack time.Duration
+	// MappingKey is that of a custom domain: paths begin with it, events keep it in
+	// rawPath, and routes do not have it. None if empty.
+	MappingKey string
 	// Log takes the functions' output and a line per request; discarded if nil.
 	Log io.Writer
 	// Now is the clock of throttles, schedules and event times; time.Now if nil.
@@ -53,6 +56,7 @@ type Options struct {
 // Host runs a stack. Make one with [New], and end it with [Host.Close] or by
 // cancelling [Host.Run].
 type Host struct {
+	mapping  string
 	stack    *Stack
 	pools    map[string]*pool // by logical id
 	log      *lineLog
@@ -112,7 +116,7 @@ func New(o Options) (*Host, error) {
 		stack.Functions[i].Timeout = timeout
 	}
 	h := &Host{
-		stack: stack, pools: map[string]*pool{}, log: &lineLog{w: o.Log}, slack: o.Slack,
+		mapping: o.MappingKey, stack: stack, pools: map[string]*pool{}, log: &lineLog{w: o.Log}, slack: o.Slack,
 		now: o.Now, random: &lockedReader{r: o.Random}, endpoint: endpoint,
 	}
 	if err := checkOverrides(stack, o.Env); err != nil {

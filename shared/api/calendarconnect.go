@@ -186,7 +186,7 @@ func (h *CalendarConnect) open(r *Request, a calendar.Asked) error {
 // come along with.
 func keep(r *Request, nonce string, seconds int) string {
 	c := http.Cookie{
-		Name: cookieName, Value: nonce, Path: "/calendar", MaxAge: seconds,
+		Name: cookieName, Value: nonce, Path: r.Base + "/calendar", MaxAge: seconds,
 		HttpOnly: true, Secure: !local(r), SameSite: http.SameSiteLaxMode,
 	}
 	return c.String()
@@ -269,14 +269,15 @@ func (h *CalendarConnect) disconnect(r *Request, agent string) (any, error) {
 	return map[string]string{"state": string(calendar.Leaving)}, nil
 }
 
-// publicURL is where callers reach a route: the domain is the gateway's word,
-// not the caller's.
+// publicURL is where callers reach a route: domain and base are the gateway's
+// word, not the caller's.
 func publicURL(r *Request, path string) string {
 	scheme := "https"
 	if local(r) {
 		scheme = "http"
 	}
-	return scheme + "://" + r.URL.Host + path
+	u := url.URL{Scheme: scheme, Host: r.URL.Host, Path: r.Base + path}
+	return u.String()
 }
 
 // local reports whether the gateway is one on this machine.

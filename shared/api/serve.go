@@ -36,8 +36,11 @@ type Request struct {
 	// Principal is the caller's IAM ARN on a route with the IAM authorizer, as
 	// the gateway proved it; never taken from a header.
 	Principal string
-	ticketID  string // for the log line
-	browser   bool   // a person looks at the answer: problems are pages
+	// Base is what the public address has before the route's path: a custom
+	// domain's mapping key or a named stage, such as "/chat"; mostly "".
+	Base     string
+	ticketID string // for the log line
+	browser  bool   // a person looks at the answer: problems are pages
 }
 
 // LogTicket puts a ticket's id on the request's log line.
@@ -83,6 +86,8 @@ func (f *Function) Lambda() func(context.Context, events.APIGatewayV2HTTPRequest
 			ctx, cancel = context.WithTimeout(ctx, left-min(answerReserve, left/10))
 			defer cancel()
 		}
+		base, path := located(e)
+		ctx, e.RawPath = context.WithValue(ctx, baseKey{}, base), path
 		if err := guard(e); err != nil {
 			return f.answerEvent(ctx, e, err), nil
 		}
@@ -94,15 +99,34 @@ func (f *Function) Lambda() func(context.Context, events.APIGatewayV2HTTPRequest
 	}
 }
 
+// baseKey is the context's key of [Request.Base].
+type baseKey struct{}
+
+// located gives the path of the event's route, and what the sent path has before
+// it: rawPath keeps a custom domain's mapping key and a named stage, routeKey has
+// neither. The route $default, or none, leaves the whole path.
+//
+// See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html.
+func located(e events.APIGatewayV2HTTPRequest) (base, path string) {
+	path = e.RawPath
+	if path == "" {
+		path = e.RequestContext.HTTP.Path
+	}
+	_, route, ok := strings.Cut(e.RouteKey, " ")
+	if !ok || strings.Contains(route, "{") {
+		return "", path
+	}
+	if before, ok := strings.CutSuffix(path, route); ok {
+		base = before
+	}
+	return base, route
+}
+
 // guard refuses what the adapter would misread. HTTP APIs hand over the path
 // decoded; the adapter pastes it into a URL, where a decoded '#', '?' or '%'
 // would cut or break it. No route has such a path.
 func guard(e events.APIGatewayV2HTTPRequest) error {
-	path := e.RawPath
-	if path == "" {
-		path = e.RequestContext.HTTP.Path
-	}
-	for _, c := range []byte(path) {
+	for _, c := range []byte(e.RawPath) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte(`#?%\`, c) >= 0 {
 			return errNoRoute
 		}
@@ -129,10 +153,12 @@ func (f *Function) answerEvent(ctx context.Context, e events.APIGatewayV2HTTPReq
 	return res
 }
 
-// ServeHTTP routes by exact path and method.
+// ServeHTTP routes by exact path and method, which are the route's own; see
+// located.
 func (f *Function) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	start := f.Now()
 	r := &Request{Request: hr}
+	r.Base, _ = hr.Context().Value(baseKey{}).(string)
 	// The context carries the gateway's word. The adapter's header of the same
 	// content can be sent by anybody.
 	if gw, ok := core.GetAPIGatewayV2ContextFromContext(hr.Context()); ok {

@@ -76,7 +76,53 @@ func serve(t testing.TB, f *api.Function, ctx context.Context, e events.APIGatew
 }
 
 func echo(r *api.Request) (any, error) {
-	return map[string]string{"path": r.URL.Path, "principal": r.Principal, "id": r.ID}, nil
+	return map[string]string{"path": r.URL.Path, "principal": r.Principal, "id": r.ID, "base": r.Base}, nil
+}
+
+// TestRoutesByTheGatewaysKey: custom domains' mapping keys and named stages stay
+// in the path that the gateway hands over, and the route's key has neither.
+func TestRoutesByTheGatewaysKey(t *testing.T) {
+	f := &api.Function{Routes: api.Routes{"POST /x": echo, "POST /iam/x": echo}}
+	for name, tc := range map[string]struct {
+		key, path   string
+		want        int
+		route, base string
+	}{
+		"as deployed":                     {"POST /x", "/x", 200, "/x", ""},
+		"a mapping key":                   {"POST /x", "/chat/x", 200, "/x", "/chat"},
+		"a mapping key of two levels":     {"POST /x", "/support/chat/x", 200, "/x", "/support/chat"},
+		"a named stage":                   {"POST /x", "/prod/x", 200, "/x", "/prod"},
+		"a mapping key like a route":      {"POST /x", "/iam/x", 200, "/x", "/iam"},
+		"the IAM twin":                    {"POST /iam/x", "/chat/iam/x", 200, "/iam/x", "/chat"},
+		"a key with a blank":              {"POST /x", "/my chat/x", 200, "/x", "/my chat"},
+		"any method":                      {"ANY /x", "/chat/x", 200, "/x", "/chat"},
+		"a path that the gateway rewrote": {"POST /x", "/y", 200, "/x", ""},
+		"the rest, by path":               {"$default", "/x", 200, "/x", ""},
+		"no key, by path":                 {"", "/x", 200, "/x", ""},
+		"a proxy route, by path":          {"ANY /{proxy+}", "/x", 200, "/x", ""},
+		"the rest, elsewhere":             {"$default", "/chat/x", 404, "", ""},
+		"a route of another function":     {"POST /y", "/x", 404, "", ""},
+		"another method":                  {"GET /x", "/x", 405, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := event("POST", tc.path, "{}")
+			if tc.want == 405 {
+				e.RequestContext.HTTP.Method = "GET"
+			}
+			e.RouteKey = tc.key
+			a := serve(t, f, t.Context(), e)
+			if a.StatusCode != tc.want {
+				t.Fatalf("got %d, want %d: %s", a.StatusCode, tc.want, a.Body)
+			}
+			if tc.want != 200 {
+				return
+			}
+			var got struct{ Path, Base string }
+			if err := json.Unmarshal([]byte(a.Body), &got); err != nil || got.Path != tc.route || got.Base != tc.base {
+				t.Errorf("got %s, want %s below %q", a.Body, tc.route, tc.base)
+			}
+		})
+	}
 }
 
 func TestWhatTheAdapterWouldMisread(t *testing.T) {

@@ -100,12 +100,18 @@ type settings struct {
 	sandbox     sandbox.Options
 	secrets     func(*sandbox.Sandbox)
 	visibility  time.Duration // of the queues, the template's if zero
+	mapping     string        // key of a custom domain
 }
 
 type option func(*settings)
 
 func parameter(name, value string) option {
 	return func(s *settings) { s.parameters[name] = value }
+}
+
+// mapped puts the API behind a custom domain's mapping key.
+func mapped(key string) option {
+	return func(s *settings) { s.mapping = key }
 }
 
 // functionTimeout replaces the functions' own.
@@ -159,6 +165,9 @@ func newStack(tb testing.TB, options ...option) *stack {
 	boxLn, gatewayLn := s.listen(), s.listen()
 	s.boxURL, s.url = "http://"+boxLn.Addr().String(), "http://"+gatewayLn.Addr().String()
 
+	if set.mapping != "" {
+		s.url += "/" + set.mapping
+	}
 	parameters := map[string]string{
 		"ZendeskBaseUrl": s.boxURL + "/zendesk", "SalesforceBaseUrl": s.boxURL + "/salesforce",
 		"TencentBaseUrl": s.boxURL + "/tencent", "ZopimBaseUrl": s.boxURL + "/zopim",
@@ -203,7 +212,7 @@ func newStack(tb testing.TB, options ...option) *stack {
 	}
 	s.options = lambdahost.Options{
 		Template: template, Region: s.fix.AWS.Region, AccountID: s.fix.AWS.AccountID,
-		Parameters: parameters, Timeouts: timeouts, Slack: slack, Log: s.log,
+		Parameters: parameters, Timeouts: timeouts, Slack: slack, Log: s.log, MappingKey: set.mapping,
 		Env: map[string]string{
 			"AWS_ENDPOINT_URL": s.boxURL + "/aws", "AWS_ACCESS_KEY_ID": s.fix.AWS.AccessKeyID,
 			"AWS_SECRET_ACCESS_KEY": s.fix.AWS.SecretAccessKey,

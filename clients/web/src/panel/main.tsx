@@ -48,7 +48,12 @@ async function inZendesk(session: AppSession, config: PageConfig): Promise<Zende
     locale = await loadLocale([own, ...navigator.languages]);
     speak();
   }
-  return new ZendeskDesk(session, new Api(config.api ?? location.origin), client);
+  return new ZendeskDesk(session, new Api(config.api ?? around(location)), client);
+}
+
+/** The API that gave this page: its domain may be shared, with a path of the API's own. */
+function around({ origin, pathname }: Location): string {
+  return origin + pathname.replace(/\/zendesk\/app\/?$/, "");
 }
 
 start().catch((err: unknown) => {
