@@ -49,11 +49,15 @@ type DeskKeys struct {
 // minDeskKey keeps a placeholder from becoming a key.
 const minDeskKey = 16
 
-// Validate checks that every key is long enough to be one.
+// Validate checks that every key is long enough to be one, and that a header can
+// carry it.
 func (k DeskKeys) Validate() error {
 	for _, key := range slices.Concat(k.Salesforce, k.Zendesk) {
 		if len(key) < minDeskKey {
 			return errors.New("a desk key is shorter than 16 characters")
+		}
+		if strings.TrimSpace(key) != key {
+			return errors.New("a desk key begins or ends with white space")
 		}
 	}
 	return nil

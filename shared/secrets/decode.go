@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"unicode/utf8"
 )
 
@@ -21,7 +22,7 @@ func decode[T any](raw []byte) (T, *unreadable) {
 	if raw[0] != '{' || !utf8.Valid(raw) {
 		return zero, &unreadable{reason: reasonDecode, err: errors.New("not a JSON object")}
 	}
-	if err := json.Unmarshal(raw, &v); err != nil {
+	if err := json.Unmarshal(typed(raw, reflect.TypeFor[T]()), &v); err != nil {
 		bad := &unreadable{reason: reasonDecode, err: errors.New("not a JSON object")}
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) && wrong.Field != "" {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 // minSecret keeps a placeholder from becoming a secret.
@@ -18,8 +19,8 @@ type Secret struct {
 	Bearers []string `json:"bearers"`
 }
 
-// Validate reports an empty secret and values that are too short to be one, by
-// position.
+// Validate reports an empty secret, and values that are too short or have white
+// space around them, by position.
 func (s Secret) Validate() error {
 	if len(s.WebhookSecrets)+len(s.Bearers) == 0 {
 		return errors.New("neither webhookSecrets nor bearers")
@@ -31,6 +32,9 @@ func (s Secret) Validate() error {
 		for i, v := range list.values {
 			if len(v) < minSecret {
 				return fmt.Errorf("%s: value %d of %d is shorter than %d bytes", list.name, i+1, len(list.values), minSecret)
+			}
+			if strings.TrimSpace(v) != v {
+				return fmt.Errorf("%s: value %d of %d begins or ends with white space", list.name, i+1, len(list.values))
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/caseroom/caseroom/shared/awsenv"
+	"github.com/caseroom/caseroom/shared/secrets"
 )
 
 // madeBy is the description of a secret that this package made, and may delete.
@@ -76,7 +77,7 @@ func (s *Secret) Read(ctx context.Context) (Value, error) {
 	}
 	for key, into := range map[string]any{"webhookSecrets": &v.WebhookSecrets, "bearers": &v.Bearers, "connections": &v.Connections} {
 		raw, ok := v.other[key]
-		if ok && json.Unmarshal(raw, into) != nil {
+		if ok && secrets.Member(raw, into) != nil {
 			return Value{}, fmt.Errorf("secret %s: %s has the wrong type: correct it first", s.ID, key)
 		}
 		delete(v.other, key)
