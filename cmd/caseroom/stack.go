@@ -60,7 +60,9 @@ type stack struct {
 	API string
 	// Sandbox is where the stand-ins are, "" for a real stack.
 	Sandbox string
-	AWS     aws.Config
+	// Functions are the names of a deployed stack's functions; none of others.
+	Functions []string
+	AWS       aws.Config
 }
 
 // open finds the stack and what it is told by.
@@ -212,6 +214,7 @@ func (p *place) openDeployed(ctx context.Context) (*stack, error) {
 			if err != nil {
 				return nil, fmt.Errorf("function %s: %w", aws.ToString(r.LogicalResourceId), err)
 			}
+			s.Functions = append(s.Functions, aws.ToString(r.PhysicalResourceId))
 			if f.Environment != nil {
 				maps.Copy(s.Env, f.Environment.Variables)
 			}
