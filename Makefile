@@ -137,6 +137,8 @@ test-unit: export CASEROOM_REQUIRE_NODE := 1
 test-unit: export CASEROOM_REQUIRE_PYTHON := 1
 test-unit: export CASEROOM_E2E := 1
 test-unit: tests/node/node_modules/.package-lock.json tests/python/.venv/.installed
+	@# What several tests build at the same time is compiled once.
+	@CGO_ENABLED=0 go build -trimpath -o /dev/null ./functions/... ./cmd/caseroom
 	@go test -race -timeout 90m $(if $(CI),-count=1) ./...
 
 .PHONY: test-template

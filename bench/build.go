@@ -164,9 +164,9 @@ var benchmark = regexp.MustCompile(`^Benchmark(\w+)/(caseroom|library)\S*\s+\d+\
 func (b *bench) signing(ctx context.Context) error {
 	packages := []string{"./shared/identity", "./shared/session", "./shared/login", "./shared/chatjwt"}
 	cmd := exec.CommandContext(ctx, "go", append([]string{
-		"test", "-run=^$", "-bench=.", "-benchtime=" + b.benchTime, "-count=3", "-p=1",
+		"test", "-trimpath", "-run=^$", "-bench=.", "-benchtime=" + b.benchTime, "-count=3", "-p=1",
 	}, packages...)...)
-	cmd.Dir = b.root
+	cmd.Dir, cmd.Env = b.root, append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)

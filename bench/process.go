@@ -45,6 +45,9 @@ type result struct {
 	err     error
 }
 
+// startTimeout is longer than any process takes to start.
+const startTimeout = 2 * time.Minute
+
 // invokeTimeout is longer than any function's deadline.
 const invokeTimeout = 30 * time.Second
 
@@ -137,7 +140,7 @@ func startLambda(ctx context.Context, binary string, env []string) (*lambda, err
 		_ = api.server.Close()
 		return nil, err
 	}
-	timeout := time.NewTimer(10 * time.Second)
+	timeout := time.NewTimer(startTimeout)
 	defer timeout.Stop()
 	select {
 	case at := <-api.first:
@@ -145,7 +148,7 @@ func startLambda(ctx context.Context, binary string, env []string) (*lambda, err
 		return l, nil
 	case err = <-api.failed:
 	case <-timeout.C:
-		err = errors.New("no next within 10 s")
+		err = errors.New("no next within " + startTimeout.String())
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
@@ -227,7 +230,7 @@ func startChild(ctx context.Context, env []string, name string, args ...string) 
 		lines <- line
 		_, _ = io.Copy(io.Discard, r)
 	}()
-	timeout := time.NewTimer(20 * time.Second)
+	timeout := time.NewTimer(startTimeout)
 	defer timeout.Stop()
 	select {
 	case c.line = <-lines:

@@ -155,8 +155,8 @@ func (s *stack) command(t *testing.T) func(args ...string) []byte {
 	t.Helper()
 	dir := t.TempDir()
 	binary, envFile := filepath.Join(dir, "caseroom"), filepath.Join(dir, "env")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/caseroom")
-	build.Dir = root
+	build := exec.Command("go", "build", "-trimpath", "-o", binary, "./cmd/caseroom")
+	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the command does not build: %v\n%s", err, out)
 	}

@@ -50,7 +50,11 @@ export default async function setup(
   const stranger = await unknown.listen();
 
   const binary = join(dir, "caseroom");
-  execFileSync("go", ["build", "-o", binary, "./cmd/caseroom"], { cwd: root, stdio: "inherit" });
+  execFileSync("go", ["build", "-trimpath", "-o", binary, "./cmd/caseroom"], {
+    cwd: root,
+    env: { ...process.env, CGO_ENABLED: "0" },
+    stdio: "inherit",
+  });
   const ready = join(dir, "ready.json");
   const child = spawn(
     binary,
