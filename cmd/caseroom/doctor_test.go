@@ -14,6 +14,7 @@ import (
 
 // TestDoctor breaks one thing at a time and wants exactly that finding.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	r := o.want(0, "doctor")
 	for _, want := range []string{"all is well", "credentials.zendesk", "credentials.cronofy", "webhook.delivery", "quota.salesforce", "dead.sweep"} {
@@ -103,6 +104,7 @@ func only(o *operator, change func(*doctor)) []check {
 }
 
 func TestDoctorClock(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	got := only(o, func(d *doctor) { d.now = func() time.Time { return time.Now().Add(-10 * time.Minute) } })
 	if len(got) != 1 || got[0].ID != "clock" || !strings.HasPrefix(got[0].Detail, "-") {
@@ -111,6 +113,7 @@ func TestDoctorClock(t *testing.T) {
 }
 
 func TestDoctorQueues(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	o.send("zendesk:7", "no hint")
 	o.eventually("a letter is dead", func() bool { return o.dead() == 1 })
@@ -121,6 +124,7 @@ func TestDoctorQueues(t *testing.T) {
 }
 
 func TestDoctorDelivery(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	// The stack refuses what it cannot verify.
 	o.putSecret(sandbox.SecretZendeskEvents, `{"webhookSecrets":["`+strings.Repeat("0", 40)+`"]}`)
@@ -132,6 +136,7 @@ func TestDoctorDelivery(t *testing.T) {
 }
 
 func TestDoctorBusyAgent(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	who := o.agents()[0]
 	o.must(o.parts.zendesk.AssignTicket(t.Context(), ticketNumber(o.ready.Rooms.Zendesk), who))

@@ -36,6 +36,7 @@ func (o *operator) traces() (list []string) {
 }
 
 func TestDoctorDeep(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	r := decode[doctorReport](o, o.want(0, "doctor", "--deep", "--json", "--patience", patience.String(), "--app-token", o.ready.Tokens.ZendeskApp))
 	for _, desk := range []string{"zendesk", "salesforce"} {
@@ -61,6 +62,7 @@ func TestDoctorDeep(t *testing.T) {
 }
 
 func TestDoctorDeepSolvedOpenGuestsAndCalls(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t, "Solved=open", "Membership=calls")
 	// Of a login whose key nobody here has, only guests can be had.
 	o.parts.stack.Env["LOGIN_JWKS_URL"] = "https://login.example.com/keys"
@@ -76,6 +78,7 @@ func TestDoctorDeepSolvedOpenGuestsAndCalls(t *testing.T) {
 
 // TestDoctorDeepCleansUp meets a desk that stops half-way, and an interruption.
 func TestDoctorDeepCleansUp(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	o.fault(sandbox.Fault{Vendor: "tencent", Op: "add_group_member", Kind: "code", Code: "10014"})
 	r := o.want(3, "doctor", "--deep", "--patience", "300ms", "--json")

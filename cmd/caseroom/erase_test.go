@@ -45,6 +45,7 @@ func (o *operator) account(id string) (a sandbox.TencentAccount, there bool) {
 }
 
 func TestErase(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	ended, open := o.ready.Rooms.ZendeskDelete, o.ready.Rooms.Zendesk
 	o.solve(ended)
@@ -101,6 +102,7 @@ func TestErase(t *testing.T) {
 }
 
 func TestEraseAgent(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	who := o.parts.agentID("zendesk", strconv.FormatInt(o.agents()[0], 10))
 	room := o.ready.Rooms.Zendesk

@@ -203,6 +203,7 @@ func (o *operator) dead() int {
 }
 
 func TestRoomShow(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	group := o.ready.Rooms.Zendesk
 	r := o.want(0, "room", "show", group)
@@ -235,6 +236,7 @@ func TestRoomShow(t *testing.T) {
 }
 
 func TestRedrive(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	if r := o.want(0, "redrive", "--dry-run"); !strings.Contains(r.out, "no dead letters") {
 		t.Errorf("at first: %s", r.out)

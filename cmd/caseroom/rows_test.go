@@ -571,6 +571,7 @@ func callRows() []tableRow {
 }
 
 func TestTable(t *testing.T) {
+	t.Parallel()
 	w := newTown(t, "Omni=on")
 	// These guess the next ticket's number, so no other may be made meanwhile.
 	t.Run("a squat before the ticket", func(t *testing.T) { eachDesk(t, w, squattedFirst) })
@@ -606,6 +607,7 @@ func TestTable(t *testing.T) {
 }
 
 func TestTableByCalls(t *testing.T) {
+	t.Parallel()
 	w := newTown(t, "Membership=calls", "Solved=open", "Omni=on")
 	w.rows(t, callRows())
 	if t.Failed() {

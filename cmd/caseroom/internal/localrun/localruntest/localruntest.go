@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,13 +54,24 @@ func (o *Output) String() string {
 	return o.text.String()
 }
 
-// built is set once this process has built the functions as they are now.
-var built atomic.Bool
+// built is set once this process has built the functions as they are now; who
+// starts meanwhile waits for that.
+var (
+	building sync.Mutex
+	built    bool
+)
 
 // Start starts the stack with the real functions and waits until it is ready.
 // stop ends it as Ctrl-C does and returns what [localrun.Run] returned.
 func Start(t testing.TB, change func(*localrun.Options)) (ready localrun.Ready, out *Output, stop func() error) {
 	t.Helper()
+	building.Lock()
+	noBuild := built
+	if noBuild {
+		building.Unlock()
+	} else {
+		defer building.Unlock()
+	}
 	o := localrun.Options{
 		Template:    Template(t),
 		GatewayAddr: "127.0.0.1:0",
@@ -69,7 +79,7 @@ func Start(t testing.TB, change func(*localrun.Options)) (ready localrun.Ready, 
 		Seed:        1,
 		Concurrency: 4,
 		ReadyFile:   filepath.Join(t.TempDir(), "ready.json"),
-		NoBuild:     built.Load(),
+		NoBuild:     noBuild,
 	}
 	if change != nil {
 		change(&o)
@@ -87,7 +97,9 @@ func Start(t testing.TB, change func(*localrun.Options)) (ready localrun.Ready, 
 			if err := json.Unmarshal(text, &ready); err != nil {
 				t.Fatal(err)
 			}
-			built.Store(true)
+			if !noBuild {
+				built = true
+			}
 			return ready, out, stop
 		}
 		select {
