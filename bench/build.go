@@ -219,8 +219,8 @@ func (b *bench) stack(url string, f *fixtures) (*lambdahost.Stack, error) {
 		Region: f.AWS.Region, AccountID: f.AWS.AccountID,
 		Parameters: map[string]string{
 			"ZendeskBaseUrl": url + "/zendesk", "SalesforceBaseUrl": url + "/salesforce", "CronofyBaseUrl": url + "/cronofy",
-			"TencentBaseUrl": url + "/tencent", "ZopimBaseUrl": url + "/zopim",
-			"LoginIssuer": loginIssuer, "LoginAudience": loginAudience, "Guests": "on",
+			"TencentBaseUrl": url + "/tencent",
+			"LoginIssuer":    loginIssuer, "LoginAudience": loginAudience, "Guests": "on",
 		},
 		QueueURL: func(name string) string { return url + "/aws/" + f.AWS.AccountID + "/" + name },
 	})

@@ -143,7 +143,7 @@ func (w *world) bareEnv(ctx context.Context) ([]string, error) {
 		"BARE_ZENDESK="+w.URL+"/zendesk", "BARE_ZENDESK_AUTH=Basic "+basic,
 		"BARE_SALESFORCE="+w.URL+"/salesforce", "BARE_SALESFORCE_AUTH=Bearer "+session,
 		"BARE_TENCENT="+w.URL+"/tencent", "BARE_TENCENT_QUERY="+query.Encode(),
-		"BARE_ZOPIM="+w.URL+"/zopim", "BARE_ZOPIM_AUTH=Bearer "+f.Zendesk.ZopimToken,
+		"BARE_ZOPIM="+w.URL+"/zendesk", "BARE_ZOPIM_AUTH=Bearer "+f.Zendesk.ZopimToken,
 	), nil
 }
 

@@ -95,7 +95,7 @@ func operate(ctx context.Context, e events.APIGatewayV2HTTPRequest, in request) 
 	case "/visitor":
 		var v json.RawMessage
 		id := e.QueryStringParameters["id"]
-		return &v, call(ctx, http.MethodGet, zopim+"/api/v2/visitors/"+url.PathEscape(id), zopimAuth, nil, &v)
+		return &v, call(ctx, http.MethodGet, zopim+"/api/v2/chat/visitors/"+url.PathEscape(id), zopimAuth, nil, &v)
 	}
 	return nil, fmt.Errorf("no route %s", e.RawPath)
 }

@@ -321,7 +321,7 @@ func (d *doctor) lookZopim(ctx context.Context) {
 	if _, err := creds.Load(ctx); err != nil {
 		return // there is none: that was told
 	}
-	client, err := zendesk.NewChat(zendesk.ChatOptions{BaseURL: m.Zopim.BaseURL, Credentials: creds.Load})
+	client, err := zendesk.NewChat(zendesk.ChatOptions{BaseURL: m.Zopim.URL(), Credentials: creds.Load})
 	if err == nil {
 		_, err = client.Visitor(ctx, "1")
 	}

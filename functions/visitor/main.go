@@ -23,12 +23,15 @@ func main() {
 	p := boot.New("visitor", &env)
 
 	secret := secrets.For[zendesk.ChatCredentials](p.Secrets, env.Zopim.Secret)
-	chat := boot.Value(zendesk.NewChat(zendesk.ChatOptions{
-		BaseURL: env.BaseURL, Local: p.Local, Credentials: secret.Load, Reread: secret.Reload,
-	}))
+	var find func(context.Context, string) (api.VisitorProfile, error)
+	if url := env.Zopim.URL(); url != "" {
+		find = lookup(boot.Value(zendesk.NewChat(zendesk.ChatOptions{
+			BaseURL: url, Local: p.Local, Credentials: secret.Load, Reread: secret.Reload,
+		})))
+	}
 	p.Serve((&api.Visitor{
 		Auth:   &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
-		Lookup: lookup(chat),
+		Lookup: find,
 		Rules:  boot.Rules(env.Identities),
 		Issuer: env.Login.Issuer,
 	}).Routes())

@@ -4,7 +4,7 @@
 // run alike. They refuse what the vendor refuses, keep what the vendor keeps,
 // and can be told to fail the way vendors fail (see [Fault]).
 //
-//	/zendesk /zopim /salesforce /tencent /cronofy /aws   the vendors
+//	/zendesk /salesforce /tencent /cronofy /aws   the vendors
 //	/chat                                                what Tencent's client SDK does
 //	/desk                                                what people do at the vendors
 //	/state /calls /faults /flush                         control

@@ -585,14 +585,14 @@ func TestZopimVisitor(t *testing.T) {
 	d := newDesk(t)
 	auth := "Authorization: Bearer " + d.Fixtures().Zendesk.ZopimToken
 	d.AddVisitor(sandbox.ZopimVisitor{ID: "1-abc", Name: "V", ExternalID: "sub-1"})
-	a := d.want(d.send("GET", "/zopim/api/v2/visitors/1-abc", "", auth), 200)
+	a := d.want(d.send("GET", "/zendesk/api/v2/chat/visitors/1-abc", "", auth), 200)
 	if a.text("id") != "1.abc" || a.text("external_id") != "sub-1" {
 		t.Errorf("%s", a.raw)
 	}
-	d.want(d.send("GET", "/zopim/api/v2/visitors/9-x", "", auth), 404)
-	d.want(d.send("GET", "/zopim/api/v2/visitors/1-abc", "", "Authorization: Bearer x"), 401)
-	d.want(d.send("GET", "/zopim/api/v2/visitors/1-abc", ""), 401)
-	d.want(d.send("GET", "/zopim/api/v2/nothing", "", auth), 404)
+	d.want(d.send("GET", "/zendesk/api/v2/chat/visitors/9-x", "", auth), 404)
+	d.want(d.send("GET", "/zendesk/api/v2/chat/visitors/1-abc", "", "Authorization: Bearer x"), 401)
+	d.want(d.send("GET", "/zendesk/api/v2/chat/visitors/1-abc", ""), 401)
+	d.want(d.send("GET", "/zendesk/api/v2/chat/nothing", "", auth), 404)
 }
 
 func TestZendeskSearchExport(t *testing.T) {

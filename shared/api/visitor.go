@@ -11,7 +11,8 @@ import (
 // Visitor answers GET /visitor: who a Zendesk Chat visitor is, and which of our
 // users.
 type Visitor struct {
-	Auth   *Authenticator
+	Auth *Authenticator
+	// Lookup reads a visitor; nil where there is no Zendesk, whose routes are 404.
 	Lookup func(ctx context.Context, id string) (VisitorProfile, error)
 	Rules  identity.Rules
 	Issuer string // LOGIN_ISSUER
@@ -39,6 +40,9 @@ type visitorAnswer struct {
 var visitorID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
 func (h *Visitor) serve(r *Request) (any, error) {
+	if h.Lookup == nil {
+		return nil, errNoRoute
+	}
 	caller, err := h.Auth.Authenticate(r)
 	if err != nil {
 		return nil, err

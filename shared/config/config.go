@@ -64,8 +64,18 @@ type ZendeskChat struct {
 
 // Zopim is the Zendesk Chat API.
 type Zopim struct {
-	BaseURL string `env:"ZOPIM_BASE_URL" envDefault:"https://www.zopim.com" check:"url"`
+	ZendeskBaseURL string `env:"ZENDESK_BASE_URL" check:"url"`
+	// BaseURL replaces the Zendesk account's host; "" does not. See [Zopim.URL].
+	BaseURL string `env:"ZOPIM_BASE_URL" check:"url"`
 	Secret  string `env:"ZOPIM_SECRET" envDefault:"caseroom/zopim" check:"secret"`
+}
+
+// URL returns the base URL of the Chat API, "" where there is no Zendesk.
+func (z Zopim) URL() string {
+	if z.BaseURL != "" {
+		return z.BaseURL
+	}
+	return z.ZendeskBaseURL
 }
 
 // Salesforce is the org. BaseURL is "" when there is no Salesforce.

@@ -41,7 +41,7 @@ func (c ChatCredentials) LogValue() slog.Value { return slog.StringValue(c.Strin
 
 // ChatOptions configure a [ChatClient]. BaseURL and Credentials are required.
 type ChatOptions struct {
-	BaseURL string // https://www.zopim.com
+	BaseURL string // the account's, https://example.zendesk.com
 	Local   bool   // see upstream.Options
 	// Credentials returns the secret; it is asked before every call and is
 	// expected to cache.
@@ -54,7 +54,7 @@ type ChatOptions struct {
 	Timeout   time.Duration // of one call; 5 s if zero
 }
 
-// ChatClient calls the Chat API, which has a host and credentials of its own.
+// ChatClient calls the Chat API, which has credentials of its own.
 type ChatClient struct {
 	http        *upstream.Client
 	credentials func(context.Context) (ChatCredentials, error)
@@ -93,10 +93,12 @@ var visitorID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 // be one. An id may be written as the API's answers do, with a dot where its
 // URLs have a dash.
 //
-//	GET /api/v2/visitors/{id}
-//	200 {"id","external_id","name","email"}
+//	GET /api/v2/chat/visitors/{id}
+//	200 {"id","external_id","name","email"}, id a string or, in older accounts, a number
 //
-// See https://developer.zendesk.com/api-reference/live-chat/chat-api/visitors/.
+// The host www.zopim.com, which older guides name, was switched off in May 2025.
+// See https://developer.zendesk.com/api-reference/live-chat/chat-api/visitors/
+// and https://support.zendesk.com/hc/en-us/articles/7827476398362.
 func (c *ChatClient) Visitor(ctx context.Context, id string) (Visitor, error) {
 	if len(id) > 128 || !visitorID.MatchString(id) {
 		return Visitor{}, ErrNoVisitor
@@ -106,7 +108,7 @@ func (c *ChatClient) Visitor(ctx context.Context, id string) (Visitor, error) {
 
 func (c *ChatClient) visitor(ctx context.Context, id string) (Visitor, error) {
 	const op = "visitor"
-	res, err := c.do(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: "/api/v2/visitors/" + url.PathEscape(strings.ReplaceAll(id, ".", "-"))})
+	res, err := c.do(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: "/api/v2/chat/visitors/" + url.PathEscape(strings.ReplaceAll(id, ".", "-"))})
 	if err != nil {
 		return Visitor{}, err
 	}
@@ -117,15 +119,31 @@ func (c *ChatClient) visitor(ctx context.Context, id string) (Visitor, error) {
 		return Visitor{}, failed(c.http, op, res)
 	}
 	var body struct {
-		ID         string `json:"id"`
-		ExternalID string `json:"external_id"`
-		Name       string `json:"name"`
-		Email      string `json:"email"`
+		ID         flexibleID `json:"id"`
+		ExternalID string     `json:"external_id"`
+		Name       string     `json:"name"`
+		Email      string     `json:"email"`
 	}
 	if err := json.Unmarshal(res.Body, &body); err != nil || body.ID == "" {
 		return Visitor{}, c.http.Senseless(op, res)
 	}
-	return Visitor(body), nil
+	return Visitor{ID: string(body.ID), ExternalID: body.ExternalID, Name: body.Name, Email: body.Email}, nil
+}
+
+// flexibleID is an id that is written as a string or as a number.
+type flexibleID string
+
+// UnmarshalJSON takes both forms; null is "".
+func (id *flexibleID) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		return json.Unmarshal(b, (*string)(id))
+	}
+	var n *json.Number
+	if err := json.Unmarshal(b, &n); err != nil || n == nil {
+		return err
+	}
+	*id = flexibleID(n.String())
+	return nil
 }
 
 // do sends the call, and once more with the token as the secret has it now

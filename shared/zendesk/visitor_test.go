@@ -15,7 +15,7 @@ import (
 
 const (
 	chatToken = "chat-token-51"
-	visitorAt = "/api/v2/visitors/9855790-xjj3u5xPWhW1Fv"
+	visitorAt = "/api/v2/chat/visitors/9855790-xjj3u5xPWhW1Fv"
 )
 
 func fixed(s string) func(context.Context) (zendesk.ChatCredentials, error) {
@@ -46,6 +46,7 @@ func TestVisitor(t *testing.T) {
 		{"linked", reply(200, `{"banned":false,"notes":"","id":"9855790.xjj3","email":"ann@example.com","phone":"","created":1586950554,"name":"Ann","external_id":"82cd5e0c"}`),
 			zendesk.Visitor{ID: "9855790.xjj3", ExternalID: "82cd5e0c", Name: "Ann", Email: "ann@example.com"}},
 		{"stranger", reply(200, `{"id":"1.2","external_id":null,"email":null,"name":"Visitor 1"}`), zendesk.Visitor{ID: "1.2", Name: "Visitor 1"}},
+		{"number", reply(200, `{"id":98557901234567890123,"name":"Visitor 1"}`), zendesk.Visitor{ID: "98557901234567890123", Name: "Visitor 1"}},
 		{"after a hiccup", inTurn(reply(503, ``), reply(200, `{"id":"1.2"}`)), zendesk.Visitor{ID: "1.2"}},
 		{"after a 401", inTurn(reply(401, ``), reply(200, `{"id":"1.2"}`)), zendesk.Visitor{ID: "1.2"}},
 	}
@@ -100,6 +101,8 @@ func TestVisitorFailures(t *testing.T) {
 		"forbidden": {reply(403, `{"error":"`+chatToken+`"}`), upstream.Refused},
 		"html":      {reply(200, `<html>`), upstream.Unknown},
 		"null":      {reply(200, `null`), upstream.Unknown},
+		"null id":   {reply(200, `{"id":null}`), upstream.Unknown},
+		"object id": {reply(200, `{"id":{}}`), upstream.Unknown},
 		"no id":     {reply(200, `{"name":"x"}`), upstream.Unknown},
 		"reset":     {drop, upstream.Unknown},
 	} {
@@ -135,7 +138,7 @@ func TestVisitorFailures(t *testing.T) {
 		}
 	})
 	for name, o := range map[string]zendesk.ChatOptions{
-		"no token": {BaseURL: "https://www.zopim.com"}, "no URL": {Credentials: fixed("x")},
+		"no token": {BaseURL: "https://example.zendesk.com"}, "no URL": {Credentials: fixed("x")},
 	} {
 		if _, err := zendesk.NewChat(o); err == nil {
 			t.Errorf("%s: no error", name)

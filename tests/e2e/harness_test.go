@@ -170,7 +170,7 @@ func newStack(tb testing.TB, options ...option) *stack {
 	}
 	parameters := map[string]string{
 		"ZendeskBaseUrl": s.boxURL + "/zendesk", "SalesforceBaseUrl": s.boxURL + "/salesforce",
-		"TencentBaseUrl": s.boxURL + "/tencent", "ZopimBaseUrl": s.boxURL + "/zopim",
+		"TencentBaseUrl": s.boxURL + "/tencent",
 		"CronofyBaseUrl": s.boxURL + "/cronofy",
 		"LoginIssuer":    issuer, "LoginAudience": audience, "AllowedOrigins": origin,
 		"Guests": "on", "ReservedUserIds": "boss,night_shift",

@@ -1,6 +1,6 @@
 // Package zendesk is the stand-in for a Zendesk account: tickets, users, webhooks
 // and triggers under /zendesk with the flows of ZIS, and the visitors of Zendesk
-// Chat under /zopim.
+// Chat under /zendesk/api/v2/chat.
 package zendesk
 
 import (

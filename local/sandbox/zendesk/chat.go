@@ -8,7 +8,7 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
-// Chat is the Zendesk Chat account, under /zopim: its visitors by the id of their bodies,
+// Chat is the Zendesk Chat account, under /zendesk/api/v2/chat: its visitors by the id of their bodies,
 // which has a dot where URLs have a hyphen.
 type Chat struct {
 	engine   *engine.Engine
@@ -28,7 +28,7 @@ type Visitor struct {
 	ExternalID string `json:"external_id,omitempty"`
 }
 
-// NewChat mounts the account's API under /zopim.
+// NewChat mounts the API beside Support's, under /zendesk/api/v2/chat.
 func NewChat(e *engine.Engine, token string) *Chat {
 	z := &Chat{engine: e, token: token, visitors: map[string]Visitor{}}
 	z.put(Visitor{
@@ -37,8 +37,8 @@ func NewChat(e *engine.Engine, token string) *Chat {
 	})
 	z.put(Visitor{ID: "9855790.anonymousVisit1", Name: "Visitor 12345678", Created: e.Now().Unix()})
 	e.CodeErrors("zopim", chatError)
-	e.Mount("GET /zopim/api/v2/visitors/{id}", e.Operation("zopim", "visitors_show", z.show))
-	e.Mount("/zopim/", e.Operation("zopim", "unknown", func(w http.ResponseWriter, _ *http.Request) {
+	e.Mount("GET /zendesk/api/v2/chat/visitors/{id}", e.Operation("zopim", "visitors_show", z.show))
+	e.Mount("/zendesk/api/v2/chat/", e.Operation("zopim", "unknown", func(w http.ResponseWriter, _ *http.Request) {
 		chatError(w, "not_found")
 	}))
 	return z
@@ -56,7 +56,7 @@ func (z *Chat) put(v Visitor) {
 	z.visitors[v.ID] = v
 }
 
-// show is GET /api/v2/visitors/{id}.
+// show is GET /api/v2/chat/visitors/{id}.
 //
 // See https://developer.zendesk.com/api-reference/live-chat/chat-api/visitors/.
 func (z *Chat) show(w http.ResponseWriter, r *http.Request) {

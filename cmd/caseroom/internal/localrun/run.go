@@ -238,7 +238,6 @@ func Parameters(sandboxURL, gatewayURL string, given []string) (map[string]strin
 		"ZendeskBaseUrl":    sandboxURL + "/zendesk",
 		"SalesforceBaseUrl": sandboxURL + "/salesforce",
 		"TencentBaseUrl":    sandboxURL + "/tencent",
-		"ZopimBaseUrl":      sandboxURL + "/zopim",
 		"CronofyBaseUrl":    sandboxURL + "/cronofy",
 		"LoginIssuer":       loginIssuer,
 		"LoginAudience":     loginAudience,
