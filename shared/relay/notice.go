@@ -21,6 +21,8 @@ type NoticeID struct {
 	Said string `json:"said,omitempty"` // hash of what it announced
 	// Ticket is the survivor of a merge that the customer may open.
 	Ticket string `json:"ticket,omitempty"`
+	// Agents are the names of who joined, for clients that say it in their own language.
+	Agents string `json:"agents,omitempty"`
 }
 
 // announcement is a state of a ticket that its room is told once.

@@ -30,7 +30,7 @@ func (w *work) announce(ctx context.Context, a announcement) error {
 	}
 	n := w.room.Mark.Announced + 1
 	notice := Notice{
-		ID:     NoticeID{N: n, Kind: a.kind, Said: a.hash(), Ticket: a.ticket},
+		ID:     NoticeID{N: n, Kind: a.kind, Said: a.hash(), Ticket: a.ticket, Agents: a.agent},
 		Text:   w.Texts.Text(w.ticket.Locale, a),
 		Random: noticeRandom(w.ref.GroupID(), w.room.Created, n),
 	}
@@ -49,7 +49,7 @@ func (w *work) announce(ctx context.Context, a announcement) error {
 func (w *work) say(ctx context.Context, n Notice, a announcement) (uint64, error) {
 	seq, err := w.Rooms.Say(ctx, w.ref.GroupID(), n)
 	if errors.Is(err, ErrRefusedText) && a.agent != "" {
-		a.agent = ""
+		a.agent, n.ID.Agents = "", ""
 		n.Text = w.Texts.Text(w.ticket.Locale, a)
 		seq, err = w.Rooms.Say(ctx, w.ref.GroupID(), n)
 	}

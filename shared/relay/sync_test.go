@@ -46,6 +46,7 @@ func TestSyncOpen(t *testing.T) {
 		b.converge(ref)
 		b.wantMembers(ref, "carol")
 		b.wantSaid(ref, "an agent will join", "Alex Agent has joined", "Billie Agent has joined", "an agent will join")
+		b.wantNamed(ref, "", "Alex Agent", "Billie Agent", "")
 		b.wantMuted(ref, false)
 
 		b.box.ResetCalls()
@@ -473,6 +474,7 @@ func TestSyncModeratedName(t *testing.T) {
 	b.assign(ref, 0)
 	b.converge(ref)
 	b.wantSaid(ref, "An agent has joined")
+	b.wantNamed(ref, "")
 	b.box.ResetCalls()
 	b.converge(ref)
 	if ops := b.ops(); b.group(ref).Name != ref.NeutralName() || len(ops) != 2 {

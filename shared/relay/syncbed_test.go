@@ -3,6 +3,7 @@ package relay_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -306,6 +307,23 @@ func (b *bed) wantSaid(ref relay.Ref, fragments ...string) {
 		if !strings.Contains(got[i], fragments[i]) {
 			b.Errorf("%s: notice %q, want %q in it", ref.GroupID(), got[i], fragments[i])
 		}
+	}
+}
+
+// wantNamed checks whom each notice names beside its text.
+func (b *bed) wantNamed(ref relay.Ref, names ...string) {
+	b.Helper()
+	var got []string
+	for _, m := range b.group(ref).Messages {
+		if m.From != b.box.Fixtures().Tencent.AdminUserID {
+			continue
+		}
+		var data struct{ Caseroom relay.NoticeID }
+		b.ok(json.Unmarshal([]byte(m.Custom), &data))
+		got = append(got, data.Caseroom.Agents)
+	}
+	if !slices.Equal(got, names) {
+		b.Errorf("%s: notices name %q, want %q", ref.GroupID(), got, names)
 	}
 }
 

@@ -33,8 +33,8 @@ export interface Notice {
   kind: "waiting" | "joined" | "ended" | "merged";
   /** The surviving request of a merge that the customer may open. */
   ticket?: string;
-  /** The agents who joined. */
-  names?: string[];
+  /** The names of who joined. */
+  agents?: string;
 }
 
 export interface Message {

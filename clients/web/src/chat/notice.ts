@@ -8,10 +8,7 @@ export function parseNotice(cloudCustomData: unknown): Notice | undefined {
   if (typeof caseroom?.kind !== "string" || !kinds.includes(caseroom.kind)) return undefined;
   const notice: Notice = { kind: caseroom.kind as Notice["kind"] };
   if (typeof caseroom.ticket === "string" && caseroom.ticket) notice.ticket = caseroom.ticket;
-  if (Array.isArray(caseroom.names)) {
-    const names = caseroom.names.filter((n) => typeof n === "string" && n !== "");
-    if (names.length > 0) notice.names = names;
-  }
+  if (typeof caseroom.agents === "string" && caseroom.agents) notice.agents = caseroom.agents;
   return notice;
 }
 

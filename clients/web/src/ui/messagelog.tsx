@@ -316,13 +316,13 @@ function senderName(m: Message, s: RoomState, locale: Locale, viewer: Viewer): s
 }
 
 /** What caseroom says, in the reader's language; what it once said may have been changed. */
-function noticeText(m: Message, agents: string | undefined, { t, lang }: Locale): string {
+function noticeText(m: Message, agents: string | undefined, { t }: Locale): string {
   if (m.edited) return t("noticeChanged");
   switch (m.notice?.kind) {
     case "waiting":
       return t("noticeWaiting");
     case "joined": {
-      const who = m.notice.names ? formats(lang).list(m.notice.names) : agents;
+      const who = m.notice.agents ?? agents;
       return who ? t("noticeJoined", { names: who }) : t("noticeJoinedUnnamed");
     }
     case "merged":

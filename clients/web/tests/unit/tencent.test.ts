@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
 import { sdkCodes } from "../../src/chat/errors";
+import { parseNotice } from "../../src/chat/notice";
 import { type Sdk, type SdkMessage, TencentChat } from "../../src/chat/tencent";
 import { credentials } from "./fakes";
 
@@ -238,6 +239,13 @@ test("what arrives is told apart", async () => {
     ["room", "ZENDESK#1"],
     ["recalled", 1],
   ]);
+});
+
+test("a notice names the agents whom caseroom named, and the survivor of a merge", () => {
+  const said = '{"caseroom":{"kind":"joined","agents":"Alex Agent, Billie Agent"}}';
+  expect(parseNotice(said)).toEqual({ kind: "joined", agents: "Alex Agent, Billie Agent" });
+  expect(parseNotice('{"caseroom":{"kind":"joined","agents":7}}')).toEqual({ kind: "joined" });
+  expect(parseNotice('{"caseroom":{"kind":"elsewhere"}}')).toBeUndefined();
 });
 
 test("sending; a locked room says so; typing is never stored", async () => {
