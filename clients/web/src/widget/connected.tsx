@@ -102,10 +102,16 @@ function Chat(props: ConnectedProps & { session: Session; ticket: OpenTicket }) 
   );
   const count = useAttention(ticket.ticketId, props);
   const over = useRef(ticket.ended !== undefined);
+  const named = useRef(Boolean(ticket.subject));
   const onRoom = useMemo(
     () => (room: RoomState) => {
       count(room.unread);
       if (room.phase === "loading" || room.phase === "failed") return;
+      const request = room.messages.find((m) => m.kind === "request" && !m.edited);
+      if (request?.subject && !named.current) {
+        named.current = true;
+        model.note(groupId, { subject: request.subject });
+      }
       const { standing } = room;
       const has = room.phase === "left" || standing.kind === "ended" || standing.kind === "merged";
       setEnded(!has ? "" : standing.kind === "ended" && !standing.locked ? "open" : "locked");

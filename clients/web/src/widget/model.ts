@@ -171,6 +171,10 @@ export class WidgetModel {
   /** Keeps what became known of a ticket. */
   note(groupId: string, more: Partial<OpenTicket>): void {
     this.#o.memory.note(groupId, more);
+    const { state } = this;
+    if (more.subject && state.view === "chat" && state.ticket.groupId === groupId) {
+      this.#set({ ...state, ticket: { ...state.ticket, ...more } });
+    }
   }
 
   close(): void {

@@ -117,6 +117,53 @@ describe.skipIf(!here)("a customer", () => {
     expect(await ticketOf(page)).toBe(first);
   });
 
+  test("finds their requests, and their own words, on another device", async () => {
+    const signedIn = async () => {
+      const context = await visitor();
+      await context.addInitScript((token) => {
+        if (location.protocol.startsWith("http")) sessionStorage.setItem("login", token);
+      }, stack.tokens.login);
+      return context;
+    };
+    const first = await opened(await signedIn(), "/shop/account");
+    await ask(first, "Two devices");
+    await first.getByText("Waiting for an agent").waitFor();
+    const ticket = await ticketOf(first);
+    await say(first, "Said on the first");
+    await first.getByText("sending…").waitFor({ state: "detached" });
+
+    const second = await (await signedIn()).newPage();
+    // The room's first message, and a notice that a member has changed since.
+    await second.route("**/chat/groups/messages?*", async (route) => {
+      const answer = await route.fetch();
+      const page = (await answer.json()) as { messages: object[]; complete: boolean };
+      const admin = { time: "2026-01-01T00:00:00Z", from: "administrator", nick: "" };
+      const request = { kind: "request", subject: "Two devices", text: "It does not light." };
+      page.messages.unshift(
+        { ...admin, seq: 0.1, type: "custom", text: JSON.stringify({ caseroom: request }) },
+        {
+          ...admin,
+          seq: 0.2,
+          type: "text",
+          text: "Pay here.",
+          edited: true,
+          cloudCustomData: JSON.stringify({ caseroom: { kind: "ended" } }),
+        },
+      );
+      await route.fulfill({ response: answer, json: page });
+    });
+    await second.goto(`${stack.site}/shop/account`);
+    await second.getByRole("button", { name: "Chat with us" }).click();
+    await second.getByRole("button", { name: "Your requests" }).click();
+    await second.getByRole("button", { name: `Request ${ticket}` }).click();
+    await hears(second, "Said on the first");
+    await second.getByRole("article").filter({ hasText: "It does not light." }).waitFor();
+    await second.locator(".cw-title").getByText("Two devices").waitFor();
+    await second.getByText("Waiting for an agent", { exact: true }).waitFor();
+    await second.getByText("A notice that was here was changed later").waitFor();
+    expect(await second.getByText("Pay here.").count()).toBe(0);
+  });
+
   test("of two tabs the one that is looked at has the chat, and the other goes on showing it", async () => {
     const first = await opened(await visitor());
     await ask(first, "Two windows");
