@@ -29,6 +29,7 @@ type settings struct {
 	config.ZendeskAdmin
 	config.Salesforce
 	config.Tencent
+	config.Rooms
 	config.Identities
 	config.Lifecycle
 	config.Notices
@@ -102,7 +103,9 @@ func (p *parts) sync(desks map[relay.DeskName]relay.TicketDesk, rooms relay.Sync
 
 // table is the table of states, as the stack is configured.
 func (p *parts) table() relay.Table {
-	return boot.Table(p.Identities, p.Lifecycle)
+	t := boot.Table(p.Identities, p.Lifecycle)
+	t.SubjectNames = p.settings.Rooms.SubjectNames()
+	return t
 }
 
 // queue is where hints go. A stack without one cannot be told anything.

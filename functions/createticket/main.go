@@ -26,6 +26,7 @@ func main() {
 		config.Zendesk
 		config.Salesforce
 		config.Tencent
+		config.Rooms
 		config.Identities
 		config.Login
 		config.Guests
@@ -53,6 +54,7 @@ func main() {
 		Operation: &relay.CreateTicket{
 			Rooms: rooms, Queue: sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.Queue.URL, boot.NewID),
 			Meter: p.Meter, Now: time.Now, Random: boot.Random,
+			SubjectNames: env.Rooms.SubjectNames(),
 		},
 		Signer: boottencent.Signer(p, env.Tencent, env.Identities),
 		Issuer: env.Login.Issuer, EmailTrusted: env.Login.EmailTrusted,

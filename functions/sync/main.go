@@ -25,6 +25,7 @@ func main() {
 		config.Zendesk
 		config.Salesforce
 		config.Tencent
+		config.Rooms
 		config.Identities
 		config.Lifecycle
 		config.Notices
@@ -46,12 +47,15 @@ func main() {
 		transcripts.Archive = s3archive.New(p.AWS, env.TranscriptBucket)
 	}
 
+	table := boot.Table(env.Identities, env.Lifecycle)
+	table.SubjectNames = env.Rooms.SubjectNames()
+
 	lambda.Start((&worker.Worker[relay.Hint, relay.SyncItem]{
 		Decode: relay.DecodeHint,
 		Item:   relay.NewSyncItem,
 		Sync: &relay.Sync{
 			Desks: desks, Rooms: rooms, Transcripts: transcripts,
-			Table: boot.Table(env.Identities, env.Lifecycle),
+			Table: table,
 			Texts: relay.Texts{Language: env.NoticeLanguage, Table: env.Texts()},
 			Meter: p.Meter, Now: time.Now,
 		},

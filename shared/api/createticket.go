@@ -223,7 +223,7 @@ func (h *CreateTicket) create(r *Request, desk relay.Desk, signer identity.Signe
 			return nil, err
 		}
 	}
-	t.Customer = relay.Account{UserID: id.ID(), Nick: t.Name}
+	t.Customer = relay.Account{UserID: id.ID()}
 	room, err := h.Operation.Run(r.Context(), desk, t)
 	r.LogTicket(room.Ticket)
 	if err != nil {

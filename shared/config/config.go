@@ -101,6 +101,16 @@ type Tencent struct {
 	BaseURL string `env:"TENCENT_BASE_URL" check:"url"`
 }
 
+// Rooms are the settings of the rooms themselves.
+type Rooms struct {
+	// Names is "neutral" (Ticket 1185) or "subject". Any user of the app may look
+	// up a room's name by its id, which can be guessed.
+	Names string `env:"ROOM_NAMES" envDefault:"neutral" allow:"neutral|subject"`
+}
+
+// SubjectNames reports whether rooms are named by their tickets' subjects.
+func (r Rooms) SubjectNames() bool { return r.Names == "subject" }
+
 // Identities are the settings of who may be whom in the chat.
 type Identities struct {
 	// AgentIDs is "prefixed" (zd_…, sf_…) or "raw" (bare desk ids).

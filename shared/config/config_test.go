@@ -23,6 +23,7 @@ type all struct {
 	config.ZendeskEvents
 	config.ZendeskChat
 	config.Zopim
+	config.Rooms
 	config.Salesforce
 	config.Tencent
 	config.Identities
@@ -55,6 +56,7 @@ var contract = map[string]string{
 	"TENCENT_BASE_URL":       "",
 	"PANEL_URL":              "",
 	"ZOPIM_BASE_URL":         "",
+	"ROOM_NAMES":             "neutral",
 	"LOGIN_ISSUER":           "",
 	"LOGIN_AUDIENCE":         "",
 	"LOGIN_JWKS_URL":         "",
@@ -180,6 +182,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"TENCENT_BASE_URL":       "http://127.0.0.1:3100/tencent",
 		"PANEL_URL":              "https://chat.example.com",
 		"ZOPIM_BASE_URL":         "http://localhost:3100/chat",
+		"ROOM_NAMES":             "subject",
 		"LOGIN_ISSUER":           "https://login.example.com",
 		"LOGIN_AUDIENCE":         "shop",
 		"LOGIN_JWKS_URL":         "https://login.example.com/.well-known/jwks.json",
@@ -250,6 +253,7 @@ func TestRefusals(t *testing.T) {
 		{"GUESTS", "ON", "on or off"},
 		{"LOGIN_EMAIL_TRUSTED", "1", "on or off"},
 		{"OMNI", "yes", "on or off"},
+		{"ROOM_NAMES", "ticket", "neutral or subject"},
 		{"TENCENT_REGION", "eu", "cn, sg, kr, jp, de, us or id"},
 		{"TENCENT_REGION", "SG", "cn, sg, kr, jp, de, us or id"},
 		{"AGENT_IDS", "bare", "prefixed or raw"},

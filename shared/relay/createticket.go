@@ -30,6 +30,8 @@ type CreateTicket struct {
 	Meter  Meter
 	Now    Clock
 	Random io.Reader // of the keys caseroom makes
+	// SubjectNames names rooms by their tickets' subjects (ROOM_NAMES=subject).
+	SubjectNames bool
 }
 
 // TicketRequest is what a customer asks for. The customer's identity is proven
@@ -71,9 +73,13 @@ func (c *CreateTicket) Run(ctx context.Context, desk Desk, r TicketRequest) (Ref
 	// An import that failed is no reason to give up: most customers have been
 	// here before, and the room call says if this one has not.
 	importErr := imported()
+	var name string
+	if c.SubjectNames {
+		name = r.Subject
+	}
 	squatted, err := c.Rooms.Ensure(ctx, NewRoom{
 		GroupID:  ref.GroupID(),
-		Name:     r.Subject,
+		Name:     name,
 		Neutral:  ref.NeutralName(),
 		Mark:     Mark{Desk: DeskHash(desk.Host())},
 		Customer: r.Customer.UserID,

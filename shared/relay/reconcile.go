@@ -42,7 +42,6 @@ type Change struct {
 // RoomReader reads rooms as [SyncRooms] does.
 type RoomReader interface {
 	Read(ctx context.Context, desk string, groupIDs ...string) (map[string]Room, error)
-	FitName(name, neutral string) string
 }
 
 // Reconcile is the ring behind the notifications: it lists what changed at a
@@ -195,7 +194,6 @@ func (r *Reconcile) page(ctx context.Context, desk ChangeDesk, w Window, page Ch
 		return err
 	}
 	t := r.Table
-	t.fit = r.Rooms.FitName
 	var hints []Hint
 	var late int
 	for _, group := range groups {

@@ -19,10 +19,12 @@ type NewRoom struct {
 	Customer string // IM user id
 }
 
-// Account is an IM user and the name others see.
+// Account is an IM user.
 type Account struct {
 	UserID string
-	Nick   string
+	// Nick is an agent's name. Customers have none: every user of the app may read
+	// every profile.
+	Nick string
 }
 
 // MemberResult is what became of one member of a Join.

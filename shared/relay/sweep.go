@@ -125,7 +125,6 @@ const sweepRooms = 500
 // page may then be run again.
 func (s *Sweep) Run(ctx context.Context, page SweepPage) (SweepReport, error) {
 	run := &sweeping{Sweep: s, page: page, table: s.Table}
-	run.table.fit = s.Rooms.FitName
 	var next string
 	var err error
 	switch desk := s.Desks[DeskName(page.List)]; {
@@ -397,11 +396,10 @@ func (w *sweeping) due(desk SweepDesk, v *view, why []Difference) bool {
 const dissolveAtOnce = 50
 
 // keepsOpen reports whether a difference says that a room may still be wanted. A
-// customer without an account and a name that moderation changed do not: such a
-// room would otherwise never end.
+// customer without an account does not: such a room would otherwise never end.
 func keepsOpen(d Difference) bool {
 	switch d {
-	case NotFiled, MergeUnknown, CustomerMissing, StrangerExtra, AgentExtra, NotNamed, InvitesOpen:
+	case NotFiled, MergeUnknown, CustomerMissing, StrangerExtra, AgentExtra, InvitesOpen:
 		return false
 	}
 	return true

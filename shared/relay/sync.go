@@ -45,7 +45,8 @@ type SyncRooms interface {
 	Rooms
 	// Read returns the rooms by group id, in bulk; desk is the hash that marks ours.
 	Read(ctx context.Context, desk string, groupIDs ...string) (map[string]Room, error)
-	// FitName returns the name a room of that subject has.
+	// FitName returns the name that a room gets: name as the chat takes it, or the
+	// neutral one where nothing is left of it.
 	FitName(name, neutral string) string
 	// Change writes what the change names in one call.
 	Change(ctx context.Context, groupID string, change RoomChange) error
@@ -107,7 +108,7 @@ func NewSyncItem(hints []Hint, redelivered bool, since time.Time) SyncItem {
 // table is the table of states as this Sync follows it.
 func (s *Sync) table() Table {
 	t := s.Table
-	t.Archive, t.fit = s.Transcripts.Archive != nil, s.Rooms.FitName
+	t.Archive = s.Transcripts.Archive != nil
 	return t
 }
 

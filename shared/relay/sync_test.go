@@ -13,6 +13,7 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/tencentim"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
@@ -27,7 +28,7 @@ func TestSyncOpen(t *testing.T) {
 		b.wantMembers(ref, "carol")
 		b.wantSaid(ref, "an agent will join")
 		g := b.group(ref)
-		if !g.HistoryBeforeJoin || g.InviteJoinOption != "DisableInvite" || g.Name != "Printer" {
+		if !g.HistoryBeforeJoin || g.InviteJoinOption != "DisableInvite" || g.Name != ref.NeutralName() {
 			t.Errorf("the room is %+v", g)
 		}
 
@@ -454,7 +455,7 @@ func TestSyncMissingAndBrokenRooms(t *testing.T) {
 
 		b.ok(b.rooms.Client.ModifyGroup(context.Background(), ref.GroupID(), renamed))
 		b.converge(ref)
-		if g := b.group(ref); g.Name != "Printer" || g.InviteJoinOption != "DisableInvite" {
+		if g := b.group(ref); g.Name != ref.NeutralName() || g.InviteJoinOption != "DisableInvite" {
 			t.Errorf("not repaired: %q, %q", g.Name, g.InviteJoinOption)
 		}
 		b.end(ref)
@@ -470,6 +471,7 @@ func TestSyncMissingAndBrokenRooms(t *testing.T) {
 func TestSyncModeratedName(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sandbox.TencentPlan{ForbiddenWords: []string{"bomb", "Alex"}})
+	b.create.SubjectNames, b.sync.Table.SubjectNames = true, true
 	ref := b.open(relay.Zendesk, "carol", "bath bomb")
 	b.assign(ref, 0)
 	b.converge(ref)
@@ -480,6 +482,38 @@ func TestSyncModeratedName(t *testing.T) {
 	if ops := b.ops(); b.group(ref).Name != ref.NeutralName() || len(ops) != 2 {
 		t.Errorf("name %q, then %v", b.group(ref).Name, ops)
 	}
+}
+
+// Any user of the app can look a room up by its id, which can be guessed.
+func TestSyncRoomNames(t *testing.T) {
+	t.Parallel()
+	bothDesks(t, func(t *testing.T, b *bed, desk relay.DeskName) {
+		neutral := b.open(desk, "carol", "My secret")
+		if name := b.group(neutral).Name; name != neutral.NeutralName() {
+			t.Errorf("a new room is named %q", name)
+		}
+		// A room of the version before keeps its name until it is written anyway.
+		rename := tencentim.GroupChange{Name: "My secret"}
+		b.converge(neutral)
+		b.ok(b.rooms.Client.ModifyGroup(t.Context(), neutral.GroupID(), rename))
+		b.box.ResetCalls()
+		b.converge(neutral)
+		if ops := b.ops(); slices.Contains(ops, "tencent modify_group_base_info") {
+			t.Errorf("a name alone costs a call: %v", ops)
+		}
+		b.assign(neutral, 0)
+		b.converge(neutral)
+		if name := b.group(neutral).Name; name != neutral.NeutralName() {
+			t.Errorf("an old room is named %q", name)
+		}
+
+		b.create.SubjectNames, b.sync.Table.SubjectNames = true, true
+		named := b.open(desk, "dana", "Printer")
+		b.converge(named)
+		if name := b.group(named).Name; name != "Printer" {
+			t.Errorf("with ROOM_NAMES=subject the room is named %q", name)
+		}
+	})
 }
 
 func TestSyncDuplicates(t *testing.T) {

@@ -104,7 +104,7 @@ func (w *work) own(ctx context.Context) error {
 		return err
 	}
 	squatted, err := w.Rooms.Ensure(ctx, NewRoom{
-		GroupID: w.ref.GroupID(), Name: w.ticket.Subject, Neutral: w.ref.NeutralName(),
+		GroupID: w.ref.GroupID(), Name: w.subjectName(w.ticket.Subject), Neutral: w.ref.NeutralName(),
 		Mark: Mark{Desk: DeskHash(w.desk.Host())}, Customer: w.ticket.Customer.UserID,
 	})
 	if squatted {
@@ -285,13 +285,20 @@ func (w *work) touch() *RoomChange {
 	return w.change
 }
 
-// repair renames a room that is misnamed and shuts invitations.
+// repair shuts invitations, and renames a room that is written anyway. A name
+// alone costs no call: an upgrade that changes them would cause a storm.
 func (w *work) repair() {
-	if w.misnamed() {
-		w.touch().Name = w.Rooms.FitName(w.ticket.Subject, w.ref.NeutralName())
-	}
 	if !w.room.InvitesOff {
 		w.touch()
+	}
+	if w.change == nil {
+		return
+	}
+	// Moderation may have refused the subject: the neutral name is right, too.
+	neutral := w.Rooms.FitName("", w.ref.NeutralName())
+	name := w.Rooms.FitName(w.subjectName(w.ticket.Subject), neutral)
+	if w.room.Name != name && w.room.Name != neutral {
+		w.change.Name = name
 	}
 }
 

@@ -20,7 +20,8 @@ type Table struct {
 	// Archive: there is a place for what no ticket takes.
 	Archive bool
 
-	fit func(name, neutral string) string // nil: names are not compared
+	// SubjectNames names rooms by their tickets' subjects (ROOM_NAMES=subject).
+	SubjectNames bool
 }
 
 // Difference is one way in which a room is not what its ticket says.
@@ -38,7 +39,6 @@ const (
 	StrangerExtra   Difference = "stranger_extra"   // in by the chat's own doors
 	NotAnnounced    Difference = "not_announced"    // the room was not told of it
 	NotFiled        Difference = "not_filed"        // the transcript is not complete
-	NotNamed        Difference = "not_named"        // the subject has changed
 	InvitesOpen     Difference = "invites_open"
 	DeletionUnknown Difference = "deletion_unknown" // the mark does not know of it
 	MergeUnknown    Difference = "merge_unknown"    // where to, only the desk can say
@@ -219,11 +219,13 @@ func (v *view) news(agents []Account) announcement {
 	return waiting
 }
 
-// misnamed reports whether a room's name is neither its ticket's nor the neutral
-// one, which it has where moderation minds the subject.
-func (v *view) misnamed() bool {
-	neutral := v.ref.NeutralName()
-	return v.fit != nil && v.room.Name != v.fit(v.ticket.Subject, neutral) && v.room.Name != v.fit(neutral, "")
+// subjectName returns the name that a ticket's subject gives its room, "" for
+// the neutral one.
+func (t Table) subjectName(subject string) string {
+	if !t.SubjectNames {
+		return ""
+	}
+	return subject
 }
 
 // told reports whether the room's last notice was this announcement.
@@ -300,7 +302,6 @@ func (v *view) differences() []Difference {
 			add(true, StrangerExtra)
 		}
 	}
-	add(row != rowDeleted && v.misnamed(), NotNamed)
 	add(row != rowDeleted && !v.room.InvitesOff, InvitesOpen)
 	return slices.Compact(list)
 }

@@ -37,7 +37,8 @@ func (r Ref) GroupID() string {
 	return r.Ticket
 }
 
-// NeutralName is a room name that no moderation minds.
+// NeutralName is a room's name by default. It says nothing of the customer: any
+// user of the app may look up a Public group by its id, which can be guessed.
 func (r Ref) NeutralName() string {
 	if r.Desk == Zendesk {
 		return "Ticket " + r.Ticket

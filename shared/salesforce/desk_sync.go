@@ -130,7 +130,7 @@ func (d *SyncDesk) ticketsOf(ctx context.Context, rows map[string]CaseRow) (map[
 		t := relay.Ticket{
 			ID: id, Subject: row.Subject, Key: row.Key,
 			Ours:     row.ours(),
-			Customer: relay.Account{UserID: row.UserID, Nick: row.SuppliedName},
+			Customer: relay.Account{UserID: row.UserID},
 			Deleted:  row.IsDeleted, Merged: row.IsDeleted && row.MasterRecordID != "", Into: row.MasterRecordID,
 		}
 		if row.IsClosed || row.IsDeleted {

@@ -126,9 +126,6 @@ func ticketOf(row TicketRow, people map[int64]Person, own int64) relay.Ticket {
 		Locale: people[row.RequesterID].Locale, Stamp: row.UpdatedAt,
 	}
 	t.Customer.UserID, t.Key, t.Ours = ParseExternalID(row.ExternalID)
-	if name := people[row.RequesterID].Name; name != anonymous {
-		t.Customer.Nick = name
-	}
 	switch row.Status {
 	case "solved":
 		t.Status = relay.Solved
