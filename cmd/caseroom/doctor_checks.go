@@ -386,29 +386,21 @@ func (d *doctor) lookWebhook(ctx context.Context) {
 		d.refusal(id, "Zendesk", d.ZendeskAdmin.Secret, err)
 		return
 	}
-	var hook string
-	switch {
-	case len(state.Webhooks) > 0:
-		problems := link.Problems(state)
-		for _, p := range problems {
-			d.bad(id, p.Do, "%s", p.What)
-		}
-		hook = state.Webhooks[len(state.Webhooks)-1].ID
-		if len(problems) == 0 {
-			d.ok(id, "%s", hook)
-		}
-	default:
-		i := slices.IndexFunc(state.Others, zendesk.Webhook.Active)
-		if i < 0 {
-			for _, p := range link.Problems(state) {
-				d.bad(id, p.Do, "%s", p.What)
-			}
-			return
-		}
-		hook = state.Others[i].ID
-		d.ok(id, "%s, which caseroom zendesk up did not make", hook)
+	problems := link.Problems(state)
+	for _, p := range problems {
+		d.bad(id, p.Do, "%s", p.What)
 	}
-	recent, err := client.Invocations(ctx, hook)
+	hook := state.Teller()
+	switch {
+	case hook == nil:
+		return
+	case len(problems) > 0:
+	case len(state.Webhooks) == 0:
+		d.ok(id, "%s, which caseroom zendesk up did not make", hook.ID)
+	default:
+		d.ok(id, "%s", hook.ID)
+	}
+	recent, err := link.Recent(ctx, state)
 	switch problems := zendesklink.Judge(recent); {
 	case err != nil:
 		d.refusal("webhook.delivery", "Zendesk", d.ZendeskAdmin.Secret, err)

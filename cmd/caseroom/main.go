@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -44,17 +43,19 @@ Exit codes: 0 done and all is well; 1 it failed; 2 the command line is wrong;
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return cli.Usagef("%w; %s --help has every flag", err, cmd.CommandPath())
 	})
-	root.AddCommand(localCommands()...)
-	root.AddCommand(zendeskCommand(), salesforceCommand(), zisCommand(), zendeskAppCommand(), pagesCommand())
-	root.AddCommand(doctorCommand(), roomCommand(), syncCommand(), sweepCommand(), redriveCommand(), eraseCommand())
-	return root
-}
-
-// version is what the Go tool stamped into this binary.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
+	group := func(id, title string, commands ...*cobra.Command) {
+		root.AddGroup(&cobra.Group{ID: id, Title: title})
+		for _, c := range commands {
+			c.GroupID = id
+		}
+		root.AddCommand(commands...)
 	}
-	return info.Main.Version
+	if local := localCommands(); len(local) > 0 {
+		group("run", "Run it here:", local...)
+	}
+	group("connect", "Connect a stack:", zendeskCommand(), salesforceCommand(), zisCommand(), zendeskAppCommand(), pagesCommand())
+	group("operate", "Look after a stack:", doctorCommand(), roomCommand(), syncCommand(), sweepCommand(), redriveCommand(), eraseCommand())
+	root.AddCommand(versionCommand())
+	completeValues(root)
+	return root
 }

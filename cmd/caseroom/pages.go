@@ -23,7 +23,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
-	"github.com/caseroom/caseroom/shared/awsenv"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
@@ -37,6 +36,7 @@ type stackOutputs struct {
 func pagesCommand() *cobra.Command {
 	var outputs, web, extra string
 	var dryRun bool
+	var at place
 	var p cli.Printer
 	cmd := &cobra.Command{
 		Use:   "pages",
@@ -45,29 +45,25 @@ func pagesCommand() *cobra.Command {
 (parameter Pages=on), with the configuration that they need: where the API is,
 and who may show the panel.
 
-It reads the stack's outputs as sam list stack-outputs --output json prints them,
-and the AWS credentials from the standard environment variables.`,
-		Example: `  sam list stack-outputs --stack-name caseroom --output json | caseroom pages --outputs -`,
-		Args:    cli.NoArgs(),
+Without --stack it reads the stack's outputs as sam list stack-outputs --output json
+prints them. AWS credentials are found as the AWS CLI finds them.`,
+		Example: `  caseroom pages --stack caseroom --region eu-central-1
+  sam list stack-outputs --stack-name caseroom --output json | caseroom pages --outputs -`,
+		Args: cli.NoArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in := cmd.InOrStdin()
-			if f, ok := in.(*os.File); ok && outputs == "-" && term.IsTerminal(int(f.Fd())) {
-				return cli.Usagef("where are the stack's outputs? Pipe them in, as sam list stack-outputs --output json prints them, or name their file with --outputs")
-			}
-			if outputs != "-" {
-				f, err := os.Open(outputs) //nolint:gosec // the user's own file
-				if err != nil {
+			var cfg aws.Config
+			if !dryRun || at.name != "" {
+				var err error
+				if cfg, err = at.aws(cmd.Context(), os.Getenv("AWS_ENDPOINT_URL")); err != nil {
 					return err
 				}
-				defer func() { _ = f.Close() }()
-				in = f
 			}
-			o, err := readOutputs(in)
+			o, err := at.pageOutputs(cmd, cfg, outputs)
 			if err != nil {
 				return err
 			}
 			if extra != "" {
-				text, err := os.ReadFile(extra) //nolint:gosec // the user's own file
+				text, err := os.ReadFile(extra)
 				if err != nil {
 					return err
 				}
@@ -77,10 +73,6 @@ and the AWS credentials from the standard environment variables.`,
 			}
 			var client putAPI
 			if !dryRun {
-				cfg, err := awsenv.Config()
-				if err != nil {
-					return err
-				}
 				client = s3.NewFromConfig(cfg, func(s *s3.Options) {
 					s.UsePathStyle = cfg.BaseEndpoint != nil
 					// A function has seconds; the largest file over a slow line takes longer.
@@ -106,13 +98,39 @@ and the AWS credentials from the standard environment variables.`,
 			})
 		},
 	}
+	at.deployedFlags(cmd)
 	p.Flags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&dryRun, "dry-run", false, "say what would be uploaded, and upload nothing")
-	f.StringVar(&outputs, "outputs", "-", "the stack's outputs; - for the standard input")
+	f.StringVar(&outputs, "outputs", "-", "the stack's outputs, where --stack does not name it; - for the standard input")
+	cmd.MarkFlagsMutuallyExclusive("stack", "outputs")
 	f.StringVar(&extra, "config", "", "a JSON object whose keys go into config.json, such as quickReplies")
 	f.StringVar(&web, "web", filepath.Join("clients", "web", "dist"), "the built clients")
 	return cmd
+}
+
+// pageOutputs asks CloudFormation, or reads the file that --outputs names.
+func (p *place) pageOutputs(cmd *cobra.Command, cfg aws.Config, file string) (stackOutputs, error) {
+	if p.name != "" {
+		values, err := p.outputs(cmd.Context(), cfg)
+		if err != nil {
+			return stackOutputs{}, err
+		}
+		return newOutputs(values)
+	}
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return stackOutputs{}, err
+		}
+		defer func() { _ = f.Close() }()
+		return readOutputs(f)
+	}
+	in := cmd.InOrStdin()
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return stackOutputs{}, cli.Usagef("which stack? Say --stack NAME; or pipe its outputs in, as sam list stack-outputs --output json prints them")
+	}
+	return readOutputs(in)
 }
 
 // readOutputs reads [{"OutputKey": …, "OutputValue": …}].
@@ -121,25 +139,25 @@ func readOutputs(in io.Reader) (stackOutputs, error) {
 		Key   string `json:"OutputKey"`
 		Value string `json:"OutputValue"`
 	}
-	var o stackOutputs
 	err := json.NewDecoder(io.LimitReader(in, 1<<20)).Decode(&list)
 	if errors.Is(err, io.EOF) {
-		return o, errors.New("there are no outputs of the stack to read; whatever should have printed them says why")
+		return stackOutputs{}, errors.New("there are no outputs of the stack to read; whatever should have printed them says why")
 	}
 	if err != nil {
-		return o, fmt.Errorf("the stack's outputs are not the JSON that sam list stack-outputs --output json prints: %w", err)
+		return stackOutputs{}, fmt.Errorf("the stack's outputs are not the JSON that sam list stack-outputs --output json prints: %w", err)
 	}
+	values := map[string]string{}
 	for _, x := range list {
-		switch x.Key {
-		case "ApiUrl":
-			o.API = x.Value
-		case "PagesBucketName":
-			o.Bucket = x.Value
-		case "PagesUrl":
-			o.Pages = x.Value
-		case "PanelParents":
-			o.Parents = strings.Split(x.Value, ",")
-		}
+		values[x.Key] = x.Value
+	}
+	return newOutputs(values)
+}
+
+// newOutputs takes what the pages must know out of a stack's outputs.
+func newOutputs(values map[string]string) (stackOutputs, error) {
+	o := stackOutputs{API: values["ApiUrl"], Bucket: values["PagesBucketName"], Pages: values["PagesUrl"]}
+	if parents, ok := values["PanelParents"]; ok {
+		o.Parents = strings.Split(parents, ",")
 	}
 	if o.Bucket == "" {
 		return o, errors.New("the stack has no output PagesBucketName: deploy it with Pages=on")

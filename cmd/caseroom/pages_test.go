@@ -65,6 +65,19 @@ func TestPages(t *testing.T) {
 		t.Errorf("content types %v", types)
 	}
 
+	t.Run("--stack", func(t *testing.T) {
+		t.Setenv("AWS_ENDPOINT_URL", cloudFormation(t))
+		t.Setenv("AWS_REGION", "")
+		args := []string{"--stack", "caseroom", "--region", "eu-west-1", "--dry-run", "--json"}
+		if out, err := upload("", web, args...); err != nil || !strings.Contains(out, `"bucket": "pages"`) || !strings.Contains(out, "https://d1.cloudfront.net/panel.html") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		args[1] = "other"
+		if _, err := upload("", web, args...); err == nil || !strings.Contains(err.Error(), "stack other in eu-west-1") {
+			t.Errorf("a stack that is not there: %v", err)
+		}
+	})
+
 	for name, c := range map[string]struct{ outputs, web, want string }{
 		"not JSON":    {"ApiUrl", web, "sam list stack-outputs"},
 		"no pages":    {`[{"OutputKey":"ApiUrl","OutputValue":"https://api.example.com"}]`, web, "Pages=on"},

@@ -45,11 +45,18 @@ func (p *place) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&p.local, "local", false, `the stack that "caseroom run" runs here`)
 	f.StringVar(&p.file, "local-file", localfile.Path, "what the local run wrote; for a run of another folder")
+	p.deployedFlags(cmd)
+	f.StringVar(&p.envFile, "env-file", "", "file of NAME=value lines that describe the stack, over the environment")
+	cmd.MarkFlagsMutuallyExclusive("local", "stack", "env-file")
+}
+
+// deployedFlags adds --stack, --region and --profile alone, for commands that make
+// no sense on another stack than a deployed one.
+func (p *place) deployedFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.StringVar(&p.name, "stack", "", "name of the deployed CloudFormation stack")
 	f.StringVar(&p.region, "region", "", "AWS region of the stack")
 	f.StringVar(&p.profile, "profile", "", "AWS profile of the shared configuration")
-	f.StringVar(&p.envFile, "env-file", "", "file of NAME=value lines that describe the stack, over the environment")
-	cmd.MarkFlagsMutuallyExclusive("local", "stack", "env-file")
 }
 
 // stack is the stack that a command works on.
@@ -176,16 +183,9 @@ func (p *place) openLocal() (*stack, error) {
 	}}, nil
 }
 
-// openDeployed reads the stack's functions from CloudFormation and their
-// variables from Lambda.
-func (p *place) openDeployed(ctx context.Context) (*stack, error) {
-	cfg, err := p.aws(ctx, os.Getenv("AWS_ENDPOINT_URL"))
-	if err != nil {
-		return nil, err
-	}
-	s := &stack{Env: map[string]string{}, AWS: cfg}
-	cf, functions := cloudformation.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
-	described, err := cf.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &p.name})
+// outputs are what the deployed stack says about itself.
+func (p *place) outputs(ctx context.Context, cfg aws.Config) (map[string]string, error) {
+	described, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &p.name})
 	if err != nil {
 		var none noCredentials
 		if errors.As(err, &none) {
@@ -193,13 +193,28 @@ func (p *place) openDeployed(ctx context.Context) (*stack, error) {
 		}
 		return nil, fmt.Errorf("stack %s in %s: %w", p.name, cfg.Region, err)
 	}
+	outputs := map[string]string{}
 	for _, st := range described.Stacks {
 		for _, o := range st.Outputs {
-			if aws.ToString(o.OutputKey) == "ApiUrl" {
-				s.API = aws.ToString(o.OutputValue)
-			}
+			outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 		}
 	}
+	return outputs, nil
+}
+
+// openDeployed reads the stack's functions from CloudFormation and their
+// variables from Lambda.
+func (p *place) openDeployed(ctx context.Context) (*stack, error) {
+	cfg, err := p.aws(ctx, os.Getenv("AWS_ENDPOINT_URL"))
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := p.outputs(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &stack{Env: map[string]string{}, API: outputs["ApiUrl"], AWS: cfg}
+	cf, functions := cloudformation.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
 	pages := cloudformation.NewListStackResourcesPaginator(cf, &cloudformation.ListStackResourcesInput{StackName: &p.name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

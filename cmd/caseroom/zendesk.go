@@ -321,7 +321,8 @@ twice, which does no harm.`,
 type linkStatus struct {
 	Endpoint   string               `json:"endpoint"`
 	Name       string               `json:"name"`
-	Way        zendesklink.Way      `json:"way"` // "": not connected
+	Way        zendesklink.Way      `json:"way"`              // "": up has not connected it
+	Teller     string               `json:"teller,omitempty"` // id of the webhook that tells the stack
 	Webhooks   []webhookView        `json:"webhooks"`
 	Triggers   []string             `json:"triggers"`
 	Others     []webhookView        `json:"others"` // webhooks to this stack that are not up's
@@ -376,6 +377,9 @@ stack that is right answers 200 and does nothing.`,
 				Endpoint: l.Endpoint, Name: l.Name(), Way: s.Way(), Webhooks: viewWebhooks(s.Webhooks), Others: viewWebhooks(s.Others),
 				Triggers: []string{}, Deliveries: []zendesk.Invocation{}, Strays: s.Strays(), Problems: l.Problems(s),
 			}
+			if hook := s.Teller(); hook != nil {
+				st.Teller = hook.ID
+			}
 			for _, t := range s.Triggers {
 				st.Triggers = append(st.Triggers, t.Title)
 			}
@@ -405,8 +409,11 @@ stack that is right answers 200 and does nothing.`,
 
 func (st linkStatus) print(w io.Writer) {
 	way := "not connected"
-	if st.Way != "" {
+	switch {
+	case st.Way != "":
 		way = "by " + string(st.Way)
+	case st.Teller != "":
+		way = "by webhook " + st.Teller + ", which caseroom zendesk up did not make"
 	}
 	fmt.Fprintf(w, "%s: %s\nto %s\n", st.Name, way, st.Endpoint)
 	for _, h := range st.Webhooks {
@@ -422,7 +429,7 @@ func (st linkStatus) print(w io.Writer) {
 		fmt.Fprintf(w, "note: the stack accepts %s that no webhook to it has in this account\n", cli.Count(st.Strays, "signing secret"))
 	}
 	switch {
-	case len(st.Webhooks) == 0:
+	case st.Teller == "":
 	case len(st.Deliveries) == 0:
 		fmt.Fprintln(w, "no delivery yet")
 	default:

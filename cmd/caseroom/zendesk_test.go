@@ -553,6 +553,37 @@ func TestZendeskRotateInterrupted(t *testing.T) {
 	}
 }
 
+// TestZendeskOneVerdict: status and doctor say the same of a webhook that somebody
+// else made, as the local run's is, and of one that tells too little.
+func TestZendeskOneVerdict(t *testing.T) {
+	a := newAdmin(t)
+	webhook := func() string {
+		_, out, _ := a.run("doctor", "--json")
+		var r struct{ Checks []check }
+		if err := json.Unmarshal([]byte(out), &r); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for _, c := range r.Checks {
+			if c.ID == "webhook" {
+				return c.State
+			}
+		}
+		return "not looked at"
+	}
+	post := func(name, events string) {
+		a.zendesk(201, "POST", "/api/v2/webhooks", `{"webhook":{"name":"`+name+`","endpoint":"`+a.ready.Gateway+
+			`/zendesk/events","http_method":"POST","request_format":"json","status":"active","subscriptions":[`+events+`]}}`)
+	}
+	post("merges only", `"zen:event-type:ticket.merged"`)
+	if out := a.want(3, "zendesk", "status"); !strings.Contains(out, "no webhook tells") || webhook() != checkFinding {
+		t.Errorf("doctor: %s; status:\n%s", webhook(), out)
+	}
+	post("mine", `"zen:event-type:ticket.status_changed","zen:event-type:ticket.agent_assignment_changed"`)
+	if out := a.want(0, "zendesk", "status"); !strings.Contains(out, "which caseroom zendesk up did not make") || webhook() != checkOK {
+		t.Errorf("doctor: %s; status:\n%s", webhook(), out)
+	}
+}
+
 // TestZendeskNeighbours: another stack's parts, and a person's, stay as they are.
 func TestZendeskNeighbours(t *testing.T) {
 	a := newAdmin(t)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/url"
@@ -19,6 +20,7 @@ import (
 func zendeskAppCommand() *cobra.Command {
 	var api, desk, integration, source, out string
 	var dryRun bool
+	var at place
 	var p cli.Printer
 	cmd := &cobra.Command{
 		Use:   "zendesk-app",
@@ -27,9 +29,17 @@ func zendeskAppCommand() *cobra.Command {
 integrations → Zendesk Support apps → Upload private app), after checking the
 manifest, the translations and the files by Zendesk's rules. Nothing is sent
 anywhere. The app holds the same bundle under the same name as caseroom zis.`,
-		Example: `  caseroom zendesk-app --api https://abc.execute-api.eu-central-1.amazonaws.com --zendesk https://example.zendesk.com`,
-		Args:    cli.NoArgs(),
-		RunE: func(_ *cobra.Command, _ []string) error {
+		Example: `  caseroom zendesk-app --stack caseroom
+  caseroom zendesk-app --api https://abc.execute-api.eu-central-1.amazonaws.com --zendesk https://example.zendesk.com`,
+		Args: cli.NoArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if at.name != "" {
+				s, err := at.open(cmd.Context())
+				if err != nil {
+					return err
+				}
+				api, desk = cmp.Or(api, s.API), cmp.Or(desk, s.Env["ZENDESK_BASE_URL"])
+			}
 			base, err := appAPI(api)
 			if err != nil {
 				return err
@@ -57,12 +67,13 @@ anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 			if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 				return err
 			}
-			if err := os.WriteFile(out, b, 0o644); err != nil { //nolint:gosec // it holds no secret
+			if err := os.WriteFile(out, b, 0o644); err != nil {
 				return err
 			}
 			return p.Result(made, func(w io.Writer) { fmt.Fprintf(w, "%s, %d bytes: upload it as a private app\n", out, len(b)) })
 		},
 	}
+	at.deployedFlags(cmd)
 	p.Flags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&dryRun, "dry-run", false, "check the app and write nothing")
@@ -76,7 +87,7 @@ anywhere. The app holds the same bundle under the same name as caseroom zis.`,
 
 func appAPI(text string) (*url.URL, error) {
 	if text == "" {
-		return nil, cli.Usagef("--api is missing: the stack's output ApiUrl")
+		return nil, cli.Usagef("--api is missing: the stack's output ApiUrl; or name the stack with --stack")
 	}
 	base, err := upstream.ParseBaseURL(text, false)
 	if err != nil {

@@ -106,7 +106,7 @@ func zisBundleCommand() *cobra.Command {
 		Use:   "bundle",
 		Short: "Print the bundle of this stack",
 		Long: `Prints the bundle that Zendesk Integration Services run for this stack: what the
-admin page of caseroom's Zendesk app uploads. With --api-url and --integration it
+page of caseroom's Zendesk app uploads. With --api-url and --integration it
 needs neither a stack nor an account. It holds no credential.`,
 		Example: `  caseroom zis bundle --stack caseroom -o bundle.json
   caseroom zis bundle --api-url https://abc123.execute-api.eu-central-1.amazonaws.com --integration caseroom_acme | caseroom zis validate -`,
@@ -166,6 +166,9 @@ HTTP actions, the states of flows and where they lead, the parameters that actio
 use, and job specs. "-" reads standard input. Exit code 3 when there is an error;
 warnings are printed and do not count.`,
 		Args: cli.ExactArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := cmd.InOrStdin()
 			if args[0] != "-" {
@@ -226,18 +229,17 @@ func (o *zisOptions) instructions(d *zendeskDesk, l *zislink.Link, fingerprint s
 	views := []leftView{}
 	for _, w := range left {
 		text := map[zislink.Left]string{
-			zislink.LeftUpload: fmt.Sprintf(`Zendesk takes no bundle by OAuth. As an admin, open the admin page of caseroom's Zendesk app and upload the
-bundle for the integration %s; "caseroom zis bundle -o bundle.json" writes it. Then run "caseroom zis up" again:
-it installs the job specs, which every upload undoes.`, l.Bundle.Integration),
-			zislink.LeftConnection: fmt.Sprintf(`This credential may not see connections. On the same page, unless it is there already, make a connection
+			zislink.LeftUpload: fmt.Sprintf(`Zendesk takes no bundle by OAuth. As an admin, open the admin page of caseroom's Zendesk app, enter the
+token below, and choose Set up: it uploads the bundle of the integration %s, makes the connection and installs
+the job specs. Then "caseroom zis status" looks at it.`, l.Bundle.Integration),
+			zislink.LeftConnection: fmt.Sprintf(`This credential may not see connections, and without this one no flow starts. Set up on the app's page makes it:
   kind            bearer token
   name            %s
   allowed domain  %s
   token           the value with the fingerprint %s among "bearers" in the secret %s:
-                  aws secretsmanager get-secret-value --secret-id %s --query SecretString --output text
-Without it no flow starts.`, zis.Connection, l.Host, fingerprint, d.events, d.events),
-			zislink.LeftDisconnect: fmt.Sprintf(`This credential may not delete connections. On the admin page, delete the connection %s of the integration
-%s, if it is there. Its token is worth nothing any more.`, zis.Connection, l.Bundle.Integration),
+                  aws secretsmanager get-secret-value --secret-id %s --query SecretString --output text`, zis.Connection, l.Host, fingerprint, d.events, d.events),
+			zislink.LeftDisconnect: fmt.Sprintf(`This credential may not delete connections: the connection %s of the integration %s stays, if it is there.
+Its token is worth nothing any more.`, zis.Connection, l.Bundle.Integration),
 			zislink.LeftBundle: "The bundle stays in the registry. Without an installed job spec it does nothing.",
 		}[w]
 		views = append(views, leftView{w, text})

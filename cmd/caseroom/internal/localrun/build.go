@@ -41,24 +41,28 @@ func Binaries(ctx context.Context, root string, stack *lambdahost.Stack, noBuild
 }
 
 // build runs the Go tool once for all functions, so that it compiles what they
-// share once and links them side by side.
+// share once and links them side by side. What it has linked stays in bin/.linked,
+// where it is not linked again until a source changes.
 func build(ctx context.Context, root string, stack *lambdahost.Stack, path func(string) string) error {
 	bin := filepath.Join(root, "bin")
-	if err := os.MkdirAll(bin, 0o755); err != nil {
+	linked := filepath.Join(bin, ".linked")
+	if err := os.MkdirAll(linked, 0o755); err != nil {
 		return err
 	}
-	fresh, err := os.MkdirTemp(bin, ".build-")
+	// In the same file system the tool replaces a binary by a rename, so that a
+	// build beside this one never sees half of it.
+	work, err := os.MkdirTemp(bin, ".build-")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(fresh) }()
-	args := []string{"build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "-o", fresh + string(filepath.Separator)}
+	defer func() { _ = os.RemoveAll(work) }()
+	args := []string{"build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "-o", linked + string(filepath.Separator)}
 	for _, f := range stack.Functions {
 		args = append(args, "./"+filepath.ToSlash(filepath.Clean(f.CodeURI)))
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOTMPDIR="+work)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -69,14 +73,33 @@ func build(ctx context.Context, root string, stack *lambdahost.Stack, path func(
 		return fmt.Errorf("building failed:\n%s", strings.TrimSpace(string(text)))
 	}
 	for _, f := range stack.Functions {
-		to := path(f.CodeURI)
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			return err
-		}
-		// A rename leaves a bootstrap that is running as it is.
-		if err := os.Rename(filepath.Join(fresh, filepath.Base(f.CodeURI)), to); err != nil {
+		name := filepath.Base(f.CodeURI)
+		if err := place(filepath.Join(linked, name), path(f.CodeURI), filepath.Join(work, name)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// place gives a linked binary its bootstrap's name too. A bootstrap that is
+// running stays as it is. The path aside must be free.
+func place(binary, bootstrap, aside string) error {
+	was, err := os.Stat(bootstrap)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	is, err := os.Stat(binary)
+	if err != nil {
+		return err
+	}
+	if os.SameFile(was, is) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(bootstrap), 0o755); err != nil {
+		return err
+	}
+	if err := os.Link(binary, aside); err != nil {
+		return err
+	}
+	return os.Rename(aside, bootstrap)
 }

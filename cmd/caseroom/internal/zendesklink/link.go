@@ -112,6 +112,25 @@ func (s *State) Way() Way {
 	return wayOf(s.Webhooks[len(s.Webhooks)-1])
 }
 
+// Teller is the webhook that tells the stack of changed tickets: the newest of
+// ours, else an active one that somebody else made for who works on a ticket and
+// how it ends. It is nil if there is none.
+func (s *State) Teller() *zendesk.Webhook {
+	if n := len(s.Webhooks); n > 0 {
+		return &s.Webhooks[n-1]
+	}
+	if i := slices.IndexFunc(s.Others, tells); i >= 0 {
+		return &s.Others[i]
+	}
+	return nil
+}
+
+func tells(h zendesk.Webhook) bool {
+	const of = "zen:event-type:ticket."
+	events := slices.Contains(h.Subscriptions, of+"status_changed") && slices.Contains(h.Subscriptions, of+"agent_assignment_changed")
+	return h.Active() && (events || h.OfTriggers())
+}
+
 func wayOf(h zendesk.Webhook) Way {
 	if h.OfTriggers() {
 		return Triggers

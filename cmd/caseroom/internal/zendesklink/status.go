@@ -13,13 +13,16 @@ import (
 
 const runUp = "caseroom zendesk up repairs it"
 
-// Problems tells what is wrong with a state.
+// Problems tells what is wrong with a state. A webhook that somebody else made
+// tells the stack as well as ours; what it sends is judged by [Judge].
 func (l *Link) Problems(s *State) (list []converge.Problem) {
 	add := func(do, format string, args ...any) {
 		list = append(list, converge.Problem{What: fmt.Sprintf(format, args...), Do: do})
 	}
-	if len(s.Webhooks) == 0 {
+	if s.Teller() == nil {
 		add("caseroom zendesk up connects it. With ZIS in place of a webhook, see caseroom zis status", "no webhook tells this stack of changed tickets")
+	}
+	if len(s.Webhooks) == 0 {
 		return list
 	}
 	way := s.Way()
@@ -54,12 +57,14 @@ func (l *Link) Problems(s *State) (list []converge.Problem) {
 	return list
 }
 
-// Recent returns the latest deliveries of our webhooks, the newest first.
+// Recent returns the latest deliveries of the webhook that tells the stack, the
+// newest first.
 func (l *Link) Recent(ctx context.Context, s *State) ([]zendesk.Invocation, error) {
-	if len(s.Webhooks) == 0 {
+	hook := s.Teller()
+	if hook == nil {
 		return nil, nil
 	}
-	return l.Account.Invocations(ctx, s.Webhooks[len(s.Webhooks)-1].ID)
+	return l.Account.Invocations(ctx, hook.ID)
 }
 
 // Judge tells what the last delivery says.
@@ -98,10 +103,11 @@ const known = 6 * time.Minute
 
 // Test has Zendesk send a signed event of a ticket that is not ours.
 func (l *Link) Test(ctx context.Context, s *State) (status int, problems []converge.Problem, err error) {
-	if len(s.Webhooks) == 0 {
+	hook := s.Teller()
+	if hook == nil {
 		return 0, nil, nil
 	}
-	status, err = l.Account.TestWebhook(ctx, s.Webhooks[len(s.Webhooks)-1], probe)
+	status, err = l.Account.TestWebhook(ctx, *hook, probe)
 	if err == nil && status != http.StatusOK {
 		do := advice(status)
 		if age := l.Now().Sub(s.Secret.Changed); status == http.StatusUnauthorized && age < known {
