@@ -31,6 +31,11 @@ export SAM_CLI_TELEMETRY ?= 0
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := .tools/staticcheck-$(STATICCHECK_VERSION)
 
+GOVULNCHECK_VERSION := v1.9.0
+GOVULNCHECK := .tools/govulncheck-$(GOVULNCHECK_VERSION)
+GITLEAKS_VERSION := v8.30.1
+GITLEAKS := .tools/gitleaks-$(GITLEAKS_VERSION)
+
 REDOCLY := tools/openapi/node_modules/.bin/redocly
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
@@ -54,10 +59,23 @@ help: ## list the targets
 
 .PHONY: run
 run: ## run caseroom and its sandbox on this machine (DOCKER=1 for sam local; ARGS=--faults…)
-	@if command -v npm >/dev/null; then \
-		$(MAKE) --silent $(WEB)/dist/widget.js || echo '*** The web clients do not build; the page does without them.'; \
-	fi
-	@go run ./cmd/caseroom run $(if $(filter 1 true yes on,$(DOCKER)),--docker) $(ARGS)
+	@echo 'make run: compiling, the first time for minutes, and side by side building the web clients …'
+	@$(MAKE) --silent --jobs=2 run-web run-command
+	@exec bin/caseroom run $(if $(filter 1 true yes on,$(DOCKER)),--docker) $(ARGS)
+
+.PHONY: run-web
+run-web:
+	@if ! command -v npm >/dev/null; then echo 'There is no npm: a plain chat takes the place of the web clients.'; exit; fi; \
+	$(MAKE) --silent $(WEB)/dist/widget.js || echo '*** The web clients do not build; the page does without them.'
+
+# Compiled with the functions' flags, so that what they share is compiled once.
+# To the null device nothing is linked.
+.PHONY: run-command
+run-command: export GOFLAGS := $(SMALL)
+run-command: export CGO_ENABLED := 0
+run-command:
+	@go build -trimpath -o /dev/null ./cmd/caseroom ./functions/...
+	@go build -trimpath -o bin/caseroom ./cmd/caseroom
 
 # Build and deploy
 
@@ -90,8 +108,8 @@ deploy: sam-build ## build and deploy (ENV=staging, REGION=…, ARGS=--guided)
 	$(if $(DEPLOY_REGION),AWS_DEFAULT_REGION=$(DEPLOY_REGION) )$(SAM) deploy --config-env $(or $(ENV),default) $(ARGS)
 
 .PHONY: pages
-pages: web sam ## upload the widget and the panel to a stack with Pages=on (STACK=caseroom ARGS=--config…)
-	@$(SAM) list stack-outputs --stack-name $(or $(STACK),caseroom) --region $(REGION) --output json | AWS_REGION=$(REGION) go run ./cmd/caseroom pages $(ARGS)
+pages: web ## upload the widget and the panel to a stack with Pages=on (STACK=caseroom ARGS=--config…)
+	@go run ./cmd/caseroom pages --stack $(or $(STACK),caseroom) --region $(REGION) $(ARGS)
 
 .PHONY: zendesk-app
 zendesk-app: ## the zip of the Zendesk app (API=https://…, the stack's ApiUrl; ZENDESK=https://…)
@@ -210,6 +228,10 @@ chaos: ## kill the local run's functions under load (DURATION=10m) and see that 
 .PHONY: lint
 lint: test-format test-lint test-template test-openapi ## the checks that run nothing
 
+.PHONY: audit
+audit: $(GOVULNCHECK) $(GITLEAKS) ## known vulnerabilities and leaked secrets; not part of test, whose verdict only a change may change
+	@tools/audit $(GOVULNCHECK) $(GITLEAKS)
+
 .PHONY: fmt
 fmt: ## format the Go files and tidy go.mod
 	$(GO_FILES) | xargs gofmt -w
@@ -234,6 +256,16 @@ $(STATICCHECK):
 	@mkdir -p .tools && echo '*' > .tools/.gitignore
 	GOBIN=$(CURDIR)/.tools go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv .tools/staticcheck $@
+
+$(GOVULNCHECK):
+	@mkdir -p .tools && echo '*' > .tools/.gitignore
+	GOBIN=$(CURDIR)/.tools go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	@mv .tools/govulncheck $@
+
+$(GITLEAKS):
+	@mkdir -p .tools && echo '*' > .tools/.gitignore
+	GOBIN=$(CURDIR)/.tools go install github.com/zricethezav/gitleaks/v8@$(GITLEAKS_VERSION)
+	@mv .tools/gitleaks $@
 
 $(REDOCLY): tools/openapi/package-lock.json
 	cd tools/openapi && $(NPM_CI)
