@@ -18,6 +18,33 @@ func (d *desk) click(path, body string, status int) deskAnswer {
 	return d.want(d.send("POST", "/desk/"+path, body), status)
 }
 
+func TestAppInAnAgentsBrowser(t *testing.T) {
+	d := newDesk(t)
+	alex := d.want(d.send("GET", "/desk/zendesk/agents", ""), 200).text("0.id")
+	ticket := d.click("zendesk/create", `{"subject":"Lamp"}`, 200).text("ticket")
+	ask := func(path string) deskAnswer {
+		t.Helper()
+		return d.click("zendesk/request", `{"agent":`+alex+`,"path":"`+path+`"}`, 200)
+	}
+	if a := ask("/api/v2/macros/active.json"); a.text("body.macros.0.title") != "Greeting::Looking at it" || a.at("body.macros.3") != nil {
+		t.Errorf("active macros %s", a.raw)
+	}
+	applied := ask("/api/v2/tickets/" + ticket + "/macros/25/apply.json")
+	want := "Hello Alex, I am Alex Agent and look at request " + ticket + " now."
+	if got := applied.text("body.result.ticket.comment.body"); got != want {
+		t.Errorf("applied %q, want %q", got, want)
+	}
+	if a := ask("/api/v2/tickets/" + ticket + "/macros/27/apply.json"); a.text("status") != "200" || a.at("body.result.ticket.comment") != nil {
+		t.Errorf("a macro without words %s", a.raw)
+	}
+	for _, path := range []string{"/api/v2/tickets/1/macros/25/apply.json", "/api/v2/tickets/" + ticket + "/macros/1/apply.json"} {
+		if a := ask(path); a.text("status") != "404" {
+			t.Errorf("%s: %s", path, a.raw)
+		}
+	}
+	d.click("zendesk/request", `{"agent":1,"path":"/api/v2/users/me.json"}`, 404)
+}
+
 func TestZendeskClicks(t *testing.T) {
 	d := newDesk(t)
 	agents := d.want(d.send("GET", "/desk/zendesk/agents", ""), 200)

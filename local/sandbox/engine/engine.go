@@ -87,6 +87,13 @@ func New(o Options) *Engine {
 // Handler returns everything that was mounted, and the control routes.
 func (e *Engine) Handler() http.Handler { return e.mux }
 
+// Serve answers a request that comes from inside, as by somebody's session.
+func (e *Engine) Serve(r *http.Request) (status int, body []byte) {
+	a := newAnswer()
+	e.mux.ServeHTTP(a, r)
+	return a.status, a.body.Bytes()
+}
+
 // Mount registers a handler, as [http.ServeMux.Handle] does.
 func (e *Engine) Mount(pattern string, h http.Handler) { e.mux.Handle(pattern, h) }
 

@@ -71,6 +71,13 @@ func (d Desk) Clicks(mux *http.ServeMux) {
 	}) (any, error) {
 		return engine.Done(d.Tag(in.Ticket, in.Tags...))
 	})
+	engine.Click(mux, "zendesk/request", func(in struct {
+		Agent int64  `json:"agent"`
+		Path  string `json:"path"` // such as /api/v2/macros/active.json
+	}) (any, error) {
+		status, body, err := d.Request(in.Agent, in.Path)
+		return map[string]any{"status": status, "body": body}, err
+	})
 	engine.Click(mux, "zendesk/delete", func(in one) (any, error) { return engine.Done(d.Delete(in.Ticket)) })
 	engine.Click(mux, "zendesk/spam", func(in one) (any, error) { return engine.Done(d.MarkSpam(in.Ticket)) })
 	engine.Click(mux, "zendesk/undelete", func(in one) (any, error) { return engine.Done(d.Undelete(in.Ticket)) })

@@ -22,7 +22,8 @@
       const { resolve, reject } = waiting.get(data.id);
       waiting.delete(data.id);
       if (data.error === undefined) resolve(data.result);
-      else reject(new Error(data.error));
+      // An answer of the API that is an error comes as it is.
+      else reject(typeof data.error === "string" ? new Error(data.error) : data.error);
     }
     if (data.zaf === "event") {
       for (const handler of handlers.get(data.name) ?? []) handler(data.data);
