@@ -115,9 +115,6 @@ export const en = {
   transcriptHelp: "This is filed on the ticket when it ends.",
   copy: "Copy",
   copied: "Copied.",
-  quick1: "Hello! I am looking at your request.",
-  quick2: "Could you tell me a little more?",
-  quick3: "Is there anything else I can do for you?",
 };
 
 export type Texts = Record<keyof typeof en, string>;

@@ -111,7 +111,4 @@ export const texts: Texts = {
   transcriptHelp: "工单结束时，以下内容会归档到工单。",
   copy: "复制",
   copied: "已复制。",
-  quick1: "您好！我正在查看您的请求。",
-  quick2: "能否再详细说明一下？",
-  quick3: "还有什么可以帮您的吗？",
 };

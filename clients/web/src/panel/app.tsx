@@ -1,11 +1,15 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { ChatConfig } from "../chat/load";
-import { isAgent, type RoomState } from "../chat/room";
+import { isAgent, type RoomState, type RoomStore } from "../chat/room";
 import type { Locale } from "../i18n/i18n";
 import { Center, Conversation, loadChat, Session } from "../ui/conversation";
 import { useStore } from "../ui/store";
+import { Absent } from "./absent";
 import { CalendarSlot } from "./calendarslot";
-import type { Customer, Desk, DeskState } from "./desk";
+import type { Customer, Desk, DeskState, Reply } from "./desk";
+import { panelTexts } from "./paneltexts";
+import { Replies } from "./replies";
+import { canShare, SharedChat } from "./sharedchat";
 import { transcript } from "./transcript";
 
 export interface PanelProps {
@@ -29,9 +33,36 @@ export function Panel({ desk, chat, locale, quickReplies }: PanelProps) {
       chat={chat}
       locale={locale}
       state={state}
-      quickReplies={quickReplies ?? [t("quick1"), t("quick2"), t("quick3")]}
+      quickReplies={quickReplies ?? []}
     />
   );
+}
+
+/** One login for all of the agent's panels in this browser, where it lets them find each other. */
+function useSession(desk: Desk, chat: ChatConfig): Session {
+  const session = useMemo(() => {
+    const s = new Session({
+      load: async (app) =>
+        canShare() ? new SharedChat(() => loadChat(chat, app)) : loadChat(chat, app),
+      renew: () => desk.renew(),
+    });
+    desk.onCredentials((c) => void s.take(c));
+    return s;
+  }, [desk, chat]);
+  useEffect(() => {
+    void session.retry();
+    // Another browser may have the login; whoever turns to a ticket wants it here.
+    const off = desk.onFront(() => {
+      if (session.state.phase === "open" && session.state.connection === "kicked") {
+        void session.retry();
+      }
+    });
+    return () => {
+      off();
+      void session.close();
+    };
+  }, [session, desk]);
+  return session;
 }
 
 function Signed({
@@ -42,65 +73,147 @@ function Signed({
   quickReplies,
 }: PanelProps & { state: DeskState; quickReplies: string[] }) {
   const { t } = locale;
-  const session = useMemo(() => {
-    const s = new Session({ load: (app) => loadChat(chat, app), renew: () => desk.renew() });
-    desk.onCredentials((c) => void s.take(c));
-    return s;
-  }, [desk, chat]);
-  useEffect(() => {
-    void session.retry();
-    return () => void session.close();
-  }, [session]);
-
-  const [room, setRoom] = useState<{ groupId: string; state: RoomState }>();
+  const session = useSession(desk, chat);
+  const [room, setRoom] = useState<{ store: RoomStore; state: RoomState }>();
   const groupId = state.phase === "ticket" ? state.groupId : "";
   const onRoom = useMemo(
-    () => (s: RoomState) => {
-      setRoom({ groupId, state: s });
+    () => (s: RoomState, store: RoomStore) => {
+      setRoom({ store, state: s });
       desk.unread(s.unread);
       document.title = s.unread ? `(${s.unread}) ${t("panelTitle")}` : t("panelTitle");
     },
-    [desk, groupId, t],
+    [desk, t],
   );
-  const here = room?.groupId === groupId ? room.state : undefined;
+  const aids = useMemo(
+    () => (insert: (text: string) => void) => (
+      <Replies
+        list={async () => [...own(quickReplies), ...(await desk.replies())]}
+        fill={async (r) => (r.id.startsWith(ownId) ? r.text : desk.fill(r))}
+        insert={insert}
+        locale={locale}
+      />
+    ),
+    [desk, quickReplies, locale],
+  );
+  const here = room?.store.groupId === groupId ? room : undefined;
+  const ready = here?.state.phase === "ready" ? here.state : undefined;
   return (
     <>
       {state.phase === "ticket" ? (
         <>
-          <header class="cp-head">
-            <h1>{t("request", { ticket: state.ticketId })}</h1>
-            {here !== undefined && here.unread > 0 && (
-              <span class="cp-unread">{t("unreadCount", { count: here.unread })}</span>
-            )}
-          </header>
-          {here?.phase === "ready" && (
-            <Details room={here} customer={state.customer ?? {}} locale={locale} />
-          )}
+          <Head
+            ticketId={state.ticketId}
+            room={ready}
+            customer={state.customer ?? {}}
+            locale={locale}
+          />
           <Conversation
             session={session}
             groupId={groupId}
             locale={locale}
             viewer="agent"
-            quickReplies={quickReplies}
+            aids={aids}
             onRoom={onRoom}
-            left={<p>{t("panelNotMember")}</p>}
+            left={
+              here && (
+                <Absent
+                  desk={desk}
+                  chat={here.store.chat}
+                  groupId={groupId}
+                  standing={state.standing}
+                  locale={locale}
+                />
+              )
+            }
           />
-          {here?.phase === "ready" && <Preview room={here} locale={locale} />}
         </>
       ) : (
         <Center>{t("panelNoTicket")}</Center>
       )}
-      {/* Whatever the ticket: the calendar is the agent's. */}
-      {desk.agent && <CalendarSlot agent={desk.agent} locale={locale} />}
+      <div class="cp-more">
+        {state.phase === "ticket" && ready && (
+          <Preview room={ready} customer={state.customer ?? {}} locale={locale} />
+        )}
+        {/* Whatever the ticket: the calendar is the agent's. */}
+        {desk.agent && <CalendarSlot agent={desk.agent} locale={locale} />}
+      </div>
     </>
   );
+}
+
+const ownId = "config-";
+
+/** The lines of config.json as replies. */
+function own(lines: string[]): Reply[] {
+  return lines.map((text, i) => ({ id: `${ownId}${i}`, title: text, text }));
 }
 
 function customerOf(room: RoomState) {
   return room.members.find((m) => !isAgent(m.userId));
 }
 
-function Details({
+/** The ticket and its customer in one line; what is known of them unfolds. */
+function Head({
+  ticketId,
+  room,
+  customer,
+  locale,
+}: {
+  ticketId: string;
+  room: RoomState | undefined;
+  customer: Customer;
+  locale: Locale;
+}) {
+  const { t } = locale;
+  const texts = panelTexts(locale.lang);
+  const member = room && customerOf(room);
+  const guest = member?.userId.startsWith("guest_") ?? false;
+  const name = customer.name ?? "";
+  const doubts = [
+    ...(guest ? [{ short: texts.guestShort, long: t("unverified") }] : []),
+    ...(!guest && customer.unverified
+      ? [{ short: texts.emailShort, long: t("emailUnverified") }]
+      : []),
+  ];
+  return (
+    <details class="cp-head" name="cp">
+      <summary>
+        <h1>
+          {t("request", { ticket: ticketId })}
+          {name && (
+            <>
+              {" · "}
+              <bdi>{name}</bdi>
+            </>
+          )}
+        </h1>
+        {doubts.map(({ short, long }) => (
+          <span key={short} class="cp-warn" title={long}>
+            {short}
+          </span>
+        ))}
+        {member && doubts.length === 0 && (
+          <span class="cp-ok" title={t("verified")}>
+            {texts.verifiedShort}
+          </span>
+        )}
+        {room !== undefined && room.unread > 0 && (
+          <span class="cp-unread">{t("unreadCount", { count: room.unread })}</span>
+        )}
+      </summary>
+      <section aria-label={t("details")}>
+        <h2>{t("details")}</h2>{" "}
+        <bdi>{[name, customer.email].filter(Boolean).join(" · ") || t("customer")}</bdi>
+        {doubts.map(({ long }) => (
+          <p key={long}>{long}</p>
+        ))}
+        {member && !guest && <p>{t("verified")}</p>}
+      </section>
+    </details>
+  );
+}
+
+function Preview({
   room,
   customer,
   locale: { t },
@@ -109,44 +222,25 @@ function Details({
   customer: Customer;
   locale: Locale;
 }) {
-  const member = customerOf(room);
-  const guest = member?.userId.startsWith("guest_") ?? false;
-  const name = customer.name ?? member?.nick;
-  return (
-    <section class="cp-customer" aria-label={t("details")}>
-      <h2>{t("details")}</h2>{" "}
-      <bdi>{[name, customer.email].filter(Boolean).join(" · ") || member?.userId}</bdi>
-      {member && (
-        <p>
-          <span class={guest ? "cp-warn" : "cp-ok"}>{t(guest ? "unverified" : "verified")}</span>
-        </p>
-      )}
-      {!guest && customer.unverified && (
-        <p>
-          <span class="cp-warn">{t("emailUnverified")}</span>
-        </p>
-      )}
-    </section>
-  );
-}
-
-function Preview({ room, locale: { t } }: { room: RoomState; locale: Locale }) {
   const [open, setOpen] = useState(false);
   const [copied, setCopied] = useState(false);
-  const text = open ? transcript(room.messages, customerOf(room)?.userId ?? "") : "";
+  const member = customerOf(room);
+  const text = open
+    ? transcript(room.messages, {
+        userId: member?.userId ?? "",
+        name: customer.name ?? "",
+      })
+    : "";
   return (
     <details
       class="cp-transcript"
+      name="cp"
       onToggle={(e) => {
         setOpen(e.currentTarget.open);
         setCopied(false);
       }}
     >
       <summary>{t("transcript")}</summary>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must take keys */}
-      <section class="cp-text" tabIndex={0} aria-label={t("transcript")}>
-        <pre>{text}</pre>
-      </section>
       <div>
         <span>{t("transcriptHelp")}</span>
         <button
@@ -158,6 +252,10 @@ function Preview({ room, locale: { t } }: { room: RoomState; locale: Locale }) {
         </button>
         <span role="status">{copied ? t("copied") : ""}</span>
       </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must take keys */}
+      <section class="cp-text" tabIndex={0} aria-label={t("transcript")}>
+        <pre>{text}</pre>
+      </section>
     </details>
   );
 }

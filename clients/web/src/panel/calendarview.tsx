@@ -75,7 +75,7 @@ export function CalendarView({ agent, status, locale }: CalendarProps) {
           </p>
         )}
       </div>
-      <details>
+      <details name="cp">
         <summary ref={summary}>
           {t.title}: <span class="cp-calendar-state">{t[state]}</span>
         </summary>

@@ -9,13 +9,33 @@ export interface Customer {
   unverified?: boolean;
 }
 
+/** Where a ticket stands at its desk. */
+export interface Standing {
+  state: "open" | "ended" | "deleted";
+  /** Who has the ticket; null: nobody; absent while the desk does not say. */
+  assignee?: { name: string; mine: boolean } | null;
+}
+
 export type DeskState =
   /** Nobody has said yet who the agent is and which ticket is open. */
   | { phase: "waiting" }
   /** The page runs where it is not meant to. */
   | { phase: "stranger"; origin: string }
   | { phase: "noTicket" }
-  | { phase: "ticket"; groupId: string; ticketId: string; customer?: Customer };
+  | {
+      phase: "ticket";
+      groupId: string;
+      ticketId: string;
+      customer?: Customer;
+      standing?: Standing;
+    };
+
+/** A ready-made answer of the desk, its placeholders not yet filled in. */
+export interface Reply {
+  id: string;
+  title: string;
+  text: string;
+}
 
 /** The desk around the panel: who the agent is, and which ticket they look at. */
 export interface Desk {
@@ -29,16 +49,34 @@ export interface Desk {
   onCredentials(listener: (c: Credentials) => void): void;
   /** How many messages of others the agent has not seen. */
   unread(count: number): void;
+  /** Has the desk say again where the ticket stands. */
+  look(): void;
+  /** Hears that the agent turned to this ticket. */
+  onFront(listener: () => void): () => void;
+  /** The ready-made answers that this agent may use for the ticket. */
+  replies(): Promise<Reply[]>;
+  /** The words of one of them for the ticket. */
+  fill(reply: Reply): Promise<string>;
 }
 
 /** What the desks have in common. */
 export abstract class BaseDesk {
   state: DeskState = { phase: "waiting" };
   readonly #listeners = new Set<() => void>();
+  readonly #front = new Set<() => void>();
 
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  onFront(listener: () => void): () => void {
+    this.#front.add(listener);
+    return () => this.#front.delete(listener);
+  }
+
+  protected inFront(): void {
+    for (const listener of this.#front) listener();
   }
 
   protected set(state: DeskState): void {

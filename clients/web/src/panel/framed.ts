@@ -1,16 +1,19 @@
 import { ChatError, type Credentials } from "../chat/chat";
-import { BaseDesk, type Customer, type Desk } from "./desk";
+import { BaseDesk, type Customer, type Desk, type Reply, type Standing } from "./desk";
 
 /** How long the page around may take to renew a credential, in milliseconds. */
 const renewDeadline = 20_000;
+/** How long the page around may take to list its ready-made answers, in milliseconds. */
+const repliesDeadline = 15_000;
 /** How long to wait before asking again for a first credential, in milliseconds. */
 const askAgain = { least: 1_000, most: 60_000 };
 
 /**
  * The desk is the page around this one, as Salesforce's panel is. It gets
- * {type:"caseroom:ready"}, "caseroom:renew" and "caseroom:unread" with a count,
- * and sends "caseroom:credentials" with who the agent is and the room, or
- * "caseroom:error" with retryAfterMs when it got no credential.
+ * {type:"caseroom:ready"}, "caseroom:renew", "caseroom:look" and "caseroom:unread"
+ * with a count, and sends "caseroom:credentials" with who the agent is, the room and
+ * where its ticket stands, or "caseroom:error" with retryAfterMs when it got no
+ * credential. "caseroom:replies" asks for ready-made answers and brings them.
  *
  * Both ways only configured origins count: what is sent names the origin it is
  * for, and what comes from any other, or from another window, is not heard.
@@ -24,6 +27,7 @@ export class FramedDesk extends BaseDesk implements Desk {
   #given = "";
   #refusals = 0;
   #again: ReturnType<typeof setTimeout> | undefined;
+  #listed: { groupId: string; take(replies: Reply[] | undefined): void }[] = [];
 
   constructor(parents: string[], page: Window = window) {
     super();
@@ -73,6 +77,33 @@ export class FramedDesk extends BaseDesk implements Desk {
     if (this.#parent) this.#post({ type: "caseroom:unread", count }, this.#parent);
   }
 
+  look(): void {
+    if (this.#parent) this.#post({ type: "caseroom:look" }, this.#parent);
+  }
+
+  replies(): Promise<Reply[]> {
+    const groupId = this.state.phase === "ticket" ? this.state.groupId : "";
+    return new Promise((resolve, reject) => {
+      const waiting = {
+        groupId,
+        take: (replies: Reply[] | undefined) => {
+          clearTimeout(late);
+          this.#listed = this.#listed.filter((w) => w !== waiting);
+          if (replies) resolve(replies);
+          else reject(new Error("no replies"));
+        },
+      };
+      const late = setTimeout(() => waiting.take(undefined), repliesDeadline);
+      this.#listed.push(waiting);
+      this.#post({ type: "caseroom:replies", groupId }, this.#parent);
+    });
+  }
+
+  /** The page around fills in what it lists. */
+  async fill(reply: Reply): Promise<string> {
+    return reply.text;
+  }
+
   #ask(): void {
     for (const origin of this.#parent ? [this.#parent] : this.#parents) {
       this.#post({ type: "caseroom:renew" }, origin);
@@ -104,6 +135,11 @@ export class FramedDesk extends BaseDesk implements Desk {
       this.#refused(retryAfterMs);
       return;
     }
+    const listed = parseReplies(e.data);
+    if (listed) {
+      for (const w of this.#listed) if (w.groupId === listed.groupId) w.take(listed.replies);
+      return;
+    }
     const m = parseCredentials(e.data);
     if (!m) return;
     this.#parent = e.origin;
@@ -126,18 +162,23 @@ export class FramedDesk extends BaseDesk implements Desk {
             groupId: m.groupId,
             ticketId: m.ticketId,
             ...(m.customer ? { customer: m.customer } : {}),
+            ...(m.standing ? { standing: m.standing } : {}),
           }
         : { phase: "noTicket" },
     );
   };
 }
 
+interface Given {
+  credentials: Credentials;
+  groupId: string;
+  ticketId: string;
+  customer?: Customer;
+  standing?: Standing;
+}
+
 /** Reads a message "caseroom:credentials"; undefined if it is none, or not whole. */
-export function parseCredentials(
-  data: unknown,
-):
-  | { credentials: Credentials; groupId: string; ticketId: string; customer?: Customer }
-  | undefined {
+export function parseCredentials(data: unknown): Given | undefined {
   if (typeof data !== "object" || data === null) return undefined;
   const d = data as Record<string, unknown>;
   if (d.type !== "caseroom:credentials") return undefined;
@@ -149,11 +190,13 @@ export function parseCredentials(
   if (typeof d.expiresAt !== "string" || Number.isNaN(Date.parse(d.expiresAt))) return undefined;
   const groupId = typeof d.groupId === "string" ? d.groupId : "";
   const customer = parseCustomer(d.customer);
+  const standing = parseStanding(d.standing);
   return {
     credentials: { sdkAppId, userId: d.userId, userSig: d.userSig, expiresAt: d.expiresAt },
     groupId,
     ticketId: typeof d.ticketId === "string" && d.ticketId ? d.ticketId : ticketOf(groupId),
     ...(customer ? { customer } : {}),
+    ...(standing ? { standing } : {}),
   };
 }
 
@@ -166,6 +209,35 @@ export function parseRefusal(data: unknown): number | undefined {
   const d = data as Record<string, unknown>;
   if (d.type !== "caseroom:error" || d.code !== "credentials") return undefined;
   return typeof d.retryAfterMs === "number" && d.retryAfterMs > 0 ? d.retryAfterMs : 0;
+}
+
+/**
+ * Reads a message "caseroom:replies"; undefined if it is none. The page around had
+ * none to give if it lists none.
+ */
+export function parseReplies(
+  data: unknown,
+): { groupId: string; replies: Reply[] | undefined } | undefined {
+  if (typeof data !== "object" || data === null) return undefined;
+  const d = data as Record<string, unknown>;
+  if (d.type !== "caseroom:replies" || typeof d.groupId !== "string") return undefined;
+  if (!Array.isArray(d.replies)) return { groupId: d.groupId, replies: undefined };
+  const replies = d.replies.flatMap((v: unknown, i): Reply[] => {
+    const r = (v ?? {}) as Record<string, unknown>;
+    if (typeof r.title !== "string" || typeof r.text !== "string" || !r.text.trim()) return [];
+    return [{ id: String(i), title: r.title, text: r.text }];
+  });
+  return { groupId: d.groupId, replies };
+}
+
+function parseStanding(v: unknown): Standing | undefined {
+  if (typeof v !== "object" || v === null) return undefined;
+  const { state, assignee } = v as Record<string, unknown>;
+  if (state !== "open" && state !== "ended" && state !== "deleted") return undefined;
+  if (assignee === null) return { state, assignee };
+  const a = (assignee ?? {}) as Record<string, unknown>;
+  if (typeof a.name !== "string") return { state };
+  return { state, assignee: { name: a.name, mine: a.mine === true } };
 }
 
 function parseCustomer(v: unknown): Customer | undefined {

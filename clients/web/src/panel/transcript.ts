@@ -1,7 +1,11 @@
 import type { Message } from "../chat/chat";
+import { isAgent } from "../chat/room";
 
-/** A room's messages as text, in the form in which they are filed on the ticket. */
-export function transcript(messages: Message[], customer: string): string {
+/** A room's messages as text, as they are filed on the ticket, with names where there are any. */
+export function transcript(
+  messages: Message[],
+  customer: { userId: string; name: string },
+): string {
   return messages
     .filter((m) => m.seq > 0 && m.kind !== "request")
     .map((m) => {
@@ -11,9 +15,11 @@ export function transcript(messages: Message[], customer: string): string {
     .join("");
 }
 
-function who(m: Message, customer: string): string {
+function who(m: Message, customer: { userId: string; name: string }): string {
   if (m.kind === "notice") return "caseroom";
-  return m.from === customer ? `customer ${m.from}` : m.from || "-";
+  if (m.from === customer.userId) return `customer ${customer.name || m.from}`;
+  // An agent's name is caseroom's; others may call themselves what they like.
+  return (isAgent(m.from) && m.nick) || m.from || "-";
 }
 
 function body(m: Message): string {

@@ -1,13 +1,16 @@
 import { type Api, ApiError, asChatError } from "../api/api";
 import { ChatError, type Credentials } from "../chat/chat";
 import type { AgentApi } from "./agent";
-import { BaseDesk, type Desk } from "./desk";
+import { BaseDesk, type Desk, type Reply, type Standing } from "./desk";
+import { listMacros, wordsFor } from "./macros";
 
 /** The parts of Zendesk's app framework that are used. */
 export interface ZafClient {
   get(paths: string[]): Promise<Record<string, unknown>>;
   on(event: string, handler: () => void): void;
   invoke(what: string, ...args: unknown[]): Promise<unknown>;
+  /** Zendesk's API with the agent's session; it rejects with an object that has the status. */
+  request<T>(options: { url: string; type: "GET" }): Promise<T>;
 }
 
 /** The session that the page of POST /zendesk/app carries. */
@@ -16,7 +19,21 @@ export interface AppSession {
   expiresAt: string;
 }
 
-const paths = ["ticket.id", "ticket.externalId", "ticket.tags", "ticket.requester"];
+const paths = [
+  "ticket.id",
+  "ticket.externalId",
+  "ticket.tags",
+  "ticket.requester",
+  "ticket.status",
+  "ticket.assignee",
+  "currentUser",
+];
+
+interface Person {
+  id?: number | string;
+  name?: string;
+  email?: string;
+}
 
 /** The desk is Zendesk's agent workspace: the panel runs in a ticket's sidebar. */
 export class ZendeskDesk extends BaseDesk implements Desk {
@@ -28,17 +45,28 @@ export class ZendeskDesk extends BaseDesk implements Desk {
   };
   readonly #session: AppSession;
   readonly #api: Api;
+  readonly #client: ZafClient;
+  #me = "";
+  /** What Zendesk itself answered, of the ticket that is open. */
+  #asked: { ticketId: string; standing: Standing } | undefined;
 
   constructor(session: AppSession, api: Api, client: ZafClient) {
     super();
     this.#session = session;
     this.#api = api;
-    const look = () => void this.#look(client);
-    for (const event of ["app.activated", "ticket.tags.changed", "ticket.requester.id.changed"]) {
-      client.on(event, look);
+    this.#client = client;
+    const read = () => void this.#read();
+    for (const event of ["ticket.tags.changed", "ticket.requester.id.changed"]) {
+      client.on(event, read);
     }
+    // Each open ticket has an instance of its own; this one came to the front.
+    client.on("app.activated", () => {
+      this.inFront();
+      read();
+    });
+    client.on("ticket.submit.done", () => this.look());
     void client.invoke("resize", { width: "100%", height: "560px" }).catch(() => {});
-    look();
+    read();
   }
 
   async renew(): Promise<Credentials> {
@@ -58,30 +86,93 @@ export class ZendeskDesk extends BaseDesk implements Desk {
 
   unread(): void {}
 
-  async #look(client: ZafClient): Promise<void> {
-    const got = await client.get(paths).catch(() => ({}) as Record<string, unknown>);
+  look(): void {
+    const state = this.state;
+    if (state.phase !== "ticket") return;
+    void this.#ask(state.ticketId).then((standing) => {
+      const now = this.state;
+      if (!standing || now.phase !== "ticket" || now.ticketId !== state.ticketId) return;
+      this.#asked = { ticketId: now.ticketId, standing };
+      this.set({ ...now, standing });
+    });
+  }
+
+  replies(): Promise<Reply[]> {
+    return listMacros(this.#client);
+  }
+
+  async fill(reply: Reply): Promise<string> {
+    if (this.state.phase !== "ticket") return reply.text;
+    return wordsFor(this.#client, this.state.ticketId, reply);
+  }
+
+  /** Reads the form on the screen, which may hold what nobody has saved. */
+  async #read(): Promise<void> {
+    const got = await this.#client.get(paths).catch(() => ({}) as Record<string, unknown>);
     const id = got["ticket.id"];
     const external = got["ticket.externalId"];
+    const tags = Array.isArray(got["ticket.tags"]) ? got["ticket.tags"] : [];
     // Tickets of other channels have no room.
-    const ours = typeof external !== "string" || external.startsWith("caseroom:");
+    const ours =
+      typeof external === "string" && external
+        ? external.startsWith("caseroom:")
+        : tags.includes("caseroom");
     if (!id || !ours) {
       this.set({ phase: "noTicket" });
       return;
     }
-    const tags = got["ticket.tags"];
-    const requester = got["ticket.requester"] as { name?: string; email?: string } | undefined;
+    const requester = got["ticket.requester"] as Person | undefined;
+    const assignee = (got["ticket.assignee"] as { user?: Person } | undefined)?.user;
+    this.#me = String((got.currentUser as Person | undefined)?.id ?? "");
+    const ticketId = String(id);
+    const asked = this.#asked?.ticketId === ticketId ? this.#asked.standing : undefined;
     this.set({
       phase: "ticket",
       groupId: `ZENDESK#${id}`,
-      ticketId: String(id),
+      ticketId,
       customer: {
         ...(requester?.name ? { name: requester.name } : {}),
         ...(requester?.email ? { email: requester.email } : {}),
-        ...(Array.isArray(tags) && tags.includes("caseroom_unverified")
-          ? { unverified: true }
-          : {}),
+        ...(tags.includes("caseroom_unverified") ? { unverified: true } : {}),
       },
+      standing: asked ?? this.#standing(got["ticket.status"], assignee),
     });
+  }
+
+  /** Asks Zendesk for the ticket as it is; undefined if it does not say. */
+  async #ask(ticketId: string): Promise<Standing | undefined> {
+    try {
+      const { ticket } = await this.#get<{ ticket: { status: string; assignee_id?: number } }>(
+        `/api/v2/tickets/${ticketId}.json`,
+      );
+      const person = ticket.assignee_id ? await this.#person(ticket.assignee_id) : undefined;
+      return this.#standing(ticket.status, person);
+    } catch (err) {
+      return (err as { status?: number } | undefined)?.status === 404
+        ? { state: "deleted" }
+        : undefined;
+    }
+  }
+
+  async #person(id: number): Promise<Person> {
+    const got = await this.#get<{ user: Person }>(`/api/v2/users/${id}.json`).catch(
+      () => undefined,
+    );
+    return got?.user ?? { id };
+  }
+
+  #standing(status: unknown, assignee: Person | undefined): Standing {
+    const ended = status === "solved" || status === "closed";
+    return {
+      state: status === "deleted" ? "deleted" : ended ? "ended" : "open",
+      assignee: assignee?.id
+        ? { name: assignee.name ?? "", mine: String(assignee.id) === this.#me }
+        : null,
+    };
+  }
+
+  #get<T>(url: string): Promise<T> {
+    return this.#client.request<T>({ url, type: "GET" });
   }
 }
 

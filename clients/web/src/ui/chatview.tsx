@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { RoomState, RoomStore } from "../chat/room";
 import type { Locale } from "../i18n/i18n";
@@ -23,12 +24,14 @@ export interface ChatViewProps {
   asked?: Asked | undefined;
   /** Whether it can be seen; what arrives while it cannot stays unread. Default true. */
   shown?: boolean;
-  /** Ready-made answers that a click puts into the text. */
-  quickReplies?: string[];
+  /** What stands beside the text and puts words into it. */
+  aids?: Aids;
   drafts?: Drafts;
   /** Whether the text takes the focus when it appears: nothing else has it. */
   takeFocus?: () => boolean;
 }
+
+export type Aids = (insert: (text: string) => void) => ComponentChildren;
 
 /** One room: where it stands, its messages, and where to write. */
 export function ChatView({
@@ -37,7 +40,7 @@ export function ChatView({
   viewer,
   asked,
   shown = true,
-  quickReplies = [],
+  aids,
   drafts,
   takeFocus,
 }: ChatViewProps) {
@@ -108,7 +111,7 @@ export function ChatView({
         store={store}
         state={s}
         locale={locale}
-        quickReplies={quickReplies}
+        aids={aids}
         text={text}
         setText={setText}
         takeFocus={takeFocus}
@@ -155,7 +158,7 @@ function Composer({
   store,
   state,
   locale,
-  quickReplies,
+  aids,
   text,
   setText,
   takeFocus,
@@ -163,7 +166,7 @@ function Composer({
   store: RoomStore;
   state: RoomState;
   locale: Locale;
-  quickReplies: string[];
+  aids: Aids | undefined;
   text: string;
   setText: (next: string | ((had: string) => string)) => void;
   takeFocus: (() => boolean) | undefined;
@@ -187,6 +190,10 @@ function Composer({
     setError("");
     store.send(body).catch(() => {}); // the message itself says what became of it
   };
+  const insert = (words: string) => {
+    setText((had) => (had ? `${had.trimEnd()} ${words}` : words));
+    input.current?.focus();
+  };
   const attach = (list: FileList | null | undefined) => {
     setError("");
     for (const f of list ?? []) {
@@ -200,24 +207,6 @@ function Composer({
   };
   return (
     <div>
-      {quickReplies.length > 0 && (
-        <div class="cr-quick" role="group" aria-label={t("quickReplies")}>
-          {quickReplies.map((q) => (
-            <button
-              key={q}
-              type="button"
-              class="cr-button"
-              title={q}
-              onClick={() => {
-                setText((had) => (had ? `${had.trimEnd()} ${q}` : q));
-                input.current?.focus();
-              }}
-            >
-              {q}
-            </button>
-          ))}
-        </div>
-      )}
       {(error || left < 0) && (
         <p class="cr-notice" role="alert">
           {left < 0 ? t("tooLong") : error}
@@ -235,6 +224,7 @@ function Composer({
           submit();
         }}
       >
+        {aids?.(insert)}
         <button
           type="button"
           class="cr-icon"

@@ -5,7 +5,7 @@ import type { Session } from "../chat/session";
 import type { Locale, Texts } from "../i18n/i18n";
 import { adopt } from "./adopt";
 import chat from "./chat.css?inline";
-import { ChatView, type Drafts } from "./chatview";
+import { type Aids, ChatView, type Drafts } from "./chatview";
 import type { Asked } from "./messagelog";
 import type { Viewer } from "./names";
 import { useStore } from "./store";
@@ -27,7 +27,7 @@ export interface ConversationProps {
   options?: () => RoomOptions;
   asked?: Asked | undefined;
   drafts?: Drafts;
-  quickReplies?: string[];
+  aids?: Aids;
   shown?: boolean;
   /** Hears of every change of the room. */
   onRoom?: (state: RoomState, store: RoomStore) => void;
@@ -125,7 +125,7 @@ function InRoom({
   store,
   locale,
   viewer,
-  quickReplies,
+  aids,
   shown,
   takeFocus,
   left,
@@ -152,7 +152,7 @@ function InRoom({
       asked={asked}
       drafts={drafts}
       {...(takeFocus ? { takeFocus } : {})}
-      {...(quickReplies ? { quickReplies } : {})}
+      {...(aids ? { aids } : {})}
       {...(shown === undefined ? {} : { shown })}
     />
   );

@@ -210,7 +210,7 @@ describe.skipIf(!here)("an agent's calendar in the panel", () => {
         });
       });
     });
-    await panel.getByText("You are not in this ticket's room.").waitFor();
+    await panel.getByText("The ticket is yours.").waitFor();
     await expect.poll(() => asked.length).toBe(1);
     await panel.waitForLoadState("networkidle");
     expect(await panel.getByText("Calendar").count()).toBe(0);

@@ -19,7 +19,7 @@ describe.skipIf(!here)("the local run's page", () => {
     await demo.click(desk.other);
     await demo.members("Dana Customer, Billie Agent");
     // Whoever has the ticket, their chair is one click away.
-    await demo.agent.getByText("You are not in this ticket's room.").waitFor();
+    await demo.agent.getByText("Billie Agent has this ticket and its chat.").waitFor();
     await demo.click("Be Billie");
     await demo.agent.getByText("Billie Agent has this ticket").waitFor();
     await demo.page.reload();

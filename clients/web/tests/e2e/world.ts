@@ -179,25 +179,65 @@ export async function zendeskPanel(
   options: Parameters<typeof visitor>[0] = {},
   before: (context: BrowserContext) => Promise<void> = async () => {},
 ): Promise<Page> {
-  const context = await visitor(options);
+  const context = await zendeskBrowser(tags, options);
   await before(context);
+  return panelOf(context, ticket);
+}
+
+/** Alex's browser, signed in to Zendesk. */
+export async function zendeskBrowser(
+  tags: string[] = ["caseroom"],
+  options: Parameters<typeof visitor>[0] = {},
+): Promise<BrowserContext> {
+  const context = await visitor(options);
+  await context.exposeFunction("zafGet", async (id: number) => {
+    const [all, people] = await Promise.all([
+      sandbox<{ id: number; status: string; assignee_id?: number }[]>(
+        "GET",
+        "/desk/zendesk/tickets",
+      ),
+      sandbox<{ id: number; name: string }[]>("GET", "/desk/zendesk/agents"),
+    ]);
+    const ticket = all.find((t) => t.id === id);
+    return {
+      "ticket.id": id,
+      "ticket.externalId": "caseroom:guest_x:k",
+      "ticket.tags": tags,
+      "ticket.status": ticket?.status,
+      "ticket.assignee": { user: people.find((p) => p.id === ticket?.assignee_id) },
+      "ticket.requester": { name: "Dana Customer", email: "dana@customer.example" },
+      currentUser: { id: alex, name: "Alex Agent" },
+      ...(options?.locale ? { "currentUser.locale": options.locale.toLowerCase() } : {}),
+    };
+  });
+  await context.exposeFunction("zafRequest", (path: string) =>
+    sandbox("POST", "/desk/zendesk/request", { agent: alex, path }),
+  );
   await context.route("https://static.zdassets.com/**", (route) =>
     route.fulfill({
       contentType: "text/javascript",
       headers: { "Access-Control-Allow-Origin": "*" },
-      body: `globalThis.ZAFClient = { init: () => ({
-        get: async () => (${JSON.stringify({
-          "ticket.id": Number(ticket),
-          "ticket.externalId": "caseroom:guest_x:k",
-          "ticket.tags": tags,
-          ...(options?.locale ? { "currentUser.locale": options.locale.toLowerCase() } : {}),
-          "ticket.requester": { name: "Dana Customer", email: "dana@customer.example" },
-        })}),
-        on() {},
-        invoke: async (what, how) => { globalThis.resized = how; },
-      }) };`,
+      body: `{
+        const handlers = {};
+        const ticket = Number(new URLSearchParams(location.search).get("ticket"));
+        globalThis.zaf = { fire: (event) => handlers[event]?.forEach((h) => h()) };
+        globalThis.ZAFClient = { init: () => ({
+          get: () => zafGet(ticket),
+          on: (event, handler) => (handlers[event] ??= []).push(handler),
+          invoke: async (what, how) => { globalThis.resized = how; },
+          request: async ({ url }) => {
+            const { status, body } = await zafRequest(url);
+            if (status >= 400) throw { status, responseJSON: body };
+            return body;
+          },
+        }) };
+      }`,
     }),
   );
+  return context;
+}
+
+export async function panelOf(context: BrowserContext, ticket: string): Promise<Page> {
   const page = await context.newPage();
   await page.goto(`${stack.site}/plain`);
   await page.evaluate(
@@ -212,7 +252,7 @@ export async function zendeskPanel(
       document.body.append(form);
       form.submit();
     },
-    [`${stack.gateway}/zendesk/app`, stack.tokens.zendeskApp],
+    [`${stack.gateway}/zendesk/app?ticket=${ticket}`, stack.tokens.zendeskApp],
   );
   return page;
 }

@@ -260,7 +260,12 @@ test("only Zendesk's session speaks for an agent, and not when it is over", asyn
   const page = { location: { origin: "" }, parent: {}, addEventListener: () => {} };
   expect("agent" in new FramedDesk([], page as unknown as Window)).toBe(false);
   const ask = vi.fn(async () => none);
-  const zaf = { get: async () => ({}), on: () => {}, invoke: async () => {} };
+  const zaf = {
+    get: async () => ({}),
+    on: () => {},
+    invoke: async () => {},
+    request: () => Promise.reject(new Error("not asked")),
+  };
   const desk = (expiresAt: string) =>
     new ZendeskDesk({ sessionToken: "s", expiresAt }, { ask } as unknown as Api, zaf);
   const soon = new Date(Date.now() + 3600_000).toISOString();

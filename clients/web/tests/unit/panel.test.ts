@@ -1,7 +1,12 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { parseNotice } from "../../src/chat/notice";
+import { english } from "../../src/i18n/i18n";
+import { reason } from "../../src/panel/absent";
 import { parseConfig } from "../../src/panel/config";
+import type { Standing } from "../../src/panel/desk";
 import { FramedDesk, parseCredentials, parseRefusal } from "../../src/panel/framed";
+import { panelTexts } from "../../src/panel/paneltexts";
+import { matches } from "../../src/panel/replies";
 import { transcript } from "../../src/panel/transcript";
 import { agentLanguage } from "../../src/panel/zendesk";
 import { safeUrl } from "../../src/ui/text";
@@ -77,6 +82,91 @@ test("a credential that comes unasked is told, with its room", () => {
   expect(heard).toHaveBeenCalledTimes(1);
   tell({ data: { ...data, userSig: "next", groupId: "" } });
   expect(heard).toHaveBeenCalledTimes(2);
+});
+
+test("the page around says where the ticket stands, again when it is asked", () => {
+  const { d, parent, tell, data } = framed();
+  d.look();
+  expect(parent.postMessage).toHaveBeenCalledTimes(1);
+  const standing = { state: "open", assignee: { name: "Billie", mine: false, x: 1 } };
+  tell({ data: { ...data, standing } });
+  expect(d.state).toMatchObject({
+    standing: { state: "open", assignee: { name: "Billie", mine: false } },
+  });
+  d.look();
+  expect(parent.postMessage).toHaveBeenLastCalledWith({ type: "caseroom:look" }, desk);
+  tell({ data: { ...data, standing: { state: "ended", assignee: null } } });
+  expect(d.state).toMatchObject({ standing: { state: "ended", assignee: null } });
+  for (const odd of [{ state: "other" }, "open", null, { assignee: null }]) {
+    tell({ data: { ...data, standing: odd } });
+    expect(d.state).not.toHaveProperty("standing");
+  }
+});
+
+test("the page around lists ready-made answers of the room that was asked for", async () => {
+  vi.useFakeTimers();
+  const { d, parent, tell } = framed();
+  tell();
+  const asked = d.replies();
+  expect(parent.postMessage).toHaveBeenLastCalledWith(
+    { type: "caseroom:replies", groupId: "500x" },
+    desk,
+  );
+  const replies = [{ title: "Hi", text: "Hello" }, { title: "Empty", text: " " }, null, "x"];
+  tell({ data: { type: "caseroom:replies", groupId: "500y", replies: [] } });
+  tell({ data: { type: "caseroom:replies", groupId: "500x", replies } });
+  const list = await asked;
+  expect(list).toEqual([{ id: "0", title: "Hi", text: "Hello" }]);
+  expect(await d.fill(list[0] as (typeof list)[0])).toBe("Hello");
+
+  const refused = expect(d.replies()).rejects.toThrow();
+  tell({ data: { type: "caseroom:replies", groupId: "500x" } });
+  await refused;
+  const late = expect(d.replies()).rejects.toThrow();
+  await vi.advanceTimersByTimeAsync(15_000);
+  await late;
+});
+
+const known = (state: Standing["state"], mine?: boolean): Standing => ({
+  state,
+  assignee: mine === undefined ? null : { name: mine ? "Alex" : "Billie", mine },
+});
+
+test.each([
+  [known("deleted", true), undefined, true, "was deleted"],
+  [known("ended", true), false, true, "has ended"],
+  [known("open"), true, true, "Nobody has this ticket"],
+  [known("open", false), true, true, "Billie has this ticket"],
+  [known("open", true), true, false, "opens within seconds"],
+  [known("open", true), false, true, "its room is gone"],
+  [known("open", true), true, true, "caseroom room show ZENDESK#5"],
+  [known("open", true), undefined, true, "caseroom room show ZENDESK#5"],
+  [undefined, undefined, true, "You are not in this ticket's room"],
+  [{ state: "open" } as Standing, false, true, "You are not in this ticket's room"],
+])("why there is no chat: %j, a room: %j, late: %j", (standing, room, late, says) => {
+  expect(reason(standing, room, late, "ZENDESK#5", english)).toContain(says);
+});
+
+test("replies are found by every word, in title or text", () => {
+  const r = { id: "1", title: "Ask::Which product?", text: "It stands on the Box." };
+  for (const words of ["", "which BOX", "ask", " product  stands "]) {
+    expect(matches(r, words, "en"), words).toBe(true);
+  }
+  expect(matches(r, "which crate", "en")).toBe(false);
+});
+
+test("all four languages say everything in their own words", () => {
+  const en = panelTexts("en-GB");
+  for (const lang of ["ja-JP", "zh", "ru"]) {
+    const texts = panelTexts(lang);
+    expect(Object.keys(texts).sort()).toEqual(Object.keys(en).sort());
+    for (const key of Object.keys(en) as (keyof typeof en)[]) {
+      expect(texts[key], key).not.toBe(en[key]);
+      const holes = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
+      expect(new Set(holes(texts[key])), key).toEqual(new Set(holes(en[key])));
+    }
+  }
+  expect(panelTexts("fr")).toBe(en);
 });
 
 afterEach(() => {
@@ -187,12 +277,15 @@ test("the transcript is in the form that is filed", () => {
     message(0, { text: "unsent" }),
     message(4, { recalled: true, time: 0 }),
   ];
-  expect(transcript(list, "dana")).toBe(
+  expect(transcript(list, { userId: "dana", name: "Dana Customer" })).toBe(
     "2026-11-22 19:00:41  caseroom: Thank you.\n" +
-      "2026-11-22 19:01:00  customer dana: one\n    2026  zd_1: two\n" +
-      "1970-01-01 00:00:00  zd_1: [file a.pdf https://x.example/a.pdf]\n" +
-      "1970-01-01 00:00:00  zd_1: [recalled message]\n",
+      "2026-11-22 19:01:00  customer Dana Customer: one\n    2026  zd_1: two\n" +
+      "1970-01-01 00:00:00  Alex: [file a.pdf https://x.example/a.pdf]\n" +
+      "1970-01-01 00:00:00  Alex: [recalled message]\n",
   );
+  // Somebody whose name nobody knows is still told apart.
+  const nameless = [message(5, { from: "u_1", nick: "", time: 0, text: "Hm." })];
+  expect(transcript(nameless, { userId: "u_1", name: "" })).toContain("customer u_1: Hm.");
 });
 
 test.each([
@@ -218,6 +311,7 @@ test.each([
     get: async () => (tag === undefined ? {} : { "currentUser.locale": tag }),
     on() {},
     invoke: async () => ({}),
+    request: () => Promise.reject(new Error("not asked")),
   };
   expect(await agentLanguage(client)).toBe(want);
   expect(await agentLanguage({ ...client, get: () => Promise.reject(new Error("no")) })).toBe("");

@@ -247,9 +247,17 @@ function openInZendesk(pane, agent, ticket) {
   host = new ZafHost(frame, {
     ticket: () => tickets(state, "zendesk").find((t) => t.id === ticket),
     agent,
+    agents: deskConfig("zendesk").agents,
+    api: (path) => call("POST", `${config.sandbox}/desk/zendesk/request`, { agent: Number(agent.id), path }),
   });
   form.submit();
 }
+
+// What the org's Quick Text might hold.
+const quickTexts = [
+  { title: "Greeting", text: "Hello! I am looking at your case." },
+  { title: "More", text: "Could you tell me a little more?" },
+];
 
 /** Does what the component in Salesforce's utility bar does around the panel.
  * @param {HTMLElement} pane
@@ -262,7 +270,10 @@ function openInSalesforce(pane, agent, ticket) {
   const hear = async ({ source, origin, data }) => {
     const panel = frame.contentWindow;
     if (!panel || source !== panel || origin !== location.origin) return;
-    if (data?.type !== "caseroom:ready" && data?.type !== "caseroom:renew") return;
+    if (data?.type === "caseroom:replies") {
+      panel.postMessage({ type: data.type, groupId: data.groupId, replies: quickTexts }, origin);
+    }
+    if (!["caseroom:ready", "caseroom:renew", "caseroom:look"].includes(data?.type)) return;
     try {
       const credentials = await call(
         "POST",
@@ -271,9 +282,21 @@ function openInSalesforce(pane, agent, ticket) {
         { Authorization: `Bearer ${deskConfig("salesforce").key}` },
       );
       const row = state.salesforce.cases.find((/** @type {any} */ c) => c.id === ticket);
+      const owner = deskConfig("salesforce").agents.find(({ id }) => id === row?.ownerId);
+      const standing = {
+        state: row?.isDeleted ? "deleted" : row?.isClosed ? "ended" : "open",
+        assignee: owner ? { name: owner.name, mine: owner.id === agent.id } : null,
+      };
       const customer = { name: row?.suppliedName, email: row?.suppliedEmail, unverified: true };
       panel.postMessage(
-        { type: "caseroom:credentials", ...credentials, groupId: ticket, ticketId: row?.caseNumber, customer },
+        {
+          type: "caseroom:credentials",
+          ...credentials,
+          groupId: ticket,
+          ticketId: row?.caseNumber,
+          customer,
+          standing,
+        },
         origin,
       );
     } catch (err) {

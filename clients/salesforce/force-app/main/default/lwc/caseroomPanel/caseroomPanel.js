@@ -1,17 +1,22 @@
 import { LightningElement, wire } from "lwc";
 import { CurrentPageReference, NavigationMixin } from "lightning/navigation";
-import { getFieldValue, getRecord } from "lightning/uiRecordApi";
+import { getFieldValue, getRecord, notifyRecordUpdateAvailable } from "lightning/uiRecordApi";
 import { EnclosingUtilityId, open, updateUtility } from "lightning/platformUtilityBarApi";
 import USER_ID from "@salesforce/user/Id";
+import NUMBER_FIELD from "@salesforce/schema/Case.CaseNumber";
+import CLOSED_FIELD from "@salesforce/schema/Case.IsClosed";
 import OWNER_FIELD from "@salesforce/schema/Case.OwnerId";
+import OWNER_NAME_FIELD from "@salesforce/schema/Case.Owner.Name";
 import NAME_FIELD from "@salesforce/schema/Case.SuppliedName";
 import EMAIL_FIELD from "@salesforce/schema/Case.SuppliedEmail";
 import CHAT_USER_FIELD from "@salesforce/schema/Case.Caseroom_User__c";
 import panelUrl from "@salesforce/apex/CaseroomPanel.panelUrl";
 import credentials from "@salesforce/apex/CaseroomPanel.credentials";
 import assigned from "@salesforce/apex/CaseroomPanel.assigned";
+import replies from "@salesforce/apex/CaseroomReplies.forCase";
 
 const CASE_ID = /^500[A-Za-z0-9]{15}$/;
+const USER_PREFIX = "005";
 const LABEL = "Customer chat";
 // The page asks when its credential ends or is refused. One that asks without end
 // would cost a call of the org each time.
@@ -36,7 +41,8 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
   pageReady = false;
   caseId = null;
   room = null;
-  customer;
+  // What the page is told of the room's case.
+  ticket = {};
   credential;
   askedAt = null;
   asking = false;
@@ -80,10 +86,20 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
   // Somebody who may not read the chat field gets no room, and no error.
   @wire(getRecord, {
     recordId: "$caseId",
-    optionalFields: [OWNER_FIELD, NAME_FIELD, EMAIL_FIELD, CHAT_USER_FIELD],
+    optionalFields: [
+      NUMBER_FIELD,
+      CLOSED_FIELD,
+      OWNER_FIELD,
+      OWNER_NAME_FIELD,
+      NAME_FIELD,
+      EMAIL_FIELD,
+      CHAT_USER_FIELD,
+    ],
   })
   wiredCase({ data, error }) {
-    if (error) {
+    if (error?.status === 404 && this.room && this.room === this.caseId) {
+      this.setRoom(this.room, { ...this.ticket, standing: { state: "deleted" } });
+    } else if (error) {
       this.setRoom(null);
     }
     if (!data || data.id !== this.caseId) {
@@ -93,13 +109,24 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
       this.setRoom(null);
       return;
     }
-    // What a web form said: nobody checked it.
+    const owner = getFieldValue(data, OWNER_FIELD) ?? "";
     this.setRoom(data.id, {
-      name: getFieldValue(data, NAME_FIELD) ?? "",
-      email: getFieldValue(data, EMAIL_FIELD) ?? "",
-      unverified: true,
+      ticketId: getFieldValue(data, NUMBER_FIELD) ?? data.id,
+      // What a web form said: nobody checked it.
+      customer: {
+        name: getFieldValue(data, NAME_FIELD) ?? "",
+        email: getFieldValue(data, EMAIL_FIELD) ?? "",
+        unverified: true,
+      },
+      standing: {
+        state: getFieldValue(data, CLOSED_FIELD) ? "ended" : "open",
+        // A queue is nobody.
+        assignee: owner.startsWith(USER_PREFIX)
+          ? { name: getFieldValue(data, OWNER_NAME_FIELD) ?? "", mine: owner === USER_ID }
+          : null,
+      },
     });
-    if (getFieldValue(data, OWNER_FIELD) === USER_ID) {
+    if (owner === USER_ID) {
       this.assign([data.id]);
     }
   }
@@ -149,11 +176,11 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
     }
   }
 
-  setRoom(room, customer) {
-    const moved = room !== this.room;
+  setRoom(room, ticket = {}) {
+    const changed = room !== this.room || JSON.stringify(ticket) !== JSON.stringify(this.ticket);
     this.room = room;
-    this.customer = customer;
-    if (moved && this.credential) {
+    this.ticket = ticket;
+    if (changed && this.credential) {
       this.postCredentials();
     }
   }
@@ -185,6 +212,14 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
         break;
       case "caseroom:assigned":
         this.show();
+        break;
+      case "caseroom:look":
+        if (this.room) {
+          notifyRecordUpdateAvailable([{ recordId: this.room }]);
+        }
+        break;
+      case "caseroom:replies":
+        this.sendReplies(message.groupId);
         break;
       case "caseroom:open":
         if (CASE_ID.test(message.groupId)) {
@@ -233,8 +268,22 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
       desk: "salesforce",
       ...this.credential,
       groupId: this.room,
-      ...(this.room && { customer: this.customer }),
+      ...(this.room && this.ticket),
     });
+  }
+
+  async sendReplies(groupId) {
+    // Only of the case on screen: the texts are filled in with its fields.
+    if (!this.room || groupId !== this.room) {
+      return;
+    }
+    const message = { type: "caseroom:replies", groupId };
+    try {
+      const texts = await replies({ caseId: groupId });
+      this.post({ ...message, replies: texts.map(({ title, text }) => ({ title, text })) });
+    } catch {
+      this.post(message); // The page says that there are none to be read.
+    }
   }
 
   post(message) {

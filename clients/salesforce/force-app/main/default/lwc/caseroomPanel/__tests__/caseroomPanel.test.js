@@ -1,11 +1,12 @@
 import { createElement } from "@lwc/engine-dom";
 import { CurrentPageReference, navigate } from "lightning/navigation";
-import { getRecord } from "lightning/uiRecordApi";
+import { getRecord, notifyRecordUpdateAvailable } from "lightning/uiRecordApi";
 import { EnclosingUtilityId, open, updateUtility } from "lightning/platformUtilityBarApi";
 import CaseroomPanel from "c/caseroomPanel";
 import panelUrl from "@salesforce/apex/CaseroomPanel.panelUrl";
 import credentials from "@salesforce/apex/CaseroomPanel.credentials";
 import assigned from "@salesforce/apex/CaseroomPanel.assigned";
+import replies from "@salesforce/apex/CaseroomReplies.forCase";
 
 jest.mock(
   "@salesforce/apex/CaseroomPanel.panelUrl",
@@ -17,6 +18,7 @@ jest.mock(
 );
 jest.mock("@salesforce/apex/CaseroomPanel.credentials", () => ({ default: jest.fn() }), { virtual: true });
 jest.mock("@salesforce/apex/CaseroomPanel.assigned", () => ({ default: jest.fn() }), { virtual: true });
+jest.mock("@salesforce/apex/CaseroomReplies.forCase", () => ({ default: jest.fn() }), { virtual: true });
 jest.mock("@salesforce/user/Id", () => ({ default: "005Hs0000000Ab1IAE" }), { virtual: true });
 
 const ME = "005Hs0000000Ab1IAE";
@@ -66,13 +68,17 @@ async function look(id, fields) {
   await record(id, fields);
 }
 
-async function record(id, { owner, user }) {
+async function record(id, { owner, user, closed = false }) {
   const value = (of) => ({ value: of, displayValue: null });
+  const name = { [ME]: "Alex Agent", [OTHER]: "Billie Agent" }[owner] ?? "Support queue";
   getRecord.emit({
     id,
     apiName: "Case",
     fields: {
+      CaseNumber: value("00001026"),
+      IsClosed: value(closed),
       OwnerId: value(owner),
+      Owner: { value: { fields: { Name: value(name) } }, displayValue: name },
       SuppliedName: value("Dana"),
       SuppliedEmail: value(null),
       Caseroom_User__c: value(user),
@@ -84,6 +90,8 @@ async function record(id, { owner, user }) {
 beforeEach(() => {
   jest.useFakeTimers();
   assigned.mockReset().mockResolvedValue([]);
+  replies.mockReset().mockResolvedValue([]);
+  notifyRecordUpdateAvailable.mockReset().mockResolvedValue(undefined);
   credentials.mockReset().mockResolvedValue(CREDENTIAL);
   open.mockReset().mockResolvedValue(true);
   navigate.mockReset();
@@ -208,7 +216,7 @@ describe("the room", () => {
     await settle();
     expect(sent.map((s) => s.message.groupId)).toEqual([CASE, null]);
     await look(CASE, { owner: ME, user: "u_1" });
-    getRecord.error({ message: "no access" });
+    getRecord.error({ message: "no access" }, 403);
     await settle();
     expect(sent.map((s) => s.message.groupId)).toEqual([CASE, null, CASE, null]);
   });
@@ -227,6 +235,59 @@ describe("the room", () => {
     await look(CASE, { owner: ME, user: "u_1" });
     await record("500Hs0000004C94IAE", { owner: ME, user: "u_2" });
     expect(sent).toHaveLength(2);
+  });
+});
+
+describe("the case of the room", () => {
+  const standing = () => sent.at(-1).message.standing;
+
+  it("is told by its number, with its owner and whether it is closed", async () => {
+    await panel();
+    await say({ type: "caseroom:ready" });
+    await look(CASE, { owner: ME, user: "u_1" });
+    expect(sent.at(-1).message.ticketId).toBe("00001026");
+    expect(standing()).toEqual({ state: "open", assignee: { name: "Alex Agent", mine: true } });
+    await record(CASE, { owner: OTHER, user: "u_1" });
+    expect(standing()).toEqual({ state: "open", assignee: { name: "Billie Agent", mine: false } });
+    await record(CASE, { owner: "00GHs0000004C93MAE", user: "u_1" });
+    expect(standing()).toEqual({ state: "open", assignee: null });
+    await record(CASE, { owner: ME, user: "u_1", closed: true });
+    expect(standing()).toEqual({ state: "ended", assignee: { name: "Alex Agent", mine: true } });
+  });
+
+  it("is read again when the page asks where it stands", async () => {
+    await panel();
+    await say({ type: "caseroom:ready" });
+    await say({ type: "caseroom:look" });
+    expect(notifyRecordUpdateAvailable).not.toHaveBeenCalled();
+    await look(CASE, { owner: ME, user: "u_1" });
+    await say({ type: "caseroom:look" });
+    expect(notifyRecordUpdateAvailable).toHaveBeenCalledWith([{ recordId: CASE }]);
+    getRecord.error({ message: "gone" }, 404);
+    await settle();
+    expect(sent.at(-1).message.groupId).toBe(CASE);
+    expect(standing()).toEqual({ state: "deleted" });
+  });
+
+  it("fills in the quick texts, for itself alone", async () => {
+    replies.mockResolvedValue([{ title: "Greeting", text: "Hello Dana", secret: "x" }]);
+    await panel();
+    await say({ type: "caseroom:ready" });
+    await say({ type: "caseroom:replies", groupId: CASE });
+    expect(replies).not.toHaveBeenCalled();
+    await look(CASE, { owner: ME, user: "u_1" });
+    await say({ type: "caseroom:replies", groupId: "500Hs0000004C94IAE" });
+    expect(replies).not.toHaveBeenCalled();
+    await say({ type: "caseroom:replies", groupId: CASE });
+    expect(replies).toHaveBeenCalledWith({ caseId: CASE });
+    const message = { type: "caseroom:replies", groupId: CASE };
+    expect(sent.at(-1)).toEqual({
+      target: ORIGIN,
+      message: { ...message, replies: [{ title: "Greeting", text: "Hello Dana" }] },
+    });
+    replies.mockRejectedValue(new Error("offline"));
+    await say({ type: "caseroom:replies", groupId: CASE });
+    expect(sent.at(-1)).toEqual({ target: ORIGIN, message });
   });
 });
 
