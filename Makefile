@@ -105,6 +105,9 @@ validate: sam ## check template.yaml with SAM and cfn-lint
 
 .PHONY: deploy
 deploy: sam-build ## build and deploy (ENV=staging, REGION=…, ARGS=--guided)
+	@if [ $(ARCH) != arm64 ] && ! { echo '$(ARGS)'; cat samconfig.toml; } | grep -q 'Architecture=$(ARCH)'; then \
+		echo 'Built for $(ARCH), but the stack would say arm64: put Architecture=$(ARCH) into parameter_overrides in samconfig.toml.' >&2; exit 1; \
+	fi
 	$(if $(DEPLOY_REGION),AWS_DEFAULT_REGION=$(DEPLOY_REGION) )$(SAM) deploy --config-env $(or $(ENV),default) $(ARGS)
 
 .PHONY: pages
