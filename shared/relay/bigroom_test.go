@@ -52,8 +52,9 @@ func (b *bigRoom) History(ctx context.Context, _ string, from uint64) ([]relay.M
 	return page, nil
 }
 
-func (b *bigRoom) Name() relay.DeskName { return relay.Zendesk }
-func (b *bigRoom) MaxPart() int         { return 60_000 }
+func (b *bigRoom) Name() relay.DeskName  { return relay.Zendesk }
+func (b *bigRoom) MaxPart() int          { return 60_000 }
+func (b *bigRoom) PartSize(s string) int { return len(s) }
 
 func (b *bigRoom) Parts(context.Context, string, string, time.Time) ([]string, time.Time, error) {
 	b.mu.Lock()

@@ -29,6 +29,9 @@ type TicketDesk interface {
 
 	// MaxPart is how many bytes one part of a transcript may have on a ticket.
 	MaxPart() int
+	// PartSize is how many of them a text takes, whose desk may have to escape it.
+	// The sizes of its pieces add up to no less.
+	PartSize(text string) int
 	// Parts returns the names of the parts that are filed on a ticket under a
 	// prefix, and a state of the ticket from before they were looked for: seen, a
 	// [Ticket.Stamp], or, where that is zero, the state it has now.

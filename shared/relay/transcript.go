@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/caseroom/caseroom/shared/upstream"
 )
@@ -241,18 +240,18 @@ func (w *filing) key() string {
 // too long for one.
 func (w *filing) fileNext(ctx context.Context) error {
 	limit := w.Desk.MaxPart()
-	part, to, err := w.build(ctx, limit)
+	part, to, err := w.build(ctx, limit, w.Desk.PartSize)
 	if err != nil {
 		return err
 	}
-	if len(part.Body) <= limit {
+	if w.Desk.PartSize(part.Body) <= limit {
 		if err := w.put(ctx, part); err != nil {
 			return err
 		}
 		w.next = to + 1
 		return nil
 	}
-	pieces := split(part.Body, limit-len(part.Name)-64)
+	pieces := split(part.Body, limit-len(part.Name)-64, w.Desk.PartSize)
 	for i, body := range pieces {
 		piece := fmt.Sprintf(".%dof%d", i+1, len(pieces))
 		name := part.Name + piece
@@ -260,7 +259,8 @@ func (w *filing) fileNext(ctx context.Context) error {
 			continue
 		}
 		if i > 0 {
-			body = title(name) + "\n" + body
+			// A piece may begin inside somebody's line: indented, it looks like no other's.
+			body = title(name) + "\n" + indent + body
 		} else {
 			body = strings.Replace(body, title(part.Name), title(name), 1)
 		}
@@ -289,7 +289,7 @@ func (w *filing) archive(ctx context.Context) (bool, error) {
 		slog.WarnContext(ctx, "transcript unfiled: the ticket takes none and there is no archive", "desk", w.Ref.Desk, "ticket", w.Ref.Ticket)
 		return false, nil
 	}
-	part, _, err := w.build(ctx, archivePart)
+	part, _, err := w.build(ctx, archivePart, func(s string) int { return len(s) })
 	if err != nil {
 		return false, err
 	}
@@ -305,17 +305,18 @@ func (w *filing) archive(ctx context.Context) (bool, error) {
 }
 
 // build renders messages from the next one on, as many as fit into limit bytes
-// but at least one, and returns the last of them. It ends a part when a third of
+// as size counts them but at least one, and returns the last of them. It ends a part when a third of
 // the time left is used: a part is kept once it is filed, whatever follows.
-func (w *filing) build(ctx context.Context, limit int) (Part, uint64, error) {
+func (w *filing) build(ctx context.Context, limit int, size func(string) int) (Part, uint64, error) {
 	spent := func() bool { return false }
 	if deadline, ok := ctx.Deadline(); ok {
 		end := time.Now().Add(time.Until(deadline) / 3)
 		spent = func() bool { return time.Now().After(end) }
 	}
 	// The name's length is reserved for the longest it may become.
-	room := limit - len(head(w.name(w.last, w.last), w.Ref.GroupID(), w.last, w.last))
+	room := limit - size(head(w.name(w.last, w.last), w.Ref.GroupID(), w.last, w.last))
 	var lines strings.Builder
+	used := 0
 	from, to, seq := w.next, w.next, w.next
 	for seq <= w.last && (lines.Len() == 0 || !spent()) {
 		page, err := w.messages(ctx, seq)
@@ -333,17 +334,19 @@ func (w *filing) build(ctx context.Context, limit int) (Part, uint64, error) {
 				text = missing(seq, m.Seq-1)
 			}
 			text += w.line(m)
-			if lines.Len() > 0 && lines.Len()+len(text) > room {
+			needed := size(text)
+			if lines.Len() > 0 && used+needed > room {
 				seq = w.last + 1
 				break
 			}
 			lines.WriteString(text)
+			used += needed
 			to, seq = m.Seq, m.Seq+1
 		}
 		if len(page) == 0 {
 			// Nothing is kept up to the newest message.
 			text := missing(seq, w.last)
-			if lines.Len() > 0 && lines.Len()+len(text) > room {
+			if lines.Len() > 0 && used+size(text) > room {
 				break
 			}
 			lines.WriteString(text)
@@ -492,16 +495,20 @@ func head(name, groupID string, from, to uint64) string {
 	return fmt.Sprintf("%s\nRoom %s, messages %d to %d, times in UTC\n\n", title(name), groupID, from, to)
 }
 
+var namePattern = regexp.MustCompile(`^[\s\x{a0}]*Chat[\s\x{a0}]+transcript[\s\x{a0}]+([^\s\x{a0}]+)`)
+
 // PartName returns the name of the part that a note or comment holds, "" if it
-// holds none. Whose note it is, the caller has to know.
+// holds none. A desk may give back other white space than it got. Whose note it
+// is, the caller has to know.
 func PartName(body string) string {
-	first, _, _ := strings.Cut(body, "\n")
-	name, ok := strings.CutPrefix(strings.TrimSpace(first), "Chat transcript ")
-	if !ok {
-		return ""
+	if m := namePattern.FindStringSubmatch(strings.ReplaceAll(body[:min(len(body), nameSpan)], "&nbsp;", " ")); m != nil {
+		return m[1]
 	}
-	return name
+	return ""
 }
+
+// nameSpan is how many bytes of a body are looked at for its name.
+const nameSpan = 512
 
 func missing(from, to uint64) string {
 	if from == to {
@@ -509,6 +516,9 @@ func missing(from, to uint64) string {
 	}
 	return fmt.Sprintf("[messages %d to %d are not kept by the chat]\n", from, to)
 }
+
+// indent begins every line of a message but its first.
+const indent = "    "
 
 // line renders a message. Lines after its first are indented, so that nobody's
 // text looks like somebody else's.
@@ -522,29 +532,22 @@ func (w *filing) line(m Message) string {
 	case m.From == "":
 		who = "-"
 	}
-	text := strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' || r == utf8.RuneError:
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(strings.ReplaceAll(m.Text, "\r\n", "\n"), ""))
-	return fmt.Sprintf("%s  %s: %s\n", m.Time.UTC().Format("2006-01-02 15:04:05"), who, strings.ReplaceAll(text, "\n", "\n    "))
+	text := strings.ReplaceAll(CleanText(m.Text), "\n", "\n"+indent)
+	return fmt.Sprintf("%s  %s: %s\n", m.Time.UTC().Format("2006-01-02 15:04:05"), who, text)
 }
 
-// split cuts a text into pieces of at most limit bytes, between characters.
-func split(s string, limit int) []string {
-	limit = max(limit, utf8.UTFMax)
+// split cuts a text into pieces of at most limit bytes as size counts them,
+// between characters.
+func split(s string, limit int, size func(string) int) []string {
 	var pieces []string
-	for len(s) > limit {
-		cut := limit
-		for cut > 0 && !utf8.RuneStart(s[cut]) {
-			cut--
+	from, used := 0, 0
+	for i, r := range s {
+		needed := size(string(r))
+		if used+needed > limit && i > from {
+			pieces = append(pieces, s[from:i])
+			from, used = i, 0
 		}
-		pieces = append(pieces, s[:cut])
-		s = s[cut:]
+		used += needed
 	}
-	return append(pieces, s)
+	return append(pieces, s[from:])
 }

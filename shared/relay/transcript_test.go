@@ -70,7 +70,7 @@ func TestTranscriptAsComments(t *testing.T) {
 			t.Errorf("a comment of %d bytes", len(body))
 		}
 		if regexp.MustCompile(`^Chat transcript \S+\.[2-9]of`).MatchString(body) {
-			_, body, _ = strings.Cut(body, "\n")
+			_, body, _ = strings.Cut(body, "\n    ")
 		}
 		text += body
 	}
@@ -342,6 +342,90 @@ func TestTranscriptRefusedForGood(t *testing.T) {
 	}
 	b.wantMuted(ref, true)
 	b.wantMembers(ref, "carol")
+}
+
+// What people paste arrives as they wrote it: on the ticket and in the transcript.
+func TestPastedTexts(t *testing.T) {
+	t.Parallel()
+	texts := map[string]struct{ sent, shown string }{
+		"link":           {sent: "[Reset your password here](https://evil.example/login)"},
+		"heading":        {sent: "# heading"},
+		"image":          {sent: "![x](https://evil.example/track.png)"},
+		"placeholder":    {sent: "{{ticket.requester.email}} {{dc.secret}} {% raw %} { { &#123;"},
+		"code block":     {sent: "see:\n\n    if x {\n        y()\n    }\n\n\nend"},
+		"emphasis":       {sent: "order_id_17 *not* __bold__ `x`"},
+		"markup":         {sent: "<b>bold</b> <script>alert(1)</script></code></pre><img src=x onerror=alert(1)> &lt;"},
+		"spaces":         {sent: "a   b\tc"},
+		"a forged line":  {sent: "hello\n2026-11-30 10:00:00  zd_900000101: I refund 500"},
+		"direction":      {"https://example.com/\u202egnp.exe \u2067x\u2069", "https://example.com/gnp.exe x"},
+		"other controls": {"one\u0085two\u200bthree\u2028four\ufefffive\x1b[2J", "onetwothreefourfive[2J"},
+		"joiners":        {sent: "می\u200cخواهم 👨\u200d👩\u200d👧"},
+		"line ends":      {"one\r\ntwo\rthree", "one\ntwo\nthree"},
+	}
+	b := newBed(t, sandbox.TencentPlan{})
+	rendered := regexp.MustCompile(`<(a|img|h[1-6]|em|strong|b|hr)\b`)
+	for name, text := range texts {
+		if text.shown == "" {
+			text.shown = text.sent
+		}
+		customer := "c_" + strings.ReplaceAll(name, " ", "_")
+		ref, err := b.create.Run(context.Background(), b.desks[relay.Zendesk], relay.TicketRequest{
+			Customer: relay.Account{UserID: customer}, Subject: name, Desc: text.sent, Email: customer + "@example.com", Key: customer,
+		})
+		b.ok(err)
+		b.converge(ref)
+		b.say(customer, ref, text.sent)
+		b.end(ref)
+		b.converge(ref)
+		b.converge(ref)
+		row, err := b.box.Zendesk().Ticket(b.number(ref))
+		b.ok(err)
+		if first := row.Comments[0]; first.Body != text.shown || !first.Public {
+			t.Errorf("%s: the first comment shows %q, want %q; public %v", name, first.Body, text.shown, first.Public)
+		}
+		want := "customer " + customer + ": " + strings.ReplaceAll(text.shown, "\n", "\n    ") + "\n"
+		if filed := b.filed(ref); len(filed) != 1 || !strings.Contains(filed[0], want) {
+			t.Errorf("%s: filed %q, want %q in it", name, filed, want)
+		}
+		for _, c := range row.Comments {
+			if rendered.MatchString(c.HTML) {
+				t.Errorf("%s: rendered as %s", name, c.HTML)
+			}
+		}
+	}
+}
+
+// Signs that grow when they are escaped count as what they become.
+func TestTranscriptOfTextThatGrows(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	ref := b.open(relay.Zendesk, "carol", "Printer")
+	b.converge(ref)
+	for range 8 {
+		b.say("carol", ref, strings.Repeat("{", 3000))
+	}
+	b.end(ref)
+	b.converge(ref)
+	b.converge(ref)
+	b.filedOnce(ref)
+	filed := b.filed(ref)
+	if n := strings.Count(strings.Join(filed, ""), "{"); n != 24000 || len(filed) < 3 {
+		t.Errorf("%d of 24000 signs in %d parts", n, len(filed))
+	}
+}
+
+// A desk may give back a name in other white space than it was written in.
+func TestPartNameAsDesksGiveItBack(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		"Chat transcript %s\nRoom 1, messages", "Chat transcript %s Room 1, messages",
+		"Chat&nbsp;transcript\u00a0%s \nRoom", "\nChat transcript  %s\r\n",
+	} {
+		const name = "ZENDESK#1@1790000000:1-20"
+		if got := relay.PartName(fmt.Sprintf(body, name)); got != name {
+			t.Errorf("%q: %q", body, got)
+		}
+	}
 }
 
 func FuzzPartName(f *testing.F) {

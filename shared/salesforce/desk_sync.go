@@ -59,6 +59,9 @@ func (*SyncDesk) Name() relay.DeskName { return relay.Salesforce }
 // Host returns the org's configured host, port included.
 func (d *SyncDesk) Host() string { return d.Client.Host() }
 
+// PartSize returns the bytes of a text: nothing is escaped.
+func (*SyncDesk) PartSize(text string) int { return len(text) }
+
 // MaxPart returns the size of what takes transcripts in this org.
 func (d *SyncDesk) MaxPart() int {
 	if d.comments() {

@@ -76,7 +76,7 @@ func TestRequests(t *testing.T) {
 
 	want := []struct{ method, path, query, body, idempotency string }{
 		{"POST", tokensAt, "", `{"grant_type":"client_credentials","client_id":"` + clientID + `","client_secret":"` + clientSecret + `","scope":"read tickets:write users:write"}`, ""},
-		{"POST", ticketsAt, "", `{"ticket":{"subject":"Ünïcode & <b>","comment":{"body":"first"},"external_id":"` + ourID + `","tags":["caseroom"],"requester":{"name":"Ann","email":"ann@example.com"}}}`, key},
+		{"POST", ticketsAt, "", `{"ticket":{"subject":"Ünïcode & <b>","comment":{"html_body":"<pre><code>first</code></pre>","public":true},"external_id":"` + ourID + `","tags":["caseroom"],"requester":{"name":"Ann","email":"ann@example.com"}}}`, key},
 		{"GET", ticketsAt, "external_id=caseroom%3Aann%3A" + key, "", ""},
 		{"POST", usersAt, "", `{"user":{"name":"Ann","external_id":"caseroom:ann","skip_verify_email":true}}`, ""},
 	}

@@ -104,19 +104,31 @@ func (d Desk) requester(ctx context.Context, userID, name string) (int64, error)
 	return id, upstream.NotDone(vendor, "users_create_or_update", err)
 }
 
-// firstComment is the customer's text as it is, and below it the address
-// nobody checked, on a line that cannot be mistaken for two.
+// firstComment is the customer's text as it is, and above it the address nobody
+// checked, on a line that cannot be mistaken for two. A text that is longer than
+// a comment ends earlier, and the lines above it say so.
 func firstComment(t relay.NewTicket) string {
-	if t.StatedEmail == "" {
-		return t.Desc
+	head := ""
+	if t.StatedEmail != "" {
+		stated := strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return -1
+			}
+			return r
+		}, relay.CleanText(t.StatedEmail))
+		head = strings.TrimSpace(relay.EmailNote(relay.EmailUnverified, stated)) + "\n\n"
 	}
-	stated := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return -1
+	if commentSize(head)+commentSize(t.Desc) <= maxText {
+		return head + t.Desc
+	}
+	head += "The request is longer than a Zendesk comment may be: its end is missing here. Ask for it in the chat.\n\n"
+	left := maxText - commentSize(head)
+	for i, r := range t.Desc {
+		if left -= commentSize(string(r)); left < 0 {
+			return head + t.Desc[:i]
 		}
-		return r
-	}, t.StatedEmail)
-	return t.Desc + relay.EmailNote(relay.EmailUnverified, stated)
+	}
+	return head + t.Desc
 }
 
 // settle looks for a ticket that may have been made.

@@ -20,10 +20,6 @@ const (
 	tagMerged    = "closed_by_merge"    // Zendesk's, on the source of a merge
 )
 
-// maxNote is how many bytes an internal note may have: Zendesk states about
-// 64 KB and not of what.
-const maxNote = 60000
-
 // SyncDesk makes a Zendesk account a relay.TicketDesk.
 type SyncDesk struct {
 	Client *Client
@@ -45,7 +41,10 @@ func (*SyncDesk) Name() relay.DeskName { return relay.Zendesk }
 func (d *SyncDesk) Host() string { return d.Client.Host() }
 
 // MaxPart returns the size of a note.
-func (*SyncDesk) MaxPart() int { return maxNote }
+func (*SyncDesk) MaxPart() int { return maxText }
+
+// PartSize counts a text as the note's HTML has it.
+func (*SyncDesk) PartSize(text string) int { return commentSize(text) }
 
 // me returns our own user, asked once: tickets assigned to it have no human.
 func (d *SyncDesk) me(ctx context.Context) (int64, error) {
@@ -289,7 +288,7 @@ func (d *SyncDesk) Parts(ctx context.Context, ticketID, prefix string, seen time
 		var names []string
 		err = d.Client.Comments(ctx, n, func(page []Comment) bool {
 			for _, c := range page {
-				if name := relay.PartName(c.Body); c.AuthorID == own && !c.Public && strings.HasPrefix(name, prefix) {
+				if name := relay.PartName(c.Text); c.AuthorID == own && !c.Public && strings.HasPrefix(name, prefix) {
 					names = append(names, name)
 				}
 			}

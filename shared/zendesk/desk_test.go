@@ -29,11 +29,11 @@ func TestDeskCreate(t *testing.T) {
 		body   string
 	}{
 		{"requester by e-mail", ann, "",
-			`{"subject":"Help","comment":{"body":"It is broken."},"external_id":"` + ourID + `","tags":["caseroom"],"requester":{"name":"Ann","email":"ann@example.com"}}`},
+			`{"subject":"Help","comment":{"html_body":"<pre><code>It is broken.</code></pre>","public":true},"external_id":"` + ourID + `","tags":["caseroom"],"requester":{"name":"Ann","email":"ann@example.com"}}`},
 		{"no name", nameless, "",
-			`{"subject":"Help","comment":{"body":"It is broken."},"external_id":"` + ourID + `","tags":["caseroom"],"requester":{"name":"Anonymous customer","email":"ann@example.com"}}`},
+			`{"subject":"Help","comment":{"html_body":"<pre><code>It is broken.</code></pre>","public":true},"external_id":"` + ourID + `","tags":["caseroom"],"requester":{"name":"Anonymous customer","email":"ann@example.com"}}`},
 		{"requester by external id", guest, `{"user":{"name":"Anonymous customer","external_id":"caseroom:guest_abc","skip_verify_email":true}}`,
-			`{"subject":"Help","comment":{"body":"Text.\n\n\nE-mail address stated by the customer, not verified: x@example.comBcc: y"},"external_id":"caseroom:guest_abc:` + key + `","tags":["caseroom","caseroom_unverified"],"requester_id":4417}`},
+			`{"subject":"Help","comment":{"html_body":"<pre><code>E-mail address stated by the customer, not verified: x@example.comBcc: y\n\nText.\n</code></pre>","public":true},"external_id":"caseroom:guest_abc:` + key + `","tags":["caseroom","caseroom_unverified"],"requester_id":4417}`},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {

@@ -14,7 +14,7 @@ type Comment struct {
 	ID       int64
 	AuthorID int64
 	Public   bool
-	Body     string // plain text
+	Text     string // without markup
 	// MergedWith is the other ticket of the merge that made this comment, 0 for
 	// any other comment.
 	MergedWith int64
@@ -78,9 +78,9 @@ func (c *Client) commentPage(ctx context.Context, ticketID int64, after string) 
 		return nil, "", c.http.Senseless(op, res) // it would never end
 	}
 	for _, m := range *answer.Comments {
-		comment := Comment{ID: m.ID, AuthorID: m.AuthorID, Public: m.Public, Body: m.Body}
-		if comment.Body == "" {
-			comment.Body = m.Plain
+		comment := Comment{ID: m.ID, AuthorID: m.AuthorID, Public: m.Public, Text: m.Plain}
+		if comment.Text == "" {
+			comment.Text = m.Body
 		}
 		if m.Via.Source.Rel == "merge" {
 			comment.MergedWith = m.Via.Source.From.TicketID

@@ -24,7 +24,7 @@ type Ticket struct {
 
 // CreateTicket creates a ticket and returns its id.
 //
-//	POST /api/v2/tickets {"ticket":{"subject","comment":{"body"},"external_id","tags",
+//	POST /api/v2/tickets {"ticket":{"subject","comment":{"html_body","public":true},"external_id","tags",
 //	                      "requester":{"name","email"} or "requester_id"}}
 //	201 {"ticket":{"id"}}
 //
@@ -46,7 +46,8 @@ func (c *Client) CreateTicket(ctx context.Context, t Ticket) (id string, err err
 		Email string `json:"email"`
 	}
 	type comment struct {
-		Body string `json:"body"`
+		HTML   string `json:"html_body"`
+		Public bool   `json:"public"`
 	}
 	type ticket struct {
 		Subject     string   `json:"subject"`
@@ -57,7 +58,7 @@ func (c *Client) CreateTicket(ctx context.Context, t Ticket) (id string, err err
 		Requester   *person  `json:"requester,omitempty"`
 	}
 	body := ticket{
-		Subject: t.Subject, Comment: comment{t.Body},
+		Subject: t.Subject, Comment: comment{commentHTML(t.Body), true},
 		ExternalID: t.ExternalID, Tags: t.Tags, RequesterID: t.RequesterID,
 	}
 	if t.RequesterID == 0 {

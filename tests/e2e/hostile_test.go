@@ -143,15 +143,18 @@ func TestCustomersWords(t *testing.T) {
 		"Unicode":    "Ünïcödé 🖨️ \u202eevil \u200b end 漢字",
 		"lines":      "one\ntwo\r\nthree\tfour",
 	} {
-		subject := text
-		if what == "lines" {
-			subject = what
+		subject, shown := text, text
+		switch what {
+		case "lines":
+			subject, shown = what, "one\ntwo\nthree\tfour"
+		case "Unicode":
+			shown = "Ünïcödé 🖨️ evil  end 漢字"
 		}
 		a := s.do(send(map[string]any{"subject": subject, "desc": text, "name": strings.ReplaceAll(subject, "\n", " ")})).ok(t)
 		id, _ := strconv.ParseInt(a.text("ticketId"), 10, 64)
 		ticket, err := s.box.Zendesk().Ticket(id)
 		s.must(err)
-		if ticket.Subject != subject || ticket.Comments[0].Body != text || !slices.Equal(ticket.Tags, []string{"caseroom"}) {
+		if ticket.Subject != subject || ticket.Comments[0].Body != shown || !slices.Equal(ticket.Tags, []string{"caseroom"}) {
 			t.Errorf("%s: ticket %+v", what, ticket)
 		}
 		if room := s.room(a.text("GroupId")); len(room.Name) > 30 || !strings.HasPrefix(subject, room.Name) {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/html"
+
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
 
@@ -61,9 +63,13 @@ type assignment struct {
 type Comment struct {
 	ID        int64     `json:"id"`
 	AuthorID  int64     `json:"author_id"`
-	Body      string    `json:"body"`
+	Body      string    `json:"body"`                // the text as rendered
+	HTML      string    `json:"html_body,omitempty"` // "": as Body
 	Public    bool      `json:"public"`
 	CreatedAt time.Time `json:"created_at"`
+
+	source     string // as it was sent over the API
+	sourceHTML bool
 
 	auditID int64
 	merge   int64 // the ticket a merge comment points to
@@ -258,7 +264,7 @@ func (z *account) makeTicket(w http.ResponseWriter, o *object, c caller) (*ticke
 	invalid := invalidRecord{}
 	source := z.followUp(o, t, invalid)
 	changes := z.readFields(o, t, invalid, true)
-	comment, hasComment := z.readComment(o, c, invalid)
+	comment, hasComment := z.readComment(o, c)
 	if !hasComment {
 		invalid.add("base", "BlankValue", "Description: cannot be blank")
 	}
@@ -290,11 +296,12 @@ func (z *account) makeTicket(w http.ResponseWriter, o *object, c caller) (*ticke
 		comment.AuthorID = cmp.Or(comment.AuthorID, requester.ID)
 	}
 	comment.AuthorID = cmp.Or(comment.AuthorID, t.RequesterID)
+	z.nextTicket++
+	t.ID = z.nextTicket
+	z.render(t, &comment)
 	if source != nil && !o.has("tags") {
 		t.Tags = slices.Clone(source.Tags)
 	}
-	z.nextTicket++
-	t.ID = z.nextTicket
 	z.tickets[t.ID] = t
 	z.touch(t)
 	if t.Subject == "" {
@@ -442,27 +449,24 @@ func (z *account) readCustomFields(o *object, t *ticketRecord, ch *changes) {
 }
 
 // readComment reads ticket.comment; without a body or html_body there is none.
-func (z *account) readComment(o *object, c caller, invalid invalidRecord) (Comment, bool) {
+func (z *account) readComment(o *object, c caller) (Comment, bool) {
 	co, sent := o.object("comment")
 	if !sent {
 		return Comment{}, false
 	}
-	body := co.str("body")
-	if html := co.str("html_body"); html != "" {
-		body = html
+	comment := Comment{source: co.str("html_body"), sourceHTML: true, Public: co.flag("public", true)}
+	if comment.source == "" {
+		comment.source, comment.sourceHTML = co.str("body"), false
 	}
 	author := co.id("author_id")
 	if author != 0 && z.users[author] == nil {
 		author = c.user.ID // replaced without a word
 	}
-	comment := Comment{AuthorID: author, Body: body, Public: co.flag("public", true)}
+	comment.AuthorID = author
 	if co.bad != "" {
 		o.wrong("comment."+co.bad, co.why)
 	}
-	if len(body) > maxComment {
-		invalid.add("comment", "TooLong", fmt.Sprintf("Comment: is too long (maximum is %d characters)", maxComment))
-	}
-	return comment, strings.TrimSpace(body) != ""
+	return comment, strings.TrimSpace(comment.source) != ""
 }
 
 // readRequester finds the user of requester{name,email} or returns one with id
@@ -629,7 +633,7 @@ func (z *account) updateTicket(w http.ResponseWriter, r *http.Request, c caller)
 	next := &ticketRecord{Ticket: t.snapshot(), generated: t.generated, seq: t.seq}
 	invalid := invalidRecord{}
 	ch := z.readFields(o, next, invalid, false)
-	comment, commented := z.readComment(o, c, invalid)
+	comment, commented := z.readComment(o, c)
 	if commented && len(t.Comments) >= maxComments {
 		invalid.add("comment", "TooManyComments", fmt.Sprintf("Comment: a ticket can have at most %d comments", maxComments))
 	}
@@ -649,6 +653,7 @@ func (z *account) updateTicket(w http.ResponseWriter, r *http.Request, c caller)
 		z.touch(t)
 		if commented {
 			comment.AuthorID = cmp.Or(comment.AuthorID, c.user.ID)
+			z.render(t, &comment)
 			z.addComment(t, c.user.ID, comment)
 		}
 		z.emitChanges(t, before, c.user.ID)
@@ -757,7 +762,7 @@ func (z *account) listComments(w http.ResponseWriter, r *http.Request, _ caller)
 		}
 		return map[string]any{
 			"id": c.ID, "type": "Comment", "author_id": c.AuthorID, "body": c.Body, "plain_body": c.Body,
-			"html_body": c.Body, "public": c.Public, "audit_id": c.auditID, "attachments": []any{},
+			"html_body": cmp.Or(c.HTML, html.EscapeString(c.Body)), "public": c.Public, "audit_id": c.auditID, "attachments": []any{},
 			"via": via, "metadata": map[string]any{}, "created_at": timeText(c.CreatedAt),
 		}
 	})

@@ -1,0 +1,4 @@
+package zendesk
+
+// CommentHTML is commentHTML for its fuzz test.
+var CommentHTML = commentHTML

@@ -1,0 +1,93 @@
+package zendesk_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/zendesk"
+)
+
+// shown returns the text of a comment's HTML and the elements in it.
+func shown(t *testing.T, source string) (text string, elements []string) {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range root.Descendants() {
+		switch n.Type {
+		case html.TextNode:
+			text += n.Data
+		case html.ElementNode:
+			elements = append(elements, n.Data)
+		}
+	}
+	return text, elements
+}
+
+func FuzzCommentHTML(f *testing.F) {
+	for _, s := range []string{
+		"", "\nfirst line empty", "a  b\n    c\t", "</code></pre><script>x</script>", "{{ticket.id}} {% x %}", "&lt; &#123;&nbsp",
+		"\u202ex\u2069\u200b\u0085\x00\xff", "\r\n\r", "&amp;#123;",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		source := zendesk.CommentHTML(s)
+		text, elements := shown(t, source)
+		if want := relay.CleanText(s); text != want {
+			t.Errorf("%q is shown as %q, want %q", s, text, want)
+		}
+		if got := strings.Join(elements, " "); got != "html head body pre code" {
+			t.Errorf("%q has the elements %s", s, got)
+		}
+		if strings.ContainsAny(source, "{}") {
+			t.Errorf("%q leaves a brace in %q", s, source)
+		}
+		if again := relay.CleanText(text); again != text {
+			t.Errorf("%q cleaned again is %q", text, again)
+		}
+	})
+}
+
+// A first comment is never longer than what Zendesk takes, whatever its text
+// grows to, and what it lacks it says above the text.
+func TestLongFirstComment(t *testing.T) {
+	for name, desc := range map[string]string{
+		"braces": strings.Repeat("{", 30000), "wide": strings.Repeat("漢", 30000), "fits": strings.Repeat("x", 30000),
+	} {
+		a := newAccount(t)
+		a.on("POST "+ticketsAt, reply(201, `{"ticket":{"id":12}}`))
+		long := ann
+		long.Desc, long.StatedEmail = desc, "x@example.com"
+		if _, err := (zendesk.Desk{Client: a.client()}).Create(t.Context(), long); err != nil {
+			t.Fatal(err)
+		}
+		var sent struct {
+			Ticket struct {
+				Comment struct {
+					HTML string `json:"html_body"`
+				} `json:"comment"`
+			} `json:"ticket"`
+		}
+		if err := json.Unmarshal([]byte(a.to(ticketsAt)[0].Body), &sent); err != nil {
+			t.Fatal(err)
+		}
+		text, _ := shown(t, sent.Ticket.Comment.HTML)
+		head, rest, _ := strings.Cut(text, desc[:len(string([]rune(desc)[:1]))])
+		if name == "fits" { // "x" stands in the address too
+			head, rest = text[:len(text)-len(desc)], ""
+		}
+		if n := len(sent.Ticket.Comment.HTML); n > 64000 || (rest != "" && n < 59000) {
+			t.Errorf("%s: %d bytes", name, n)
+		}
+		if !strings.HasPrefix(head, "E-mail address stated by the customer, not verified: x@example.com\n") ||
+			strings.Contains(head, "its end is missing") != (name != "fits") {
+			t.Errorf("%s: begins with %q", name, head)
+		}
+	}
+}
