@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -89,5 +90,27 @@ func TestLongFirstComment(t *testing.T) {
 			strings.Contains(head, "its end is missing") != (name != "fits") {
 			t.Errorf("%s: begins with %q", name, head)
 		}
+	}
+}
+
+// Names are read from plain_body, whatever field a part was filed in: the version
+// before used body, of which Zendesk keeps what it rendered.
+func TestPartsAreReadFromPlainText(t *testing.T) {
+	const name = "ZENDESK#12@1790000000:1-"
+	comment := func(n, author, public, bodies string) string {
+		return `{"id":` + n + `,"author_id":` + author + `,"public":` + public + `,` + bodies + `}`
+	}
+	a := newAccount(t)
+	a.on("GET /api/v2/users/me", reply(200, `{"user":{"id":7,"role":"admin"}}`))
+	a.on("GET "+ticketsAt+"/12", reply(200, `{"ticket":{"id":12,"status":"open","updated_at":"2026-11-30T10:00:00Z"}}`))
+	a.on("GET "+ticketsAt+"/12/comments", reply(200, `{"comments":[`+strings.Join([]string{
+		comment("1", "7", "false", `"body":"rendered","html_body":"<pre>","plain_body":"Chat&nbsp;transcript `+name+`5\nRoom"`),
+		comment("2", "7", "false", `"body":"Chat transcript `+name+`6 Room 12, messages"`),
+		comment("3", "8", "false", `"plain_body":"Chat transcript `+name+`7\n"`),
+		comment("4", "7", "true", `"plain_body":"Chat transcript `+name+`8\n"`),
+	}, ",")+`],"meta":{"has_more":false}}`))
+	names, _, err := (&zendesk.SyncDesk{Client: a.client()}).Parts(t.Context(), "12", "ZENDESK#12@1790000000:", time.Time{})
+	if err != nil || strings.Join(names, " ") != name+"5 "+name+"6" {
+		t.Errorf("%q, %v", names, err)
 	}
 }
