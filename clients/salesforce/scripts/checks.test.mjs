@@ -18,22 +18,17 @@ const tutorial = join(here, "testdata", "tutorial");
 const scratch = mkdtempSync(join(realpathSync(tmpdir()), "caseroom-checks-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
+const folders = JSON.parse(readFileSync(join(ours, "sfdx-project.json"), "utf8")).packageDirectories.map(
+  ({ path }) => path,
+);
+
 let copies = 0;
 
 /** A copy of the package in which one file is changed, or made. */
 function changed(file, change) {
   const root = join(scratch, String(copies++));
   mkdirSync(root);
-  for (const name of [
-    "sfdx-project.json",
-    "force-app",
-    "force-omni",
-    "force-key",
-    "force-iam",
-    "force-org",
-    "force-client",
-    "force-hosts",
-  ]) {
+  for (const name of ["sfdx-project.json", ...folders]) {
     cpSync(join(ours, name), join(root, name), { recursive: true });
   }
   const path = join(root, file);
