@@ -9,7 +9,6 @@ package foreign
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -166,10 +165,4 @@ func arguments(values map[string]string) []string {
 	}
 	slices.Sort(list)
 	return list
-}
-
-func background(t *testing.T) context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	return ctx
 }
