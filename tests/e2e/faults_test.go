@@ -98,7 +98,7 @@ var codes = map[string][]fault{
 	"salesforce sobject_get_by_key": {code("INVALID_SESSION_ID", stale), code("INSUFFICIENT_ACCESS", refused), code("REQUEST_LIMIT_EXCEEDED", busy)},
 
 	"tencent account_import":      {code("70001", stale), code("80001", moderated), code("70398", refused), code("70009", refused), code("60007", busy), code("70500", lost)},
-	"tencent create_group":        {code("70001", stale), code("80001", moderated), code("10021", exists), code("10025", exists), code("10019", stranger), code("10007", refused), code("10036", refused), code("10058", refused), code("70009", refused), code("70051", busy), code("60007", busy), code("10002", lost)},
+	"tencent create_group":        {code("70001", stale), code("80001", refused), code("10021", exists), code("10025", exists), code("10019", stranger), code("10007", refused), code("10036", refused), code("10058", refused), code("70009", refused), code("70051", busy), code("60007", busy), code("10002", lost)},
 	"tencent get_group_info":      {code("70001", stale), code("10002", lost), code("60007", busy)},
 	"tencent destroy_group":       {code("70001", stale), code("10007", refused), code("10002", lost)},
 	"tencent add_group_member":    {code("70001", stale), code("10019", stranger), code("10010", gone), code("10014", refused), code("result:0", refused), code("result:3", refused), code("result:4", refused), code("60007", busy), code("10002", lost)},

@@ -99,7 +99,7 @@ func TestMalformedBodies(t *testing.T) {
 // as it was said.
 func TestCustomersWords(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
+	s := newStack(t, parameter("RoomNames", "subject"))
 	login := s.customer("ada")
 	send := func(info map[string]any) request {
 		return request{path: "/zendesk/createticket", as: login, body: object("caseInfo", info)}
