@@ -1,6 +1,6 @@
 // The desk's pane: the ticket, and what an agent can do with it.
 import { h, part } from "./element.js";
-import { agentOf, nick, roomOf, standing } from "./tickets.js";
+import { agentOf, nameOf, roomOf, standing } from "./tickets.js";
 import { click, deskConfig, desks, does } from "./world.js";
 
 /**
@@ -49,7 +49,7 @@ export function drawTicket(state, desk, t, list) {
   const others = list
     .filter((x) => x.id !== t.id && !x.deleted && !x.closed)
     .map((x) => [x.id, `${x.label} ${x.subject}`]);
-  const names = room?.members.map((m) => nick(state, m.userId)).join(", ") || "nobody";
+  const names = room?.members.map((m) => nameOf(state, t, m.userId)).join(", ") || "nobody";
   const shown = [desk, t, s, others, names, room?.muteAllMember, room?.messages.length];
   part("ticket", shown, () => [
     h("h3", { class: "title" }, `${t.label} ${t.subject}`),
@@ -58,7 +58,7 @@ export function drawTicket(state, desk, t, list) {
       {},
       ...row("Status", t.merged ? `${t.status}, merged into ${t.merged}` : t.status),
       ...row("Owner", owner(desk, t)),
-      ...row("Customer", t.customer ? nick(state, t.customer) : "has no chat"),
+      ...row("Customer", t.customer ? nameOf(state, t, t.customer) : "has no chat"),
       ...(t.tags ? row("Tags", t.tags.join(" ") || "none") : []),
       ...row(
         "Room",

@@ -7,7 +7,7 @@ import { deskConfig, desks } from "./world.js";
  * @typedef {{ seq: number, from: string, text: string }} Message
  * @typedef {{ groupId: string, owner?: string, applyJoinOption: string, muteAllMember: boolean,
  *   introduction?: string, members: Member[], messages: Message[] }} Room
- * @typedef {{ id: string, label: string, subject: string, status: string, owner: string, customer?: string,
+ * @typedef {{ id: string, label: string, subject: string, status: string, owner: string, customer?: string, customerName?: string,
  *   deleted: boolean, ended: boolean, closed: boolean, scrubbed: boolean, merged: string, tags?: string[],
  *   externalId?: string | null, requester?: { name: string, email: string },
  *   notes: { text: string, public: boolean }[] }} Ticket
@@ -43,6 +43,7 @@ function zendesk(/** @type {any} */ { zendesk: z }) {
     tags: t.tags,
     externalId: t.external_id ?? null,
     requester: z.users.find((/** @type {any} */ u) => u.id === t.requester_id),
+    customerName: z.users.find((/** @type {any} */ u) => u.id === t.requester_id)?.name,
     notes: t.comments.map((/** @type {any} */ c) => ({ text: c.body, public: c.public })),
   }));
 }
@@ -56,6 +57,7 @@ function salesforce(/** @type {any} */ { salesforce: s }) {
     status: c.isDeleted ? "deleted" : c.status,
     owner: c.ownerId,
     customer: c.key && c.user ? c.user : undefined,
+    customerName: c.suppliedName,
     deleted: c.isDeleted,
     ended: c.isClosed,
     closed: false,
@@ -80,11 +82,16 @@ const longest = (row) =>
 export const agentOf = (desk, id) => deskConfig(desk).agents.find((a) => a.id === id);
 
 /**
+ * The name of somebody in a ticket's room. The customer's is the desk's: chat
+ * profiles hold agents' names only.
+ *
  * @param {any} state
+ * @param {Ticket} t
  * @param {string} id
  * @returns {string}
  */
-export const nick = (state, id) =>
+export const nameOf = (state, t, id) =>
+  (id === t.customer && t.customerName) ||
   state.tencent.accounts.find((/** @type {any} */ a) => a.userId === id)?.nick ||
   (id.startsWith("guest_") ? "a guest" : id);
 
