@@ -11,13 +11,13 @@ import (
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
-// announce tells the room what it was not told yet. What makes a notice is the
-// step from n to n+1 of the mark's count, and the mark is written after the
-// notice was sent. A try that was cut off in between is followed by another
-// that finds the notice in the last page of the history: the vendor's own
-// memory of it lasts five minutes only. It looks there even if the mark says
-// that all is told, for the mark may be of before a notice that has been
-// outdated since, such as "solved" in the room of a ticket that is open again.
+// announce sends the notice that the room lacks. Its id is the mark's count plus
+// one, and the mark is written after the notice was sent.
+//
+// A redelivered message looks into the last page of the history first, because
+// the vendor's own deduplication lasts five minutes. It looks even if the mark
+// is up to date: an interrupted try may have sent a notice that is stale by now,
+// such as "solved" in the room of a ticket that is open again.
 func (w *work) announce(ctx context.Context, a announcement) error {
 	if w.item.Redelivered {
 		if err := w.recall(ctx); err != nil {

@@ -304,9 +304,10 @@ func (w *filing) archive(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// build renders messages from the next one on, as many as fit into limit bytes
-// as size counts them but at least one, and returns the last of them. It ends a part when a third of
-// the time left is used: a part is kept once it is filed, whatever follows.
+// build renders messages from the next one on and returns the last of them. It
+// takes as many as fit into limit bytes, as size counts them, but at least one.
+// It ends a part when a third of the time left is used: a filed part is kept
+// whatever follows.
 func (w *filing) build(ctx context.Context, limit int, size func(string) int) (Part, uint64, error) {
 	spent := func() bool { return false }
 	if deadline, ok := ctx.Deadline(); ok {

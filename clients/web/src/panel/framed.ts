@@ -9,11 +9,11 @@ const repliesDeadline = 15_000;
 const askAgain = { least: 1_000, most: 60_000 };
 
 /**
- * The desk is the page around this one, as Salesforce's panel is. It gets
+ * The desk is the page around this one, as Salesforce's panel is. It receives
  * {type:"caseroom:ready"}, "caseroom:renew", "caseroom:look" and "caseroom:unread"
- * with a count, and sends "caseroom:credentials" with who the agent is, the room and
- * where its ticket stands, or "caseroom:error" with retryAfterMs when it got no
- * credential. "caseroom:replies" asks for ready-made answers and brings them.
+ * with a count. It sends "caseroom:credentials" with the agent, the room and where
+ * its ticket stands. Without a credential it sends "caseroom:error" with retryAfterMs.
+ * "caseroom:replies" asks for ready-made answers and brings them.
  *
  * Both ways only configured origins count: what is sent names the origin it is
  * for, and what comes from any other, or from another window, is not heard.

@@ -44,8 +44,8 @@ function define(): void {
 }
 
 /**
- * Puts the host back when a navigation without a new page replaced the body or what is in
- * it, and takes away the copies without content that such a page may bring along.
+ * Puts the host element back when a navigation without a page load has replaced the body
+ * or its content. Empty copies of the host that the new body brings along are removed.
  */
 function keepIn(host: HTMLElement): () => void {
   let body: HTMLElement | undefined;
