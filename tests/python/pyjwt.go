@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 )
 
@@ -35,11 +34,7 @@ type Answer struct {
 // CASEROOM_REQUIRE_PYTHON is 1.
 func Start(t testing.TB) *Process {
 	t.Helper()
-	_, here, _, ok := runtime.Caller(0)
-	if !ok {
-		t.Fatal("cannot tell where tests/python is")
-	}
-	dir := filepath.Dir(here)
+	dir := filepath.Join(moduleRoot(t), "tests", "python")
 	python := filepath.Join(dir, ".venv", "bin", "python")
 	if _, err := os.Stat(python); err != nil {
 		if os.Getenv("CI") != "" || os.Getenv("CASEROOM_REQUIRE_PYTHON") == "1" {
@@ -90,4 +85,24 @@ func (p *Process) Must(t testing.TB, request map[string]any) Answer {
 		t.Fatalf("jwtcheck.py %s: %s", request["op"], a.Error)
 	}
 	return a
+}
+
+// moduleRoot returns the folder of go.mod: a package's tests run somewhere
+// below it. Source paths would not do, since -trimpath removes them.
+func moduleRoot(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			t.Fatal("no go.mod above the working folder")
+		}
+		dir = above
+	}
 }
