@@ -422,11 +422,11 @@ func (r *drill) status(s string) func(context.Context) error {
 	}
 }
 
-// await waits until the room is as it should be, by the members and the lock
-// that this step wants and by Sync's own opinion.
+// await looks until the room is as it should be, by the members and the lock
+// that this step wants and by Sync's own opinion. Patience ends the looking, not
+// a look: the verdict is always about the room.
 func (r *drill) await(ctx context.Context, muted bool, members []string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.patience)
-	defer cancel()
+	until := time.Now().Add(r.patience)
 	want := slices.Sorted(slices.Values(members))
 	var is string
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
@@ -451,7 +451,7 @@ func (r *drill) await(ctx context.Context, muted bool, members []string) (string
 				is += "; Sync is not done with it"
 			}
 		}
-		if upstream.Sleep(ctx, wait) != nil {
+		if time.Now().After(until) || upstream.Sleep(ctx, wait) != nil {
 			return "", fmt.Errorf("after %v the room is not %s with %s: %s", r.patience,
 				map[bool]string{true: "locked", false: "open"}[muted], strings.Join(want, ", "), is)
 		}
