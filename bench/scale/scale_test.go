@@ -298,8 +298,8 @@ func (b *bench) prepare(t *testing.T, n int) {
 		all.Go(func() {
 			defer func() { <-slots }()
 			customer := fmt.Sprintf("customer-%d", i)
-			ref, err := op.Run(p.Context(), desks[b.desk], relay.TicketRequest{
-				Customer: relay.Account{UserID: customer, Nick: customer}, Subject: fmt.Sprintf("Request %d", i), Desc: "help",
+			ref, err := op.Run(p.Context(), desks[b.desk], relay.NewTicket{
+				UserID: customer, Subject: fmt.Sprintf("Request %d", i), Desc: "help",
 				Name: customer, Email: customer + "@example.com", Key: customer,
 			})
 			if err != nil {

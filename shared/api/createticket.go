@@ -98,7 +98,7 @@ func (h *CreateTicket) login(r *Request, name relay.DeskName) (any, error) {
 		trusted = *user.EmailVerified
 	}
 	loginEmail, _ := email("email", user.Email) // an unusable claim is no claim
-	ticket.Requester(relay.LoginEmail{Address: loginEmail, Trusted: trusted})
+	ticket = ticket.WithRequester(relay.LoginEmail{Address: loginEmail, Trusted: trusted})
 	if ticket.Name == "" {
 		ticket.Name, _ = text("name", user.Name, 255, false)
 	}
@@ -136,8 +136,7 @@ func (h *CreateTicket) guest(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ticket.Unverified = true
-	ticket.Email, ticket.StatedEmail = ticket.StatedEmail, ""
+	ticket = ticket.WithGuest()
 	made, err := h.key(r, &ticket)
 	if err != nil {
 		return nil, err
@@ -170,9 +169,9 @@ func (h *CreateTicket) desk(name relay.DeskName) (relay.Desk, error) {
 }
 
 // decode checks everything the caller wrote before anything is called.
-func (h *CreateTicket) decode(r *Request) (createTicketRequest, relay.TicketRequest, error) {
+func (h *CreateTicket) decode(r *Request) (createTicketRequest, relay.NewTicket, error) {
 	var body createTicketRequest
-	var t relay.TicketRequest
+	var t relay.NewTicket
 	if err := decodeJSON(r, &body); err != nil {
 		return body, t, err
 	}
@@ -196,7 +195,7 @@ func (h *CreateTicket) decode(r *Request) (createTicketRequest, relay.TicketRequ
 var visibleASCII = regexp.MustCompile(`^[\x21-\x7e]+$`)
 
 // key sets the request's idempotency key and returns it when caseroom made it.
-func (h *CreateTicket) key(r *Request, t *relay.TicketRequest) (made string, err error) {
+func (h *CreateTicket) key(r *Request, t *relay.NewTicket) (made string, err error) {
 	switch values := r.Header.Values("Idempotency-Key"); {
 	case len(values) == 0:
 		if made, err = h.Operation.NewKey(); err != nil {
@@ -212,7 +211,7 @@ func (h *CreateTicket) key(r *Request, t *relay.TicketRequest) (made string, err
 }
 
 // create signs first: when the customer could not get in, no ticket is made.
-func (h *CreateTicket) create(r *Request, desk relay.Desk, signer identity.Signer, id identity.Identity, t relay.TicketRequest, madeKey string) (any, error) {
+func (h *CreateTicket) create(r *Request, desk relay.Desk, signer identity.Signer, id identity.Identity, t relay.NewTicket, madeKey string) (any, error) {
 	sig, err := signer.Sign(id)
 	if err != nil {
 		return nil, err
@@ -223,7 +222,7 @@ func (h *CreateTicket) create(r *Request, desk relay.Desk, signer identity.Signe
 			return nil, err
 		}
 	}
-	t.Customer = relay.Account{UserID: id.ID()}
+	t.UserID = id.ID()
 	room, err := h.Operation.Run(r.Context(), desk, t)
 	r.LogTicket(room.Ticket)
 	if err != nil {

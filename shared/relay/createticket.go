@@ -34,19 +34,6 @@ type CreateTicket struct {
 	SubjectNames bool
 }
 
-// TicketRequest is what a customer asks for. The customer's identity is proven
-// by whoever calls.
-type TicketRequest struct {
-	Customer    Account
-	Subject     string
-	Desc        string
-	Name        string
-	Email       string // an address that may become the requester's
-	StatedEmail string // an address that proves nothing
-	Unverified  bool   // nobody checked who this is
-	Key         string // the caller's idempotency key, or one from NewKey
-}
-
 // deskKeeps is how long caseroom relies on a desk to remember an idempotency
 // key. Zendesk keeps two hours; the rest is for clocks and long retries.
 const deskKeeps = 90 * time.Minute
@@ -57,10 +44,10 @@ const deskKeeps = 90 * time.Minute
 // customer; an upstream error when there is no ticket or its outcome is unknown;
 // *problem.Error with the TicketID set when the ticket exists and its room does
 // not: Conflict when another stack's room has the id, else Unavailable.
-func (c *CreateTicket) Run(ctx context.Context, desk Desk, r TicketRequest) (Ref, error) {
-	imported, giveUp := c.importCustomer(ctx, r.Customer)
+func (c *CreateTicket) Run(ctx context.Context, desk Desk, t NewTicket) (Ref, error) {
+	imported, giveUp := c.importCustomer(ctx, Account{UserID: t.UserID})
 	defer giveUp()
-	ticketID, err := c.ticket(ctx, desk, r)
+	ticketID, err := c.ticket(ctx, desk, t)
 	if err != nil {
 		return Ref{}, err
 	}
@@ -75,14 +62,14 @@ func (c *CreateTicket) Run(ctx context.Context, desk Desk, r TicketRequest) (Ref
 	importErr := imported()
 	var name string
 	if c.SubjectNames {
-		name = r.Subject
+		name = t.Subject
 	}
 	squatted, err := c.Rooms.Ensure(ctx, NewRoom{
 		GroupID:  ref.GroupID(),
 		Name:     name,
 		Neutral:  ref.NeutralName(),
 		Mark:     Mark{Desk: DeskHash(desk.Host())},
-		Customer: r.Customer.UserID,
+		Customer: t.UserID,
 	})
 	if squatted {
 		c.Meter.Count(ctx, "RoomSquatted", 1, "desk", string(ref.Desk))
@@ -110,18 +97,16 @@ func roomFailed(ticketID string, err error) *problem.Error {
 }
 
 // ticket returns the id of the request's one ticket.
-func (c *CreateTicket) ticket(ctx context.Context, desk Desk, r TicketRequest) (string, error) {
-	key := DeskKey(r.Customer.UserID, r.Key)
-	if c.aged(r.Key) {
-		id, err := desk.Find(ctx, r.Customer.UserID, key)
+func (c *CreateTicket) ticket(ctx context.Context, desk Desk, t NewTicket) (string, error) {
+	aged := c.aged(t.Key)
+	t.Key = DeskKey(t.UserID, t.Key)
+	if aged {
+		id, err := desk.Find(ctx, t.UserID, t.Key)
 		if err != nil || id != "" {
 			return id, err
 		}
 	}
-	id, err := desk.Create(ctx, NewTicket{
-		Key: key, UserID: r.Customer.UserID, Subject: r.Subject, Desc: r.Desc, Name: r.Name,
-		Email: r.Email, StatedEmail: r.StatedEmail, Unverified: r.Unverified,
-	})
+	id, err := desk.Create(ctx, t)
 	if errors.Is(err, ErrSuspended) {
 		err = problem.Wrap(err, problem.Unprocessable, "The support desk takes no requests from this customer.")
 	}

@@ -20,8 +20,8 @@ func TestSuspendedCustomer(t *testing.T) {
 	id, err := strconv.ParseInt(spam.Ticket, 10, 64)
 	b.ok(err)
 	b.ok(b.box.Zendesk().MarkSpam(id))
-	ref, err := b.create.Run(context.Background(), b.desks[relay.Zendesk], relay.TicketRequest{
-		Customer: relay.Account{UserID: "carol", Nick: "CAROL"}, Subject: "Two", Desc: "help",
+	ref, err := b.create.Run(context.Background(), b.desks[relay.Zendesk], relay.NewTicket{
+		UserID: "carol", Subject: "Two", Desc: "help",
 		Name: "CAROL", Email: "carol@example.com", Key: "carol-Two",
 	})
 	var p *problem.Error

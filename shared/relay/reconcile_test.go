@@ -37,18 +37,11 @@ func (q *hints) take() []relay.SyncItem {
 	return items
 }
 
-// table is how the bed's Sync is configured.
-func (b *bed) table() relay.Table {
-	t := b.sync.Table
-	t.Archive = b.sync.Transcripts.Archive != nil
-	return t
-}
-
 func (b *bed) reconciler() (*relay.Reconcile, *hints) {
 	q := &hints{}
 	return &relay.Reconcile{
 		Desks: map[relay.DeskName]relay.ChangeDesk{relay.Zendesk: b.zd, relay.Salesforce: b.sf}, Rooms: b.rooms,
-		Queue: q, Table: b.table(), Meter: b.meter, Now: b.clock.Now,
+		Queue: q, Table: b.sync.Table, Meter: b.meter, Now: b.clock.Now,
 	}, q
 }
 

@@ -9,25 +9,35 @@ type LoginEmail struct {
 	Trusted bool
 }
 
-// Requester decides which address becomes the ticket's requester: a trusted
-// login's and no other. An address that proves nothing stands in the text for
-// the agents; of two, the login's is the stated one.
-func (r *TicketRequest) Requester(login LoginEmail) {
-	stated := r.StatedEmail
+// WithRequester returns a logged-in customer's ticket with the address that
+// becomes its requester: a trusted login's and no other. StatedEmail is the
+// address of the request until then. An address that proves nothing stands in the
+// text for the agents; of two, the login's is the stated one.
+func (t NewTicket) WithRequester(login LoginEmail) NewTicket {
+	stated := t.StatedEmail
 	same := strings.EqualFold(stated, login.Address)
 	switch {
 	case login.Address == "":
 	case login.Trusted:
-		r.Email = login.Address
+		t.Email = login.Address
 		if same {
-			r.StatedEmail = ""
+			t.StatedEmail = ""
 		}
 	default:
-		r.StatedEmail = login.Address
+		t.StatedEmail = login.Address
 		if stated != "" && !same {
-			r.Desc += EmailNote(" given with the request", stated)
+			t.Desc += EmailNote(" given with the request", stated)
 		}
 	}
+	return t
+}
+
+// WithGuest returns the ticket of a customer without a login. The stated address
+// becomes the requester's, and the ticket says that nobody checked who this is.
+func (t NewTicket) WithGuest() NewTicket {
+	t.Unverified = true
+	t.Email, t.StatedEmail = t.StatedEmail, ""
+	return t
 }
 
 // EmailUnverified is the note about [NewTicket.StatedEmail].

@@ -23,10 +23,13 @@ func TestRequester(t *testing.T) {
 		"not trusted, the same stated": {"A@Example.com", relay.LoginEmail{Address: "a@example.com"}, "", "a@example.com", "Text"},
 		"not trusted, another stated":  {"b@example.com", relay.LoginEmail{Address: "a@example.com"}, "", "a@example.com", given},
 	} {
-		r := relay.TicketRequest{Desc: "Text", StatedEmail: tt.stated}
-		r.Requester(tt.login)
-		if want := (relay.TicketRequest{Desc: tt.desc, Email: tt.email, StatedEmail: tt.states}); r != want {
-			t.Errorf("%s: got %+v, want %+v", name, r, want)
+		got := relay.NewTicket{Desc: "Text", StatedEmail: tt.stated}.WithRequester(tt.login)
+		if want := (relay.NewTicket{Desc: tt.desc, Email: tt.email, StatedEmail: tt.states}); got != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
+	}
+	got := relay.NewTicket{Desc: "Text", StatedEmail: "b@example.com"}.WithGuest()
+	if want := (relay.NewTicket{Desc: "Text", Email: "b@example.com", Unverified: true}); got != want {
+		t.Errorf("a guest: got %+v, want %+v", got, want)
 	}
 }

@@ -25,7 +25,7 @@ func (b *bed) sweeper() (*relay.Sweep, *hints) {
 	q := &hints{}
 	return &relay.Sweep{
 		Desks: map[relay.DeskName]relay.SweepDesk{relay.Zendesk: b.zd, relay.Salesforce: b.sf}, Rooms: b.rooms,
-		Queue: q, Table: b.table(), Meter: b.meter, Now: b.clock.Now,
+		Queue: q, Table: b.sync.Table, Meter: b.meter, Now: b.clock.Now,
 		DissolveAfter: dissolveAfter, HistoryDays: 7,
 	}, q
 }

@@ -108,13 +108,6 @@ func NewSyncItem(hints []Hint, redelivered bool, since time.Time) SyncItem {
 	return it
 }
 
-// table is the table of states as this Sync follows it.
-func (s *Sync) table() Table {
-	t := s.Table
-	t.Archive = s.Transcripts.Archive != nil
-	return t
-}
-
 // parallel is how many tickets of a batch are worked on at once. Ten batches of
 // five are about as fast as the chat's limits; more only meet them more often.
 const parallel = 5
@@ -167,7 +160,7 @@ func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, i
 				return
 			}
 			w := &work{Sync: s, desk: desk, item: it, view: view{
-				Table: s.table(), ref: it.Ref, room: rooms[it.GroupID()], gone: it.Deleted,
+				Table: s.Table, ref: it.Ref, room: rooms[it.GroupID()], gone: it.Deleted,
 			}}
 			w.ticket, w.seen = tickets[it.Ticket]
 			errs[i] = s.patiently(ctx, w, &gate)

@@ -197,6 +197,7 @@ func startBed(t fataler, plan sandbox.TencentPlan) *bed {
 	b.sync = &relay.Sync{
 		Desks: map[relay.DeskName]relay.TicketDesk{relay.Zendesk: b.zd, relay.Salesforce: b.sf}, Rooms: b.rooms,
 		Transcripts: &relay.Transcripts{Rooms: b.rooms, Archive: archive, Meter: b.meter},
+		Table:       relay.Table{Archive: true},
 		Meter:       b.meter, Now: c.Now,
 	}
 	b.desks = map[relay.DeskName]relay.Desk{relay.Zendesk: zendesk.Desk{Client: zc, Wait: c.wait}, relay.Salesforce: salesforce.Desk{Client: sc, Wait: c.wait}}
@@ -207,8 +208,8 @@ func startBed(t fataler, plan sandbox.TencentPlan) *bed {
 // open opens a ticket as createticket does and returns its room.
 func (b *bed) open(desk relay.DeskName, customer, subject string) relay.Ref {
 	b.Helper()
-	ref, err := b.create.Run(context.Background(), b.desks[desk], relay.TicketRequest{
-		Customer: relay.Account{UserID: customer, Nick: strings.ToUpper(customer)}, Subject: subject, Desc: "help",
+	ref, err := b.create.Run(context.Background(), b.desks[desk], relay.NewTicket{
+		UserID: customer, Subject: subject, Desc: "help",
 		Name: strings.ToUpper(customer), Email: customer + "@example.com", Key: customer + "-" + subject,
 	})
 	if err != nil {

@@ -58,10 +58,12 @@ func ParseGroupID(id string) (Ref, error) {
 	return Ref{}, errNotOurGroup
 }
 
-// NewTicket is a customer's request. Key is already hashed: the caller's own
-// key never leaves caseroom.
+// NewTicket is a customer's request, on its way from the caller to the desk. The
+// customer's identity is proven by the caller of [CreateTicket.Run].
 type NewTicket struct {
-	Key     string // 26 lower-case base32 characters
+	// Key is the request's idempotency key: the caller's or one from NewKey. A desk
+	// gets its [DeskKey], for the key itself never leaves caseroom.
+	Key     string
 	UserID  string // the customer's IM user id
 	Subject string
 	Desc    string

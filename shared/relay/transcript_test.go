@@ -369,8 +369,8 @@ func TestPastedTexts(t *testing.T) {
 			text.shown = text.sent
 		}
 		customer := "c_" + strings.ReplaceAll(name, " ", "_")
-		ref, err := b.create.Run(context.Background(), b.desks[relay.Zendesk], relay.TicketRequest{
-			Customer: relay.Account{UserID: customer}, Subject: name, Desc: text.sent, Email: customer + "@example.com", Key: customer,
+		ref, err := b.create.Run(context.Background(), b.desks[relay.Zendesk], relay.NewTicket{
+			UserID: customer, Subject: name, Desc: text.sent, Email: customer + "@example.com", Key: customer,
 		})
 		b.ok(err)
 		b.converge(ref)
@@ -461,8 +461,8 @@ func TestTicketsOfLongDescriptions(t *testing.T) {
 	var ids []string
 	for i := range 80 {
 		customer := fmt.Sprintf("c%d", i)
-		ref, err := b.create.Run(context.Background(), b.desks[relay.Zendesk], relay.TicketRequest{
-			Customer: relay.Account{UserID: customer}, Subject: "long", Desc: strings.Repeat("d", 60000), Email: customer + "@example.com", Key: customer,
+		ref, err := b.create.Run(context.Background(), b.desks[relay.Zendesk], relay.NewTicket{
+			UserID: customer, Subject: "long", Desc: strings.Repeat("d", 60000), Email: customer + "@example.com", Key: customer,
 		})
 		b.ok(err)
 		ids = append(ids, ref.Ticket)

@@ -156,8 +156,8 @@ func (h *history) ask(p *world.Process, l *life, key string) bool {
 	}
 	ctx, cancel := context.WithTimeout(p.Context(), 20*time.Second)
 	defer cancel()
-	_, err = op.Run(ctx, desks[l.desk], relay.TicketRequest{
-		Customer: relay.Account{UserID: l.customer, Nick: strings.ToUpper(l.customer)}, Subject: l.subject, Desc: "help",
+	_, err = op.Run(ctx, desks[l.desk], relay.NewTicket{
+		UserID: l.customer, Subject: l.subject, Desc: "help",
 		Name: strings.ToUpper(l.customer), Email: l.customer + "@example.com", Key: key,
 	})
 	p.Kill()
