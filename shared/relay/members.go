@@ -29,9 +29,10 @@ func (m *Members) Join(ctx context.Context, ref Ref, agent Account) (res MemberR
 	return res, err
 }
 
-// Leave takes an agent out of a room; one who is not in it has left.
+// Leave takes an agent out of a room; one who is not in it has left, and so has
+// everybody from a room that is gone.
 func (m *Members) Leave(ctx context.Context, ref Ref, userID string) error {
-	return m.move(ctx, ref, func() error { return m.Rooms.Leave(ctx, ref.GroupID(), userID) })
+	return m.move(ctx, ref, func() error { return unlessGone(m.Rooms.Leave(ctx, ref.GroupID(), userID)) })
 }
 
 // lookedAt is how soon after its hint was queued Sync may have looked at the room:

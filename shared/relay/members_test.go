@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
 )
 
@@ -80,6 +81,19 @@ func TestSlowMembers(t *testing.T) {
 			t.Errorf("a quick call was queued %d times", len(queue))
 		}
 	})
+}
+
+// A room that is gone has no agent in it.
+func TestLeaveOfARoomThatIsGone(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sandbox.TencentPlan{})
+	m := &relay.Members{Rooms: b.rooms, Queue: noQueue{}, Meter: b.meter, Now: b.clock.Now}
+	if err := m.Leave(t.Context(), relay.Ref{Desk: relay.Zendesk, Ticket: "4711"}, "zd_1"); err != nil {
+		t.Error(err)
+	}
+	if _, err := m.Join(t.Context(), relay.Ref{Desk: relay.Zendesk, Ticket: "4711"}, relay.Account{UserID: "zd_1"}); err == nil {
+		t.Error("joined a room that is gone")
+	}
 }
 
 // buggy is a chat whose calls panic.

@@ -76,6 +76,10 @@ func dead(m events.SQSMessage, err error) bool {
 // maxReason is how much of an error a dead letter carries.
 const maxReason = 512
 
+// reasonAttribute is the message attribute that says why a message died. It stays
+// with one that is moved back.
+const reasonAttribute = "reason"
+
 // bury sends a message to the dead-letter queue with its reason, so that it can
 // be acknowledged. It reports whether that worked.
 //
@@ -94,7 +98,7 @@ func (w *Mailbox) bury(ctx context.Context, m events.SQSMessage, reason error) b
 		QueueUrl: &w.DeadLetterURL, MessageBody: &m.Body,
 		MessageGroupId: &groupID, MessageDeduplicationId: &m.MessageId,
 		MessageAttributes: map[string]types.MessageAttributeValue{
-			"reason": {DataType: aws.String("String"), StringValue: aws.String(printable(text))},
+			reasonAttribute: {DataType: aws.String("String"), StringValue: aws.String(printable(text))},
 		},
 	})
 	if err != nil {

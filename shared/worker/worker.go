@@ -94,6 +94,7 @@ func (w *Worker[M, I]) Lambda(ctx context.Context, e events.SQSEvent) (events.SQ
 	}
 	errs := w.run(ctx, items)
 	var pause time.Duration
+	limited := 0
 	for i, j := range jobs {
 		err := errs[i]
 		if err == nil {
@@ -115,9 +116,13 @@ func (w *Worker[M, I]) Lambda(ctx context.Context, e events.SQSEvent) (events.SQ
 		}
 		if upstream.ClassOf(err) == upstream.RateLimited {
 			pause = max(pause, retryAfter(err), time.Second)
+			limited++
 		}
 	}
-	w.pause(ctx, pause)
+	// What one ticket of several has met may be its own limit.
+	if limited > 1 || len(jobs) == 1 {
+		w.pause(ctx, pause)
+	}
 	return res, nil
 }
 
@@ -182,12 +187,19 @@ func (w *Worker[M, I]) group(records []events.SQSMessage) (jobs []*job[M], broke
 		j.bodies[body] = true
 		j.said = append(j.said, said)
 		j.messages = append(j.messages, m)
-		j.redelivered = j.redelivered || receives(m) > 1
+		j.redelivered = j.redelivered || receives(m) > 1 || redriven(m)
 		if sent := sentAt(m); !sent.IsZero() && (j.since.IsZero() || sent.Before(j.since)) {
 			j.since = sent
 		}
 	}
 	return jobs, broken
+}
+
+// redriven reports whether a message was a dead letter: its first delivery was
+// another message's.
+func redriven(m events.SQSMessage) bool {
+	_, dead := m.MessageAttributes[reasonAttribute]
+	return dead
 }
 
 func sentAt(m events.SQSMessage) time.Time {

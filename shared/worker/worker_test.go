@@ -154,8 +154,8 @@ func TestWorkerRetries(t *testing.T) {
 		"first":               {unavailable, 1, 6, 0},
 		"fourth":              {unavailable, 4, 44, 0},
 		"hundredth":           {unavailable, 100, 990, 0},
-		"asked for":           {&upstream.Error{Class: upstream.RateLimited, RetryAfter: 20 * time.Second}, 5, 22, 20 * time.Second},
-		"too fast":            {&upstream.Error{Class: upstream.RateLimited}, 1, 6, time.Second},
+		"asked for":           {&upstream.Error{Class: upstream.RateLimited, RetryAfter: 20 * time.Second}, 5, 22, 0},
+		"too fast":            {&upstream.Error{Class: upstream.RateLimited}, 1, 6, 0},
 		"asked for a day":     {&upstream.Error{Class: upstream.Unavailable, RetryAfter: 24 * time.Hour}, 1, 0, 0},
 		"credentials refused": {&upstream.Error{Class: upstream.Refused, Status: 401, Credentials: true}, 1, 6, 0},
 		"forbidden":           {&upstream.Error{Class: upstream.Refused, Status: 403}, 1, 6, 0},
@@ -244,4 +244,42 @@ func TestWorkerBuries(t *testing.T) {
 			t.Errorf("failed %v", failed)
 		}
 	})
+}
+
+// A limit that one ticket alone meets keeps no batch waiting: it may be its own.
+func TestWorkerPauses(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		limited []string
+		waited  []time.Duration
+	}{
+		"one of three": {[]string{"1"}, []time.Duration{}},
+		"two of three": {[]string{"1", "3"}, []time.Duration{20 * time.Second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, q, waits := &syncs{errs: map[string]error{}}, &queue{}, []time.Duration{}
+			for _, ticket := range tt.limited {
+				s.errs[ticket] = &upstream.Error{Class: upstream.RateLimited, RetryAfter: 20 * time.Second}
+			}
+			run(t, s, q, &waits, message("a", "1", "", 1), message("b", "2", "", 1), message("c", "3", "", 1))
+			if !slices.Equal(waits, tt.waited) {
+				t.Errorf("waited %v, want %v", waits, tt.waited)
+			}
+		})
+	}
+}
+
+// A message that was moved back from the dead letters was worked on before,
+// though the queue delivers it for the first time.
+func TestWorkerRedriven(t *testing.T) {
+	t.Parallel()
+	s, q, waits := &syncs{}, &queue{}, []time.Duration{}
+	fresh, back := message("a", "1", "", 1), message("b", "2", "", 1)
+	why := "relay: permanent"
+	back.MessageAttributes = map[string]events.SQSMessageAttribute{"reason": {DataType: "String", StringValue: &why}}
+	run(t, s, q, &waits, fresh, back)
+	if len(s.items) != 2 || s.items[0].Redelivered || !s.items[1].Redelivered {
+		t.Errorf("synced %+v", s.items)
+	}
 }

@@ -227,7 +227,10 @@ func (q Queue) letter(m types.Message) Letter {
 // move sends a letter to its queue and then deletes it: cut off in between, it
 // is delivered twice and never lost.
 func (q Queue) move(ctx context.Context, api API, l Letter) error {
-	in := &sqs.SendMessageInput{QueueUrl: &q.URL, MessageBody: &l.Body}
+	// The worker tells by the reason that the message was worked on before.
+	in := &sqs.SendMessageInput{QueueUrl: &q.URL, MessageBody: &l.Body, MessageAttributes: map[string]types.MessageAttributeValue{
+		"reason": {DataType: aws.String("String"), StringValue: &l.Reason},
+	}}
 	if q.FIFO {
 		in.MessageGroupId, in.MessageDeduplicationId = &l.Group, &l.ID
 	}
