@@ -265,7 +265,7 @@ func (b *batch) others(ctx context.Context, h Hint, read bool) (agents []string,
 
 func notFound(err error) bool {
 	var e *upstream.Error
-	return errors.As(err, &e) && e.Status == 404
+	return errors.As(err, &e) && e.Status == 404 && e.Class == upstream.Refused
 }
 
 // connected asks once per batch.

@@ -126,6 +126,9 @@ const firstBackoff = 5 * time.Second
 //
 // See https://docs.cronofy.com/developers/api/error-codes/.
 func (c *Client) failed(op string, res *upstream.Response) *upstream.Error {
+	if len(res.Body) > 0 && !json.Valid(res.Body) {
+		return c.http.Intermediary(op, res)
+	}
 	e := c.http.Failed(op, res, "", errorCode(res.Body))
 	switch res.Status {
 	case http.StatusPaymentRequired:
@@ -178,7 +181,7 @@ func errorCode(body []byte) string {
 // hasStatus reports whether err is an answer of that status.
 func hasStatus(err error, status int) bool {
 	var e *upstream.Error
-	return errors.As(err, &e) && e.Vendor == vendor && e.Status == status
+	return errors.As(err, &e) && e.Vendor == vendor && e.Status == status && e.Class == upstream.Refused
 }
 
 // TokenRefused reports whether Cronofy does not recognise the access token.

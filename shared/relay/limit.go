@@ -24,19 +24,28 @@ func tooFast(err error) time.Duration {
 	return time.Second
 }
 
-// gate keeps the rest of a batch from a vendor that said "too fast".
+// gate keeps the rest of a batch from a vendor that said "too fast" to two of its
+// tickets. What it said to one alone may be that one's own limit: Zendesk takes 30
+// updates of a ticket in ten minutes, the chat 40 messages of a room in a second.
 type gate struct {
 	mu    sync.Mutex
+	first string // the ticket that met a limit first
 	until time.Time
 	err   error
 }
 
-func (g *gate) note(err error) {
+func (g *gate) note(ticket string, err error) {
 	if !limited(err) {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.first == "" {
+		g.first = ticket
+	}
+	if g.first == ticket && g.err == nil {
+		return
+	}
 	if until := time.Now().Add(tooFast(err)); until.After(g.until) {
 		g.until, g.err = until, err
 	}

@@ -42,6 +42,9 @@ var (
 	// gone is ended in other words: a ticket that was solved and is deleted
 	// later has ended once.
 	gone = announcement{kind: "ended", text: "closed"}
+	// apart is gone for a ticket whose merge is nothing to its customer. That it is
+	// another one keeps the survivor from being looked for again.
+	apart = announcement{kind: "ended", text: "closed", who: "apart"}
 )
 
 func joined(agents []Account) announcement {
@@ -61,7 +64,7 @@ func joined(agents []Account) announcement {
 // Without a survivor that the customer may know of, the ticket has just ended.
 func mergedInto(ticket string) announcement {
 	if ticket == "" {
-		return gone
+		return apart
 	}
 	return announcement{kind: "merged", ticket: ticket}
 }

@@ -236,7 +236,7 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []Ref) er
 const sweepAtOnce = 8
 
 // together works on views side by side and returns one error each. Those that
-// have not begun when a vendor says "too fast" fail with the same error.
+// have not begun when a vendor says "too fast" to two fail with the same error.
 func together(ctx context.Context, views []*view, do func(i int, v *view) error) []error {
 	errs := make([]error, len(views))
 	var gate gate
@@ -248,7 +248,7 @@ func together(ctx context.Context, views []*view, do func(i int, v *view) error)
 			defer func() { <-slots }()
 			if errs[i] = gate.closed(); errs[i] == nil {
 				errs[i] = protected(ctx, func() error { return do(i, v) }, "desk", v.ref.Desk, "ticket", v.ref.Ticket)
-				gate.note(errs[i])
+				gate.note(v.ref.Ticket, errs[i])
 			}
 		})
 	}

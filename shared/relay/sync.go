@@ -27,6 +27,9 @@ type TicketDesk interface {
 	// newer one is tagged, noted and solved. It reports whether t is a newer one.
 	Unique(ctx context.Context, t Ticket) (newer bool, err error)
 
+	// List makes an unlisted ticket one that [SweepDesk.OpenTickets] finds.
+	List(ctx context.Context, t Ticket) error
+
 	// MaxPart is how many bytes one part of a transcript may have on a ticket.
 	MaxPart() int
 	// PartSize is how many of them a text takes, whose desk may have to escape it.
@@ -117,8 +120,9 @@ const parallel = 5
 // of the tickets and one of the rooms, and then only the writes that are needed.
 //
 // A ticket that meets a vendor's rate limit waits and goes on with what it has
-// read, if the context leaves the time; those of its batch that have not begun
-// wait with it. Where it does not, they fail with the same error.
+// read, if the context leaves the time. When a second one meets a limit, those
+// of the batch that have not begun wait too; where the context does not leave
+// the time, they fail with the same error.
 func (s *Sync) Run(ctx context.Context, items []SyncItem) []error {
 	errs := make([]error, len(items))
 	byDesk := map[DeskName][]int{}
@@ -206,7 +210,7 @@ func (s *Sync) patiently(ctx context.Context, w *work, gate *gate) error {
 		if !limited(err) {
 			return err
 		}
-		gate.note(err)
+		gate.note(w.ref.Ticket, err)
 		if !s.wait(ctx, tooFast(err)) {
 			return err
 		}

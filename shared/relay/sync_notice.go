@@ -28,6 +28,12 @@ func (w *work) announce(ctx context.Context, a announcement) error {
 	if w.told(a) {
 		return nil
 	}
+	if a == apart && w.told(gone) {
+		// The room has been told that it ended: no more than the mark is news.
+		w.room.Mark.Said = a.hash()
+		w.touch()
+		return nil
+	}
 	n := w.room.Mark.Announced + 1
 	notice := Notice{
 		ID:     NoticeID{N: n, Kind: a.kind, Said: a.hash(), Ticket: a.ticket, Agents: a.agent},

@@ -59,7 +59,21 @@ func (w *work) run(ctx context.Context) error {
 		w.ticket.Status = Solved
 		return errors.Join(err, w.run(ctx))
 	}
+	if w.ticket.Unlisted && !limited(err) {
+		w.list(ctx)
+	}
 	return err
+}
+
+// list gives an open ticket back what the sweep finds it by. It comes after the
+// customer is served and fails alone.
+func (w *work) list(ctx context.Context) {
+	if err := w.desk.List(ctx, w.ticket); err != nil {
+		slog.WarnContext(ctx, "ticket not listed", "desk", w.ref.Desk, "ticket", w.ref.Ticket, "err", err)
+		return
+	}
+	w.ticket.Unlisted = false
+	w.Meter.Count(ctx, "TicketListed", 1, "desk", string(w.ref.Desk))
 }
 
 // duplicate settles several tickets of one request and reports whether this is a
@@ -413,6 +427,9 @@ func (w *work) farewell(ctx context.Context) (announcement, error) {
 	}
 	if said := mergedInto("any"); w.told(said) {
 		return said, nil // no need to look where
+	}
+	if w.toldApart() && w.item.Into == "" {
+		return apart, nil
 	}
 	into := cmp.Or(w.ticket.Into, w.item.Into)
 	if into == "" {

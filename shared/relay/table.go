@@ -229,7 +229,13 @@ func (t Table) subjectName(subject string) string {
 }
 
 // told reports whether the room's last notice was this announcement.
-func (v *view) told(a announcement) bool { return v.room.Mark.Said == a.hash() }
+func (v *view) told(a announcement) bool {
+	return v.room.Mark.Said == a.hash() || (a.hash() == gone.hash() && v.toldApart())
+}
+
+// toldApart reports whether the ticket's merge is known to be nothing to its
+// customer.
+func (v *view) toldApart() bool { return v.room.Mark.Said == apart.hash() }
 
 // unfiled reports whether there are messages that are not known to be filed.
 func (v *view) unfiled() bool { return v.room.Mark.Filed < v.room.LastSeq }
@@ -276,7 +282,7 @@ func (v *view) differences() []Difference {
 		add(!v.room.Mark.Deleted.IsZero(), DeletionUnknown)
 		switch {
 		case v.ticket.Merged && v.told(gone):
-			add(true, MergeUnknown)
+			add(!v.toldApart(), MergeUnknown)
 		case v.ticket.Merged:
 			add(!v.told(mergedInto("any")), NotAnnounced)
 		default:

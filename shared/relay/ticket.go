@@ -99,6 +99,8 @@ type Ticket struct {
 	Into     string // the survivor, "" if the row does not say
 	Deleted  bool   // the row itself says so
 	Agents   []Agent
+	// Unlisted: an open ticket that [SweepDesk.OpenTickets] does not find.
+	Unlisted bool
 	Locale   string // the customer's, such as "ja" or "en-US"; "" if unknown
 	// Stamp is the state that the row was read in, for [TicketDesk.File]; zero
 	// where a desk has no states.

@@ -124,12 +124,14 @@ func classify(ctx context.Context, op string, err error) *upstream.Error {
 	switch {
 	case e.Status == http.StatusForbidden || e.Code == "NoCredentials":
 		e.Class, e.Credentials = upstream.Refused, true
-	case e.Status == http.StatusNotFound: // the bucket, for a missing key is no error
+	case e.Code == "NoSuchBucket":
 		e.Class, e.Credentials = upstream.Refused, true
 	case e.Status == http.StatusConflict: // another write of the key is under way
 		e.Class = upstream.Unknown
 	case e.Code == "SlowDown":
 		e.Class = upstream.RateLimited
+	case e.Status != 0 && e.Code == "" && upstream.StatusClass(e.Status) == upstream.Refused:
+		e.Class, e.Err = upstream.Unknown, errors.New("no usable answer")
 	case e.Status != 0:
 		e.Class = upstream.StatusClass(e.Status)
 	case ctx.Err() != nil:

@@ -95,7 +95,7 @@ func TestCaseByKey(t *testing.T) {
 		{"nobody's", reply(200, `{"Id":"`+caseID+`","Caseroom_User__c":null}`), caseID, "", 0},
 		{"another customer's", reply(200, `{"Id":"`+caseID+`","Caseroom_User__c":"bob"}`), "", upstream.Refused, 200},
 		{"none", restError(404, "NOT_FOUND"), "", "", 0},
-		{"404 by somebody else", reply(404, `<html>`), "", upstream.Refused, 404},
+		{"404 by somebody else", reply(404, `<html>`), "", upstream.Unknown, 404},
 		{"several", reply(300, `["/services/data/v68.0/sobjects/Case/500a","/services/data/v68.0/sobjects/Case/500b"]`), "", upstream.Refused, 300},
 		{"not a case", reply(200, `{"Id":"001000000000001AAA"}`), "", upstream.Unknown, 200},
 	}
@@ -159,7 +159,7 @@ func TestErrorClasses(t *testing.T) {
 		{"unknown exception", restError(500, "UNKNOWN_EXCEPTION"), upstream.Unknown, 500, "UNKNOWN_EXCEPTION", false},
 		{"bad gateway", reply(502, `<html>`), upstream.Unknown, 502, "", false},
 		{"unavailable", reply(503, `<html>`), upstream.Unavailable, 503, "", false},
-		{"redirect to a login page", reply(302, ``), upstream.Refused, 302, "", false},
+		{"redirect to a login page", reply(302, ``), upstream.Unknown, 302, "", false},
 		{"html for success", reply(200, `<html>`), upstream.Unknown, 200, "", false},
 		{"null for success", reply(200, `null`), upstream.Unknown, 200, "", false},
 		{"truncated", reply(201, `{"id":"5000`), upstream.Unknown, 201, "", false},

@@ -208,6 +208,9 @@ func (*SyncDesk) Survivor(context.Context, string) (string, error) { return "", 
 // Unique returns false: the org keeps keys unique.
 func (*SyncDesk) Unique(context.Context, relay.Ticket) (bool, error) { return false, nil }
 
+// List does nothing: open cases are found by our fields, which only we write.
+func (*SyncDesk) List(context.Context, relay.Ticket) error { return nil }
+
 // Parts returns the names of the parts on a case. Without our package they are
 // found in the comments that our own user wrote.
 func (d *SyncDesk) Parts(ctx context.Context, ticketID, prefix string, _ time.Time) ([]string, time.Time, error) {
@@ -257,7 +260,7 @@ func (d *SyncDesk) File(ctx context.Context, ticketID string, part relay.Part, _
 	switch {
 	case errors.As(err, &e) && e.Code == codeDuplicate:
 		return time.Time{}, relay.ErrMoved // two writers met; the names say what the first one filed
-	case errors.As(err, &e) && e.Class == upstream.Refused && !e.Credentials &&
+	case errors.As(err, &e) && e.Class == upstream.Refused && !e.Credentials && e.Code != "" &&
 		(e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound):
 		return time.Time{}, relay.ErrCannotTake
 	}

@@ -3,6 +3,7 @@ package salesforce
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"regexp"
 
 	"github.com/caseroom/caseroom/shared/upstream"
@@ -20,9 +21,14 @@ var (
 	errForeign = errors.New("the record that carries the key is another customer's")
 )
 
-// failed classifies an answer that is no success.
+// failed classifies an answer that is no success. Salesforce's own names a code,
+// but for a key that several records carry, whose body lists those.
 func failed(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
-	code := errorCode(res.Body)
+	word, own := ownWord(res.Body)
+	code := plainCode(word)
+	if !own && res.Status != http.StatusMultipleChoices {
+		return h.Intermediary(op, res)
+	}
 	e := h.Failed(op, res, classOf(code), code)
 	e.Quota = code == codeRequestLimit
 	return e
@@ -55,23 +61,30 @@ func plainCode(s string) string {
 	return s
 }
 
-// errorCode finds the code in a REST error (an array) or an OAuth error (an
-// object). Messages may quote customers and are dropped.
+// ownWord finds what stands for a code in a REST error (an array) or an OAuth
+// error (an object), and whether a body is either. Messages may quote customers
+// and are dropped.
 //
 //	[{"message":"…","errorCode":"INVALID_SESSION_ID","fields":[]}]
 //	{"error":"invalid_grant","error_description":"…"}
-func errorCode(body []byte) string {
+func ownWord(body []byte) (word string, own bool) {
 	var rest []struct {
 		Code string `json:"errorCode"`
 	}
 	if json.Unmarshal(body, &rest) == nil && len(rest) > 0 {
-		return plainCode(rest[0].Code)
+		return rest[0].Code, rest[0].Code != ""
 	}
 	var oauth struct {
 		Code string `json:"error"`
 	}
 	if json.Unmarshal(body, &oauth) == nil {
-		return plainCode(oauth.Code)
+		return oauth.Code, oauth.Code != ""
 	}
-	return ""
+	return "", false
+}
+
+// errorCode is a body's code, "" if it has none.
+func errorCode(body []byte) string {
+	word, _ := ownWord(body)
+	return plainCode(word)
 }

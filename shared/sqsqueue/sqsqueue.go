@@ -96,7 +96,9 @@ func classify(ctx context.Context, op string, err error) *upstream.Error {
 	case ctx.Err() != nil:
 		e.Class, e.Err = upstream.Unknown, ctx.Err()
 	case e.Status != 0:
-		e.Class, e.Err = upstream.StatusClass(e.Status), errors.New("unreadable answer")
+		if e.Class, e.Err = upstream.StatusClass(e.Status), errors.New("unreadable answer"); e.Class == upstream.Refused {
+			e.Class = upstream.Unknown // not SQS's own word
+		}
 	case errors.As(err, &sent):
 		e.Class, e.Err = upstream.Unknown, errors.New("connection lost")
 		var dial *net.OpError

@@ -208,7 +208,8 @@ func send[T any](ctx context.Context, c *Client, sig signature, service, command
 		return out, err
 	}
 	if res.Status != http.StatusOK {
-		return out, c.http.Failed(command, res, "", "")
+		// The vendor itself answers with 200, whatever happened.
+		return out, c.http.Intermediary(command, res)
 	}
 	var envelope struct {
 		ActionStatus string

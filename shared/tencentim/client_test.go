@@ -276,7 +276,7 @@ func TestErrorCodes(t *testing.T) {
 		codes []int
 	}{
 		{want{class: upstream.Refused}, []int{
-			10003, 10004, 10005, 10007, 10010, 10013, 10014, 10015, 10016, 10018, 10019, 10021, 10025, 10026, 10038, 40001, 40003,
+			10003, 10004, 10005, 10007, 10010, 10013, 10014, 10015, 10016, 10018, 10019, 10021, 10025, 10026, 10038, 40001, 40003, 40005,
 			60002, 60003, 60009, 60012, 60015, 60017, 60025, 70107, 70399, 80001, 80002, 80003, 80004,
 		}},
 		{want{class: upstream.Refused, quota: true}, []int{10036, 10037, 10058, 10059, 60028, 70398, 72000, 72002}},
@@ -364,8 +364,8 @@ func TestUnreadableAnswers(t *testing.T) {
 		"502":                 {status(502), upstream.Unknown, 502, 3},
 		"503":                 {status(503), upstream.Unavailable, 503, 3},
 		"429":                 {status(429), upstream.RateLimited, 429, 3},
-		"404":                 {status(404), upstream.Refused, 404, 1},
-		"redirect":            {status(302, "Location", "https://elsewhere.example/"), upstream.Refused, 302, 1},
+		"404":                 {status(404), upstream.Unknown, 404, 3},
+		"redirect":            {status(302, "Location", "https://elsewhere.example/"), upstream.Unknown, 302, 3},
 		"reset":               {reset, upstream.Unknown, 0, 3},
 		"reset afterwards":    {then(reset), upstream.Unknown, 0, 3},
 		"no answer":           {hang, upstream.Unknown, 0, 3},

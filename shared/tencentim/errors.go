@@ -19,6 +19,7 @@ const (
 	codeGroupExistsOwn = "10025" // exists, and the caller owns it
 	codeNotImported    = "70107"
 	codeModerated      = "80001"
+	codeForbiddenWord  = "40005" // in a profile
 )
 
 // outcome is what an ErrorCode means to a caller.
@@ -57,6 +58,7 @@ var outcomes = map[int]outcome{
 	10038: {class: upstream.Refused}, // member limit
 	40001: {class: upstream.Refused}, // malformed profile
 	40003: {class: upstream.Refused}, // no such account, of profiles
+	40005: {class: upstream.Refused}, // forbidden word in a profile
 	60002: {class: upstream.Refused}, // malformed URL
 	60003: {class: upstream.Refused}, // malformed JSON
 	60009: {class: upstream.Refused}, // parameter faults
@@ -167,6 +169,9 @@ func signatureRefused(err error) bool {
 
 func noGroup(err error) bool   { return upstream.HasCode(err, codeNoGroup, codeNoGroupEither) }
 func noAccount(err error) bool { return upstream.HasCode(err, codeNoAccount, codeNotImported) }
+
+// moderated reports whether a name or text was refused for its words.
+func moderated(err error) bool { return upstream.HasCode(err, codeModerated, codeForbiddenWord) }
 func groupExists(err error) bool {
 	return upstream.HasCode(err, codeGroupExists, codeGroupExistsOwn)
 }

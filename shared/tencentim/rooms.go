@@ -43,7 +43,7 @@ func (r Rooms) Import(ctx context.Context, accounts ...relay.Account) error {
 func (r Rooms) importChunk(ctx context.Context, accounts []Account) error {
 	if len(accounts) > 1 {
 		failed, err := r.Client.ImportAccounts(ctx, accounts)
-		if err != nil && !upstream.HasCode(err, codeModerated) {
+		if err != nil && !moderated(err) {
 			return err
 		}
 		if err == nil {
@@ -55,7 +55,7 @@ func (r Rooms) importChunk(ctx context.Context, accounts []Account) error {
 	// One account, or the few of many that failed: only the single call says why.
 	for _, a := range accounts {
 		err := r.Client.ImportAccount(ctx, a)
-		if upstream.HasCode(err, codeModerated) && a.Nick != "" {
+		if moderated(err) && a.Nick != "" {
 			err = r.Client.ImportAccount(ctx, Account{UserID: a.UserID})
 		}
 		if err != nil {

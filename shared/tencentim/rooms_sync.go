@@ -144,7 +144,7 @@ func (r Rooms) Say(ctx context.Context, groupID string, n relay.Notice) (uint64,
 		return 0, err
 	}
 	seq, err := r.Client.SendText(ctx, Text{GroupID: groupID, Text: n.Text, Random: n.Random, CustomData: string(data)})
-	if upstream.HasCode(err, codeModerated) {
+	if moderated(err) {
 		return 0, relay.ErrRefusedText
 	}
 	return seq, roomErr(err)

@@ -199,7 +199,11 @@ func (c *Client) Do(ctx context.Context, call Call) (*Response, error) {
 		return nil, c.transportError(ctx, call.Op, err)
 	}
 	if int64(len(body)) > limit {
-		e := c.fail(call.Op, StatusClass(res.StatusCode), errors.New("answer too large"))
+		class := StatusClass(res.StatusCode)
+		if class == Refused { // no vendor's error is that long
+			class = Unknown
+		}
+		e := c.fail(call.Op, class, errors.New("answer too large"))
 		e.Status = res.StatusCode
 		return nil, e
 	}
@@ -283,6 +287,20 @@ func (c *Client) Failed(op string, res *Response, class Class, code string) *Err
 		Vendor: c.vendor, Op: op, Status: res.Status, Code: code, Class: class,
 		RetryAfter: res.RetryAfter, Credentials: res.Status == http.StatusUnauthorized,
 	}
+}
+
+var errIntermediary = errors.New("the answer is not the vendor's own")
+
+// Intermediary builds the Error for an answer that is no success and whose body
+// is not the vendor's own error: a proxy or an edge may have made it, whatever
+// the vendor did. It refuses nothing but, by 401, our credentials, which to read
+// again is harmless.
+func (c *Client) Intermediary(op string, res *Response) *Error {
+	e := c.Failed(op, res, "", "")
+	if e.Class == Refused && !e.Credentials {
+		e.Class, e.Err = Unknown, errIntermediary
+	}
+	return e
 }
 
 var errSenseless = errors.New("the answer makes no sense")

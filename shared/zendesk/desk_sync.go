@@ -132,6 +132,7 @@ func ticketOf(row TicketRow, people map[int64]Person, own int64) relay.Ticket {
 		t.Status = relay.Closed
 		t.Merged = slices.Contains(row.Tags, tagMerged)
 	}
+	t.Unlisted = t.Ours && t.Status == relay.Open && !t.Deleted && !slices.Contains(row.Tags, Tag)
 	if row.AssigneeID != 0 && row.AssigneeID != own {
 		t.Agents = []relay.Agent{{ID: strconv.FormatInt(row.AssigneeID, 10), Name: people[row.AssigneeID].Name}}
 	}
@@ -141,7 +142,7 @@ func ticketOf(row TicketRow, people map[int64]Person, own int64) relay.Ticket {
 func number(ticketID string) (int64, error) {
 	n, err := strconv.ParseInt(ticketID, 10, 64)
 	if err != nil || n <= 0 {
-		return 0, &upstream.Error{Vendor: vendor, Op: "tickets_show", Class: upstream.Refused, Status: http.StatusNotFound}
+		return 0, &upstream.Error{Vendor: vendor, Op: "tickets_show", Class: upstream.Refused, Status: http.StatusNotFound, Code: codeMissing}
 	}
 	return n, nil
 }
@@ -158,18 +159,10 @@ func (d *SyncDesk) Gone(ctx context.Context, id string) (bool, error) {
 		return true, nil
 	}
 	row, err := d.show(ctx, n)
-	if status(err) == http.StatusNotFound {
+	if missingRecord(err) {
 		return true, nil
 	}
 	return row.Status == "deleted", err
-}
-
-func status(err error) int {
-	var e *upstream.Error
-	if !errors.As(err, &e) {
-		return 0
-	}
-	return e.Status
 }
 
 // Survivor returns the other ticket of the newest merge. A ticket that was
@@ -212,7 +205,7 @@ func (d *SyncDesk) Unique(ctx context.Context, t relay.Ticket) (newer bool, err 
 	// A ticket beside a closed one is no copy of a request but what came after
 	// it: a follow-up may inherit the external id.
 	oldest, err := d.show(ctx, first)
-	if status(err) == http.StatusNotFound || oldest.Status == "closed" {
+	if missingRecord(err) || oldest.Status == "closed" {
 		return false, nil
 	}
 	if err != nil {
@@ -228,6 +221,15 @@ func (d *SyncDesk) Unique(ctx context.Context, t relay.Ticket) (newer bool, err 
 		}
 	}
 	return newer, nil
+}
+
+// List adds our tag again, which agents and triggers replace with the others.
+func (d *SyncDesk) List(ctx context.Context, t relay.Ticket) error {
+	n, err := number(t.ID)
+	if err != nil {
+		return err
+	}
+	return d.Client.AddTags(ctx, n, Tag)
 }
 
 // updateTries bounds how often a safe update starts over.
@@ -298,7 +300,7 @@ func (d *SyncDesk) Parts(ctx context.Context, ticketID, prefix string, seen time
 			return names, row.UpdatedAt, nil
 		}
 	}
-	if err == nil || status(err) == http.StatusNotFound {
+	if err == nil || missingRecord(err) {
 		return nil, time.Time{}, relay.ErrCannotTake
 	}
 	return nil, time.Time{}, err
@@ -314,10 +316,10 @@ func (d *SyncDesk) File(ctx context.Context, ticketID string, part relay.Part, s
 		return time.Time{}, err
 	}
 	next, err := d.Client.UpdateTicket(ctx, n, TicketUpdate{Note: part.Body, Stamp: stamp})
-	switch status(err) {
-	case http.StatusConflict:
+	switch {
+	case status(err) == http.StatusConflict:
 		return time.Time{}, relay.ErrMoved
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+	case missingRecord(err), upstream.HasCode(err, codeInvalid, codeInvalidValue), status(err) == http.StatusRequestEntityTooLarge:
 		return time.Time{}, relay.ErrCannotTake
 	}
 	return next, err

@@ -2,7 +2,6 @@ package zendesk
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,7 +63,7 @@ func (d TaskDesk) Gone(ctx context.Context, id string) (bool, error) {
 		return true, nil
 	}
 	row, err := upstream.Retry(ctx, func(ctx context.Context) (TicketRow, error) { return d.Client.ShowTicket(ctx, n) })
-	if status(err) == http.StatusNotFound {
+	if missingRecord(err) {
 		return true, nil
 	}
 	return row.Status == "deleted", err

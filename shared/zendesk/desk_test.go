@@ -160,7 +160,7 @@ func TestUnknownOutcomeIsLookedUp(t *testing.T) {
 			"found later":    {inTurn(none, none, found), true, 3, 2},
 			"list falters":   {inTurn(reply(500, ``), found), true, 2, 1},
 			"never found":    {none, false, 3, 2},
-			"list refused":   {reply(403, `{}`), false, 1, 0},
+			"list refused":   {reply(403, `{"error":"Forbidden"}`), false, 1, 0},
 			"list unhelpful": {reply(200, `null`), false, 3, 2},
 		} {
 			t.Run(name+"/"+lookups, func(t *testing.T) {
@@ -275,7 +275,7 @@ func TestCertainFailuresAreNotLookedUp(t *testing.T) {
 		"invalid":      reply(422, `{"error":"RecordInvalid"}`),
 		"rate limited": reply(429, ``),
 		"unavailable":  reply(503, ``),
-		"forbidden":    reply(403, `{}`),
+		"forbidden":    reply(403, `{"error":"Forbidden"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount(t)
@@ -301,7 +301,7 @@ func TestDeskFind(t *testing.T) {
 		"the oldest":     {reply(200, `{"tickets":[{"id":40,"external_id":"`+ourID+`"},{"id":31,"external_id":"`+ourID+`"}]}`), "31", ""},
 		"somebody's":     {reply(200, `{"tickets":[{"id":40,"external_id":null},{"id":41,"external_id":"caseroom:bob:`+key+`"}]}`), "", ""},
 		"after a hiccup": {inTurn(reply(503, ``), reply(200, `{"tickets":[{"id":31,"external_id":"`+ourID+`"}]}`)), "31", ""},
-		"refused":        {reply(403, `{}`), "", upstream.Refused},
+		"refused":        {reply(403, `{"error":"Forbidden"}`), "", upstream.Refused},
 		"rate limited": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", "60")
 			reply(429, ``)(w, r)

@@ -11,6 +11,9 @@ import (
 )
 
 const (
+	// codeInvalid and codeInvalidValue come with 422, the latter for one field.
+	codeInvalid      = "RecordInvalid"
+	codeInvalidValue = "InvalidValue"
 	// codeIdempotent comes with 400 when a key was used with another body.
 	codeIdempotent = "IdempotentRequestError"
 	// codeSuspended stands in the details of a 422 for a requester whom agents, or
@@ -18,10 +21,33 @@ const (
 	codeSuspended = "UserSuspended"
 )
 
-// failed classifies an answer that is no success by its status and names it by
-// Zendesk's code.
+// codeMissing comes with 404 for a record that is not there. Any other 404 is of
+// an address, a plan or an account.
+const codeMissing = "RecordNotFound"
+
+// failed classifies an answer that is no success by its status, if it has an
+// error of Zendesk's, and names it by Zendesk's code.
 func failed(h *upstream.Client, op string, res *upstream.Response) *upstream.Error {
+	if !ownError(res.Body) {
+		return h.Intermediary(op, res)
+	}
 	return h.Failed(op, res, "", errorCode(res.Body))
+}
+
+// ownError reports whether a body has one of the shapes that errorCode reads. A
+// sentence in place of a code is Zendesk's too.
+func ownError(body []byte) bool {
+	var shape struct {
+		Error  json.RawMessage   `json:"error"`
+		Errors []json.RawMessage `json:"errors"`
+	}
+	if json.Unmarshal(body, &shape) != nil {
+		return false
+	}
+	var text string
+	var titled map[string]any
+	return json.Unmarshal(shape.Error, &text) == nil && text != "" ||
+		json.Unmarshal(shape.Error, &titled) == nil && len(titled) > 0 || len(shape.Errors) > 0
 }
 
 // codePattern is what a code looks like, and prose, ids and tokens do not.
@@ -94,14 +120,20 @@ func suspended(body []byte) bool {
 }
 
 // Missing reports whether err says that what a call named is not there.
-func Missing(err error) bool {
+func Missing(err error) bool { return status(err) == http.StatusNotFound }
+
+// missingRecord reports whether err says that there is no such ticket or user.
+func missingRecord(err error) bool { return Missing(err) && upstream.HasCode(err, codeMissing) }
+
+// status is the HTTP status of a refusal of Zendesk's, 0 for any other error.
+func status(err error) int {
 	var e *upstream.Error
-	return errors.As(err, &e) && e.Status == http.StatusNotFound
+	if !errors.As(err, &e) || e.Class == upstream.Unknown && e.Code == "" {
+		return 0
+	}
+	return e.Status
 }
 
 // NotAllowed reports whether err says that the credentials are good but may not
 // do this: their user is no admin, or their client has no such scope.
-func NotAllowed(err error) bool {
-	var e *upstream.Error
-	return errors.As(err, &e) && e.Status == http.StatusForbidden
-}
+func NotAllowed(err error) bool { return status(err) == http.StatusForbidden }

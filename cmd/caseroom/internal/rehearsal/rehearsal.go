@@ -18,7 +18,7 @@ import (
 // Step is something that Sync would do to a room or its ticket.
 type Step struct {
 	// Action is make, destroy, join, remove, mute, unmute, rename, mark, notice,
-	// file, archive or retire.
+	// file, archive, list or retire.
 	Action string `json:"action"`
 	User   string `json:"user,omitempty"`   // of join and remove
 	Detail string `json:"detail,omitempty"` // the name, text, mark or part
@@ -49,6 +49,8 @@ func (s Step) String() string {
 		return "file " + s.Detail + " on the ticket"
 	case "archive":
 		return "file " + s.Detail + " in the archive"
+	case "list":
+		return "give the ticket its tag back"
 	case "retire":
 		return s.Detail
 	}
@@ -229,6 +231,12 @@ func (d Desk) Unique(ctx context.Context, t relay.Ticket) (newer bool, err error
 	d.Script.note(relay.Ref{Desk: d.Name(), Ticket: t.ID}.GroupID(),
 		Step{Action: "retire", Detail: "solve the ticket: it repeats the request of " + oldest})
 	return true, nil
+}
+
+// List notes that a ticket would get its tag back.
+func (d Desk) List(_ context.Context, t relay.Ticket) error {
+	d.Script.note(relay.Ref{Desk: d.Name(), Ticket: t.ID}.GroupID(), Step{Action: "list"})
+	return nil
 }
 
 // File notes which messages would be filed.
