@@ -24,7 +24,10 @@ declare module "vitest" {
   }
 }
 
-export const browserPath = process.env.CASEROOM_BROWSER ?? "/usr/bin/chromium";
+/** The first is what make chromium installs. */
+const browsers = process.env.CASEROOM_BROWSER
+  ? [process.env.CASEROOM_BROWSER]
+  : ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
 const web = resolve(import.meta.dirname, "../..");
 const root = resolve(web, "../..");
 
@@ -32,8 +35,9 @@ const root = resolve(web, "../..");
 export default async function setup(
   project: TestProject,
 ): Promise<(() => Promise<void>) | undefined> {
-  if (!existsSync(browserPath)) {
-    const why = `There is no browser at ${browserPath}: make chromium, or set CASEROOM_BROWSER.`;
+  const browser = browsers.find((path) => existsSync(path));
+  if (!browser) {
+    const why = `There is no browser at ${browsers.join(" or ")}: make chromium, or set CASEROOM_BROWSER.`;
     if (process.env.CI) throw new Error(why);
     console.warn(`\n*** ${why} The tests in a browser are SKIPPED. ***\n`);
     project.provide("stack", undefined);
@@ -94,7 +98,7 @@ export default async function setup(
     "gateway" | "sandbox" | "tokens"
   >;
   pages(hosted, around, unknown, { ...up, site, desk });
-  project.provide("stack", { ...up, site, desk, stranger, browser: browserPath });
+  project.provide("stack", { ...up, site, desk, stranger, browser });
   return stop;
 }
 
