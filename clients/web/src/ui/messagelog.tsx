@@ -150,7 +150,7 @@ function asCustomers(m: Message, me: string, mine: boolean): Message {
 function useEnd(log: RefObject<HTMLDivElement>, messages: Message[]) {
   const [away, setAway] = useState(false);
   const [missed, setMissed] = useState(0);
-  const at = useRef({ end: true, height: 0, first: 0, last: "" });
+  const at = useRef({ end: true, top: 0, height: 0, first: 0, last: "" });
   const key = (m: Message | undefined) => (m ? (m.clientId ?? String(m.seq)) : "");
   const first = messages.find((m) => m.seq > 0)?.seq ?? 0;
   const last = messages.at(-1);
@@ -158,7 +158,10 @@ function useEnd(log: RefObject<HTMLDivElement>, messages: Message[]) {
   const look = () => {
     const box = log.current;
     if (!box) return;
-    at.current.end = box.scrollHeight - box.scrollTop - box.clientHeight < atEndWithin;
+    const near = box.scrollHeight - box.scrollTop - box.clientHeight < atEndWithin;
+    // Only scrolling back leaves the end: a picture that has just come moves nobody.
+    at.current.end = near || (at.current.end && box.scrollTop >= at.current.top);
+    at.current.top = box.scrollTop;
     at.current.height = box.scrollHeight;
     setAway(!at.current.end);
     if (at.current.end) setMissed(0);
