@@ -114,6 +114,7 @@ func bearerToken(r *Request) (string, error) {
 		return "", nil
 	case 1:
 		scheme, token, _ := strings.Cut(values[0], " ")
+		token = strings.TrimLeft(token, " ") // RFC 9110 section 11.4 allows several
 		if !strings.EqualFold(scheme, "Bearer") || token == "" {
 			return "", errNoBearer
 		}
@@ -179,8 +180,13 @@ func (a *Authenticator) cookie(r *Request) (Caller, error) {
 	if a.Login == nil || a.Cookie == "" {
 		return Caller{}, nil
 	}
-	c, err := r.Request.Cookie(a.Cookie)
-	if err != nil || c.Value == "" {
+	var tokens []string
+	for _, c := range r.CookiesNamed(a.Cookie) {
+		if c.Value != "" && !slices.Contains(tokens, c.Value) {
+			tokens = append(tokens, c.Value)
+		}
+	}
+	if len(tokens) == 0 {
 		return Caller{}, nil
 	}
 	if r.Method != http.MethodGet {
@@ -191,7 +197,40 @@ func (a *Authenticator) cookie(r *Request) (Caller, error) {
 			return Caller{}, problem.New(problem.Forbidden, "This origin may not send a login cookie.")
 		}
 	}
-	return a.login(r.Context(), c.Value)
+	return a.oneLogin(r.Context(), tokens)
+}
+
+// maxCookies bounds the signatures that one request can have checked.
+const maxCookies = 4
+
+// oneLogin accepts the one token of several that verifies. Browsers send two
+// cookies of a name after a site has moved it to another domain or path, the
+// stale one first or last. Two that verify are refused, for they may be two
+// people's.
+func (a *Authenticator) oneLogin(ctx context.Context, tokens []string) (Caller, error) {
+	if len(tokens) > maxCookies {
+		return Caller{}, errCredential
+	}
+	var found []Caller
+	var refused error
+	for _, token := range tokens {
+		caller, err := a.login(ctx, token)
+		switch {
+		case err == nil:
+			found = append(found, caller)
+		case problem.CodeOf(err) != problem.Unauthorized:
+			return Caller{}, err
+		default:
+			refused = err
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Caller{}, refused
+	case 1:
+		return found[0], nil
+	}
+	return Caller{}, errCredential
 }
 
 func (a *Authenticator) deskKey(ctx context.Context, key string) (Caller, error) {

@@ -126,13 +126,17 @@ func (i Identities) RawAgents() bool { return i.AgentIDs == "raw" }
 // Login is how end users' tokens are verified.
 type Login struct {
 	// Secret holds the HS256 secrets; it is read only while JWKSURL is "".
-	Secret   string `env:"LOGIN_SECRET" envDefault:"caseroom/login" check:"secret"`
-	Issuer   string `env:"LOGIN_ISSUER"`                // "" is not checked
-	Audience string `env:"LOGIN_AUDIENCE"`              // "" is not checked
+	Secret string `env:"LOGIN_SECRET" envDefault:"caseroom/login" check:"secret"`
+	// Issuer and Audience are what tokens must carry; "" is not checked. Beside
+	// a key set, which other applications share, both are required: "any" is
+	// how a deployment asks not to check them, and is "" here.
+	Issuer   string `env:"LOGIN_ISSUER"`
+	Audience string `env:"LOGIN_AUDIENCE"`
 	JWKSURL  string `env:"LOGIN_JWKS_URL" check:"jwks"` // may carry a query
 	Cookie   string `env:"LOGIN_COOKIE" envDefault:"token" check:"cookie"`
-	// EmailTrusted says what a token without email_verified means.
-	EmailTrusted bool `env:"LOGIN_EMAIL_TRUSTED" envDefault:"on"`
+	// EmailTrusted says what a token without email_verified means. By default it
+	// is off with a key set and on with HS256, which only the own login signs.
+	EmailTrusted bool `env:"LOGIN_EMAIL_TRUSTED"`
 	// AllowedOrigins are the sites whose pages may post with the cookie, as
 	// browsers write them in Origin.
 	AllowedOrigins []string `env:"ALLOWED_ORIGINS" check:"origin"`

@@ -230,6 +230,37 @@ func TestAdminSecretFollowsTheOther(t *testing.T) {
 	}
 }
 
+// Other applications' tokens verify with the same published keys.
+func TestKeySetNeedsIssuerAndAudience(t *testing.T) {
+	const keys = "https://login.example.com/keys"
+	for _, tt := range []struct {
+		variables map[string]string
+		says      string // "" if accepted
+		want      config.Login
+	}{
+		{map[string]string{}, "", config.Login{EmailTrusted: true}},
+		{map[string]string{"LOGIN_ISSUER": "any", "LOGIN_AUDIENCE": "any"}, "", config.Login{EmailTrusted: true}},
+		{map[string]string{"LOGIN_JWKS_URL": keys}, "LOGIN_AUDIENCE must be set", config.Login{}},
+		{map[string]string{"LOGIN_JWKS_URL": keys, "LOGIN_AUDIENCE": "shop"}, "LOGIN_ISSUER must be set", config.Login{}},
+		{map[string]string{"LOGIN_JWKS_URL": keys, "LOGIN_ISSUER": "https://login.example.com"}, "LOGIN_AUDIENCE must be set", config.Login{}},
+		{map[string]string{"LOGIN_JWKS_URL": keys, "LOGIN_ISSUER": "any", "LOGIN_AUDIENCE": "shop"}, "", config.Login{Audience: "shop"}},
+		{map[string]string{"LOGIN_JWKS_URL": keys, "LOGIN_ISSUER": "i", "LOGIN_AUDIENCE": "any"}, "", config.Login{Issuer: "i"}},
+		{map[string]string{"LOGIN_JWKS_URL": keys, "LOGIN_ISSUER": "i", "LOGIN_AUDIENCE": "a", "LOGIN_EMAIL_TRUSTED": "on"}, "", config.Login{Issuer: "i", Audience: "a", EmailTrusted: true}},
+	} {
+		var env struct{ config.Login }
+		err := config.LoadFrom(tt.variables, &env)
+		if tt.says != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%v: %v, want %q", tt.variables, err, tt.says)
+			}
+			continue
+		}
+		if err != nil || env.Issuer != tt.want.Issuer || env.Audience != tt.want.Audience || env.EmailTrusted != tt.want.EmailTrusted {
+			t.Errorf("%v: %+v (%v), want %+v", tt.variables, env, err, tt.want)
+		}
+	}
+}
+
 func TestListsAreTrimmed(t *testing.T) {
 	setenv(t, map[string]string{"RESERVED_USER_IDS": " boss , ,ops,", "ALLOWED_ORIGINS": "https://a.example, https://b.example"})
 	var env struct {

@@ -80,6 +80,12 @@ func withDefaults(variables map[string]string) map[string]string {
 			m["ZENDESK_ADMIN_SECRET"] = "caseroom/zendesk"
 		}
 	}
+	if m["LOGIN_EMAIL_TRUSTED"] == "" {
+		m["LOGIN_EMAIL_TRUSTED"] = "on"
+		if m["LOGIN_JWKS_URL"] != "" {
+			m["LOGIN_EMAIL_TRUSTED"] = "off"
+		}
+	}
 	// SAM's own variable is no switch of ours: "true", or whatever else.
 	if m["AWS_SAM_LOCAL"] == "true" {
 		m["AWS_SAM_LOCAL"] = "on"
@@ -156,22 +162,33 @@ func checkGroup(v reflect.Value, local bool) (wrong []string) {
 			wrong = append(wrong, f.Tag.Get("env")+" must be "+want)
 		}
 	})
-	eachDesks(v, func(d Desks) {
+	each(v, func(d *Desks) {
 		if (d.DefaultDesk == "zendesk" && d.ZendeskBaseURL == "") || (d.DefaultDesk == "salesforce" && d.SalesforceBaseURL == "") {
 			wrong = append(wrong, "DEFAULT_DESK must be a desk whose base URL is set")
+		}
+	})
+	each(v, func(l *Login) {
+		for name, claim := range map[string]*string{"LOGIN_ISSUER": &l.Issuer, "LOGIN_AUDIENCE": &l.Audience} {
+			if *claim == "" && l.JWKSURL != "" {
+				wrong = append(wrong, name+" must be set with LOGIN_JWKS_URL, for other applications' tokens have the same keys; any accepts them all")
+			}
+			if *claim == "any" {
+				*claim = ""
+			}
 		}
 	})
 	return wrong
 }
 
-func eachDesks(v reflect.Value, fn func(Desks)) {
-	if d, ok := v.Interface().(Desks); ok {
-		fn(d)
+// each calls fn for every group of type G in v.
+func each[G any](v reflect.Value, fn func(*G)) {
+	if g, ok := v.Addr().Interface().(*G); ok {
+		fn(g)
 		return
 	}
 	for i := range v.NumField() {
 		if f := v.Type().Field(i); f.IsExported() && f.Type.Kind() == reflect.Struct {
-			eachDesks(v.Field(i), fn)
+			each(v.Field(i), fn)
 		}
 	}
 }

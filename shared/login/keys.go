@@ -100,12 +100,9 @@ func (k *keySource) find(ctx context.Context, head jws.Header) ([]jwt.Verificati
 }
 
 // find also reports whether the key id is known, under any algorithm. A token
-// without a key id is accepted only when there is nothing to choose.
+// without a key id is accepted only when one key alone has its algorithm.
 func (s *keySet) find(head jws.Header) (keys []jwt.VerificationKey, known bool) {
 	for _, k := range s.keys {
-		if head.KeyID == "" && len(s.keys) != 1 {
-			break
-		}
 		if head.KeyID != "" && k.id != head.KeyID {
 			continue
 		}
@@ -113,6 +110,9 @@ func (s *keySet) find(head jws.Header) (keys []jwt.VerificationKey, known bool) 
 		if k.alg == head.Alg {
 			keys = append(keys, k.key)
 		}
+	}
+	if head.KeyID == "" && len(keys) > 1 {
+		return nil, true
 	}
 	return keys, known
 }

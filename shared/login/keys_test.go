@@ -115,6 +115,7 @@ func TestKeysAccepted(t *testing.T) {
 		{"unusable keys beside it", set(symmetric, okp, map[string]any{"kty": "RSA", "kid": 5}, rsa.JWK()), rsa},
 		{"the one key, unnamed", logintest.JWKS(anonymous), anonymous},
 		{"the one key, named, for a token without kid", logintest.JWKS(rsa), anonymous},
+		{"the one key of the algorithm for a token without kid", logintest.JWKS(rsa, ec), anonymous},
 		{"the one usable key for a token without kid", set(symmetric, rsa.JWK()), anonymous},
 		{"the same id twice", logintest.JWKS(newRSA(t, "k", 2048), rsa), rsa},
 		{"a byte order of JSON", answer(http.StatusOK, " \n"+mustJSON(map[string]any{"keys": []any{rsa.JWK()}})), rsa},
@@ -317,7 +318,7 @@ func TestNoKeysForOtherAlgorithms(t *testing.T) {
 // A known id under another algorithm, and a token that names no key, cause no
 // fetch: new keys could not make them good.
 func TestKeysNotFetchedInVain(t *testing.T) {
-	p, v := newPublisher(t, login.Config{}, logintest.JWKS(logintest.RSA("a"), logintest.EC("b")))
+	p, v := newPublisher(t, login.Config{}, logintest.JWKS(logintest.RSA("a"), logintest.EC("b"), newRSA(t, "c", 2048)))
 	if _, err := v.Verify(t.Context(), mustSign(t, logintest.RSA("a"), claims(nil))); err != nil {
 		t.Fatal(err)
 	}

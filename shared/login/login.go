@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -39,17 +37,6 @@ type Config struct {
 	Client  *http.Client     // fetches JWKSURL; a plain one if nil
 	Now     func() time.Time // time.Now if nil
 	Log     *slog.Logger     // told when old keys are kept; slog.Default if nil
-}
-
-// User is a verified customer, as the login describes them.
-type User struct {
-	Issuer  string // iss, "" if the token has none
-	Subject string // sub, never empty
-	Name    string // "" if unknown
-	Email   string // "" if unknown
-	// EmailVerified is nil when the token does not say. A value that is neither
-	// a boolean nor "true" or "false" counts as false.
-	EmailVerified *bool
 }
 
 // Verifier checks login tokens. It may be used concurrently.
@@ -141,53 +128,6 @@ func (v *Verifier) keysFor(ctx context.Context, head jws.Header) ([]jwt.Verifica
 		return nil, unavailable(errors.New("login: no HS256 secret"))
 	}
 	return keys, nil
-}
-
-// addressed reports whether the token is meant for audience.
-func addressed(claims jwt.MapClaims, audience string) bool {
-	if id, ok := claims["xsolla_login_project_id"].(string); ok && id == audience {
-		return true
-	}
-	list, err := claims.GetAudience()
-	if err != nil {
-		return false
-	}
-	for _, a := range list {
-		if a == audience {
-			return true
-		}
-	}
-	return false
-}
-
-func user(claims jwt.MapClaims) (User, error) {
-	var u User
-	var err error
-	if u.Issuer, err = claims.GetIssuer(); err != nil {
-		return User{}, invalid(jws.ErrIssuer)
-	}
-	if u.Subject, err = claims.GetSubject(); err != nil || u.Subject == "" || muddled(u.Subject) {
-		return User{}, invalid(errors.New("subject missing or malformed"))
-	}
-	u.Name = optional(claims, "name")
-	u.Email = optional(claims, "email")
-	if stated, ok := claims["email_verified"]; ok {
-		verified := stated == true || stated == "true"
-		u.EmailVerified = &verified
-	}
-	return u, nil
-}
-
-// muddled reports whether two different subjects may have become the same
-// text: JSON's unpaired surrogates all decode to U+FFFD, and control
-// characters are invisible where an operator compares ids.
-func muddled(sub string) bool {
-	return strings.ContainsFunc(sub, func(r rune) bool { return r == unicode.ReplacementChar || unicode.IsControl(r) })
-}
-
-func optional(claims jwt.MapClaims, name string) string {
-	s, _ := claims[name].(string)
-	return strings.TrimSpace(s)
 }
 
 func invalid(reason error) error {

@@ -113,6 +113,21 @@ func TestVerifyClaims(t *testing.T) {
 		{name: "unverified as text", change: map[string]any{"email_verified": "false"}, want: with(func(u *login.User) { u.EmailVerified = &no })},
 		{name: "verified as 1", change: map[string]any{"email_verified": 1}, want: with(func(u *login.User) { u.EmailVerified = &no })},
 		{name: "verified as TRUE", change: map[string]any{"email_verified": "TRUE"}, want: with(func(u *login.User) { u.EmailVerified = &no })},
+		{name: "given and family name", change: map[string]any{"given_name": "Ada", "family_name": " Byron "}, want: with(func(u *login.User) { u.Name = "Ada Byron" })},
+		{name: "given name alone", change: map[string]any{"given_name": "Ada"}, want: with(func(u *login.User) { u.Name = "Ada" })},
+		{name: "name before its parts", change: map[string]any{"name": "Ada", "given_name": "A.", "family_name": "B."}, want: with(func(u *login.User) { u.Name = "Ada" })},
+		{name: "Keycloak's user name", change: map[string]any{"preferred_username": "ada"}, want: with(func(u *login.User) { u.Name = "ada" })},
+		{name: "Xsolla's user name", change: map[string]any{"username": "ada"}, want: with(func(u *login.User) { u.Name = "ada" })},
+		{name: "a user name that is an address", change: map[string]any{"preferred_username": "ada@example.com"}, want: &base},
+		{name: "B2C's list of one address", change: map[string]any{"emails": []string{"ada@example.com"}}, want: with(func(u *login.User) { u.Email = "ada@example.com" })},
+		{name: "B2C's list of two addresses", change: map[string]any{"emails": []string{"a@example.com", "b@example.com"}}, want: &base},
+		{name: "an address list of another type", change: map[string]any{"emails": []any{7}}, want: &base},
+		{name: "Microsoft's verified domain", change: map[string]any{"email": "a@b.c", "xms_edov": true}, want: with(func(u *login.User) { u.Email, u.EmailVerified = "a@b.c", &yes })},
+		{name: "Microsoft's verified domain as 1", change: map[string]any{"xms_edov": 1}, want: with(func(u *login.User) { u.EmailVerified = &yes })},
+		{name: "Microsoft's unverified domain", change: map[string]any{"xms_edov": false}, want: with(func(u *login.User) { u.EmailVerified = &no })},
+		{name: "email_verified before xms_edov", change: map[string]any{"email_verified": false, "xms_edov": true}, want: with(func(u *login.User) { u.EmailVerified = &no })},
+		{name: "Cognito's ID token", change: map[string]any{"token_use": "id"}, want: &base},
+		{name: "Cognito's access token", change: map[string]any{"token_use": "access"}},
 		{name: "optional claims of other types", change: map[string]any{"name": 1, "email": []string{"a@b.c"}}, want: &base},
 		{name: "no iss", change: map[string]any{"iss": nil}, want: &login.User{Subject: "user-1"}},
 		{name: "sub in other case", change: map[string]any{"sub": nil, "Sub": "user-1"}},
@@ -229,6 +244,7 @@ func TestVerifyRefusesAlgorithms(t *testing.T) {
 		t.Fatal(err)
 	}
 	published := mustServe(t, logintest.JWKS(rsa, ec), login.Config{Secrets: secrets(secret)})
+	two := mustServe(t, logintest.JWKS(rsa, newRSA(t, "rsa2", 2048)), login.Config{})
 	shared := mustNew(t, login.Config{Secrets: secrets(secret)})
 
 	raw := func(s *logintest.Signer, header string) string {
@@ -269,8 +285,8 @@ func TestVerifyRefusesAlgorithms(t *testing.T) {
 		{"unknown algorithm", published, raw(rsa, `{"alg":"XX256","kid":"rsa"}`)},
 		{"alg in lower case", published, raw(rsa, `{"alg":"rs256","kid":"rsa"}`)},
 		{"unknown kid", published, raw(rsa, `{"alg":"RS256","kid":"other"}`)},
-		{"no kid and two keys", published, raw(rsa, `{"alg":"RS256"}`)},
-		{"empty kid and two keys", published, raw(rsa, `{"alg":"RS256","kid":""}`)},
+		{"no kid and two keys of the algorithm", two, raw(rsa, `{"alg":"RS256"}`)},
+		{"empty kid and two keys of the algorithm", two, raw(rsa, `{"alg":"RS256","kid":""}`)},
 		{"critical header", published, raw(rsa, `{"alg":"RS256","kid":"rsa","crit":["x"],"x":1}`)},
 		{"alg twice", published, raw(rsa, `{"alg":"HS256","alg":"RS256","kid":"rsa"}`)},
 		{"its own key", published, mustSignWith(t, newRSA(t, "rsa", 2048), map[string]any{"jwk": rsa.JWK()})},

@@ -326,6 +326,16 @@ func TestLoginCookie(t *testing.T) {
 	if !strings.HasPrefix(a.text("userId"), "guest_") {
 		t.Error(a)
 	}
+	// Browsers send two cookies of one name after a site moved it to another domain.
+	stale := s.loginToken("ada", map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})
+	two := func(first, second string) request {
+		return request{path: "/usersig", body: "{}"}.with("Cookie", "token="+first+"; token="+second)
+	}
+	s.checkUserSig(s.do(two(stale, ada)), "ada", 24*time.Hour)
+	s.checkUserSig(s.do(two(ada, stale)), "ada", 24*time.Hour)
+	s.checkUserSig(s.do(two(ada, ada)), "ada", 24*time.Hour)
+	s.refused(t, two(stale, stale), "unauthorized")
+	s.refused(t, two(ada, s.customer("eve")), "unauthorized")
 	// A desk's routes take no cookie.
 	s.refused(t, request{path: "/joingroup", cookie: ada, body: object("groupId", "ZENDESK#1", "userId", 1)}, "unauthorized")
 
@@ -483,7 +493,7 @@ func TestLoginJWKS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := serve(t, keys)
-			s := newStack(t, parameter("LoginJwksUrl", url+"/keys"))
+			s := newStack(t, parameter("LoginJwksUrl", url+"/keys"), parameter("LoginAudience", audience))
 			claims := map[string]any{"iss": issuer, "sub": "ada", "exp": time.Now().Add(time.Hour).Unix(), "xsolla_login_project_id": audience}
 			s.checkUserSig(s.do(request{path: "/usersig", as: must(rsa.Sign(claims)), body: "{}"}), "ada", 24*time.Hour)
 			if name == "jwks" {
