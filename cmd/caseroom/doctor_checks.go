@@ -48,6 +48,7 @@ type more struct {
 	config.ZendeskChat
 	config.Zopim
 	config.Cronofy
+	config.NewCases
 }
 
 func (d *doctor) more() (m more) {
@@ -282,6 +283,26 @@ func (d *doctor) lookSalesforce(ctx context.Context) {
 		return
 	}
 	d.ok("salesforce.package", "%s and %s can be read", d.KeyField, d.UserField)
+}
+
+// lookAutoResponse looks whether the org takes cases without an address.
+func (d *doctor) lookAutoResponse(ctx context.Context) {
+	const id = "salesforce.auto-response"
+	if d.parts.salesforce == nil || d.broken["credentials.salesforce"] || d.unread(id, "salesforce") {
+		return
+	}
+	rules, err := d.parts.salesforce.AutoResponseRules(ctx)
+	switch fallback := d.more().FallbackEmail; {
+	case err != nil:
+		d.skip(id, "its user may not look (%v): in Setup, see whether an auto-response rule for cases is active", err)
+	case len(rules) > 0 && fallback == "":
+		d.bad(id, "set SalesforceFallbackEmail to a no-reply address of yours, unless the rule is for leads alone",
+			"an auto-response rule is active (%s): Salesforce then takes no case from a customer without an e-mail address", strings.Join(rules, ", "))
+	case len(rules) > 0:
+		d.ok(id, "cases without an address have %s", fallback)
+	default:
+		d.ok(id, "no rule is active")
+	}
 }
 
 // regionCodes are the app's answers on a host of another region.

@@ -52,6 +52,7 @@ func TestDoctor(t *testing.T) {
 		{"Zendesk down", fault("zendesk", "users_me", "status", "", 503), "credentials.zendesk", "status page", nil},
 		{"Salesforce's requests used up", fault("salesforce", "limits", "code", "REQUEST_LIMIT_EXCEEDED", 0), "quota.salesforce", "quota", nil},
 		{"no package", fault("salesforce", "query_all", "code", "INVALID_FIELD", 0), "salesforce.package", "install caseroom's package", nil},
+		{"an auto-response rule", func() { o.setup(func(s *sandbox.SalesforceSetup) { s.AutoResponse = true }) }, "salesforce.auto-response", "SalesforceFallbackEmail", nil},
 		{"the list of webhooks is refused", fault("zendesk", "webhooks_list", "status", "", 403), "webhook", "permission", nil},
 		{"many rooms", nil, "quota.rooms", "DissolveAfter", []string{"--max-rooms", "5"}},
 		{"another API", nil, "api", "usersig", []string{"--api-url", o.ready.Sandbox}},
@@ -62,6 +63,7 @@ func TestDoctor(t *testing.T) {
 			}
 			r := o.run(append([]string{"doctor", "--json"}, c.args...)...)
 			o.heal()
+			o.setup(func(s *sandbox.SalesforceSetup) { s.AutoResponse = false })
 			for id, v := range fix.Secrets {
 				o.putSecret(id, string(v))
 			}

@@ -162,6 +162,26 @@ func (o *operator) fault(f sandbox.Fault) {
 	}
 }
 
+// setup changes how the Salesforce org is set up.
+func (o *operator) setup(change func(*sandbox.SalesforceSetup)) {
+	o.Helper()
+	url := o.ready.Sandbox + "/desk/salesforce/setup"
+	res, err := http.Get(url)
+	o.must(err)
+	var setup sandbox.SalesforceSetup
+	o.must(json.NewDecoder(res.Body).Decode(&setup))
+	_ = res.Body.Close()
+	change(&setup)
+	body, err := json.Marshal(setup)
+	o.must(err)
+	res, err = http.Post(url, "application/json", bytes.NewReader(body))
+	o.must(err)
+	_ = res.Body.Close()
+	if res.StatusCode >= 300 {
+		o.Fatalf("setup: status %d", res.StatusCode)
+	}
+}
+
 // heal takes all faults away.
 func (o *operator) heal() {
 	o.Helper()

@@ -25,6 +25,7 @@ func main() {
 		config.Desks
 		config.Zendesk
 		config.Salesforce
+		config.NewCases
 		config.Tencent
 		config.Rooms
 		config.Identities
@@ -39,7 +40,9 @@ func main() {
 		desks[relay.Zendesk] = zendesk.Desk{Client: boot.Value(bootzendesk.Client(p, env.Zendesk))}
 	}
 	if env.Salesforce.BaseURL != "" {
-		desks[relay.Salesforce] = salesforce.Desk{Client: boot.Value(bootsalesforce.Client(p, env.Salesforce))}
+		desks[relay.Salesforce] = salesforce.Desk{
+			Client: boot.Value(bootsalesforce.Client(p, env.Salesforce)), FallbackEmail: env.NewCases.FallbackEmail,
+		}
 	}
 	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
 

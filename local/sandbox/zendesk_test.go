@@ -356,8 +356,45 @@ func TestZendeskUpdate(t *testing.T) {
 	d.want(d.send("PUT", "/zendesk/api/v2/tickets/77", `{"ticket":{}}`, auth), 404)
 }
 
+// TestZendeskUserWrites: a user may be made as often as one likes, and written to by
+// create_or_update once a second and five times a minute.
+func TestZendeskUserWrites(t *testing.T) {
+	d := newDesk(t)
+	auth := d.zendeskToken(fullScope)
+	const path = "/zendesk/api/v2/users"
+	made := d.want(d.send("POST", path, `{"user":{"name":"Dana","external_id":"caseroom:dana","skip_verify_email":true}}`, auth), 201)
+	twice := d.want(d.send("POST", path, `{"user":{"name":"Dana","external_id":"CASEROOM:dana"}}`, auth), 422)
+	if twice.text("details.external_id.0.error") != "DuplicateValue" {
+		t.Errorf("twice: %s", twice.raw)
+	}
+	if nobody := d.want(d.send("POST", path, `{"user":{"name":"\u200b\u2066 ","external_id":"x"}}`, auth), 422); nobody.text("details.name.0.error") != "BlankValue" {
+		t.Errorf("a hidden name: %s", nobody.raw)
+	}
+	list := d.want(d.send("GET", path+"?external_id=caseroom:DANA", "", auth), 200)
+	if list.text("count") != "1" || list.text("users.0.id") != made.text("user.id") {
+		t.Errorf("listed %s", list.raw)
+	}
+	d.want(d.send("GET", path+"?external_id=caseroom:eve", "", auth), 200)
+
+	write := func(who string, want int) {
+		t.Helper()
+		d.want(d.send("POST", path+"/create_or_update", `{"user":{"name":"X","external_id":"`+who+`"}}`, auth), want)
+	}
+	write("caseroom:dana", 200)
+	write("caseroom:eve", 429) // a second of the whole account
+	for range 4 {
+		d.clock.Advance(time.Second)
+		write("caseroom:dana", 200)
+	}
+	d.clock.Advance(time.Second)
+	write("caseroom:dana", 429) // a minute of one user
+	d.clock.Advance(time.Second)
+	write("caseroom:eve", 201)
+}
+
 func TestZendeskUsers(t *testing.T) {
 	d := newDesk(t)
+	d.Zendesk().SetLimits(sandbox.ZendeskLimits{})
 	auth := d.zendeskToken(fullScope)
 	const path = "/zendesk/api/v2/users/create_or_update"
 	first := d.want(d.send("POST", path, `{"user":{"name":"Dana","external_id":"Caseroom:U_1","skip_verify_email":true}}`, auth), 201)

@@ -137,6 +137,7 @@ func (h *CreateTicket) guest(r *Request) (any, error) {
 		return nil, err
 	}
 	ticket = ticket.WithGuest()
+	ticket.New = caller.Kind == Nobody
 	made, err := h.key(r, &ticket)
 	if err != nil {
 		return nil, err

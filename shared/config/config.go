@@ -93,6 +93,12 @@ type Salesforce struct {
 	AutoAssign string `env:"SALESFORCE_AUTO_ASSIGN" envDefault:"true" check:"autoassign"`
 }
 
+// NewCases are the settings of cases that customers open.
+type NewCases struct {
+	// FallbackEmail is the address of a case whose customer gave none; "" leaves it out.
+	FallbackEmail string `env:"SALESFORCE_FALLBACK_EMAIL" check:"email"`
+}
+
 // Tencent is the chat app.
 type Tencent struct {
 	Secret string `env:"TENCENT_SECRET" envDefault:"caseroom/tencent" check:"secret"`

@@ -294,6 +294,10 @@ var checks = map[string]check{
 			return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.Scheme+"://"+u.Host == s && s == strings.ToLower(s)
 		},
 	},
+	"email": text("an e-mail address of at most 80 characters", func(s string) bool {
+		name, domain, ok := strings.Cut(s, "@")
+		return ok && len(s) <= 80 && made(name, ".!#$%&'*+/=?^_{|}~-") && made(domain, ".-") && strings.Contains(domain, ".")
+	}),
 	"duration": {
 		want:   "a duration above zero, such as 168h",
 		number: func(n int64) bool { return n > 0 },

@@ -40,6 +40,12 @@ func (t NewTicket) WithGuest() NewTicket {
 	return t
 }
 
+// RefusedNote is the line above a ticket's text that tells agents what the desk
+// takes in no field. what is "E-mail address" or "Name".
+func RefusedNote(what, value string) string {
+	return what + " that the desk refused: " + CleanLine(value) + "\n\n"
+}
+
 // EmailUnverified is the note about [NewTicket.StatedEmail].
 const EmailUnverified = " stated by the customer, not verified"
 

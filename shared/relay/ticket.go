@@ -72,6 +72,9 @@ type NewTicket struct {
 	Email string
 	// StatedEmail is an address that proves nothing; it stands in the first comment.
 	StatedEmail string
+	// New says that nobody has asked as this customer before, as far as the caller
+	// shows.
+	New bool
 	// Unverified tags a guest's ticket so that agents see nobody checked who this is.
 	Unverified bool
 }

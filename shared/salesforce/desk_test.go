@@ -2,6 +2,7 @@ package salesforce_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -28,6 +29,8 @@ func TestDeskCreate(t *testing.T) {
 		{"as it is", func(*relay.NewTicket) {}, nil},
 		{"stated address", func(n *relay.NewTicket) { n.Email, n.StatedEmail = "", "x@example.com" }, map[string]any{"SuppliedEmail": "x@example.com"}},
 		{"verified address wins", func(n *relay.NewTicket) { n.StatedEmail = "x@example.com" }, nil},
+		{"a hidden name", func(n *relay.NewTicket) { n.Name = "\u200b\u3164" }, map[string]any{"SuppliedName": nil}},
+		{"what turns and hides", func(n *relay.NewTicket) { n.Subject, n.Desc = "He\u202elp\n!", "It is\u2066 broken.\x00" }, map[string]any{"Subject": "Help !"}},
 		{"no name, no address", func(n *relay.NewTicket) { n.Name, n.Email = "", "" }, map[string]any{"SuppliedName": nil, "SuppliedEmail": nil}},
 		{"long name", func(n *relay.NewTicket) { n.Name = strings.Repeat("é", 90) }, map[string]any{"SuppliedName": strings.Repeat("é", 80)}},
 		{"long name beyond the BMP", func(n *relay.NewTicket) { n.Name = "a" + strings.Repeat("😀", 40) }, map[string]any{"SuppliedName": "a" + strings.Repeat("😀", 39)}},
@@ -62,6 +65,53 @@ func TestDeskCreate(t *testing.T) {
 	d := salesforce.Desk{Client: newOrg(t).client()}
 	if d.Name() != relay.Salesforce || !strings.HasPrefix(d.Host(), "127.0.0.1:") {
 		t.Errorf("%s at %s", d.Name(), d.Host())
+	}
+}
+
+// TestRefusedDataCostsTheDataAlone: an address or a name that an org minds does not
+// cost the customer the case.
+func TestRefusedDataCostsTheDataAlone(t *testing.T) {
+	refuse := func(code string, fields ...string) http.HandlerFunc {
+		named, _ := json.Marshal(fields)
+		return reply(400, `[{"message":"…","errorCode":"`+code+`","fields":`+string(named)+`}]`)
+	}
+	const badMail = "E-mail address that the desk refused: ann@example.com\n\n"
+	for name, tc := range map[string]struct {
+		answers  []http.HandlerFunc
+		fallback string
+		want     map[string]any // of the last case, nil when it cannot be made
+		class    upstream.Class
+	}{
+		"an address":            {[]http.HandlerFunc{refuse("INVALID_EMAIL_ADDRESS", "SuppliedEmail"), created}, "", map[string]any{"SuppliedName": "Ann", "Description": badMail + "It is broken."}, ""},
+		"an address, fallback":  {[]http.HandlerFunc{refuse("INVALID_EMAIL_ADDRESS", "SuppliedEmail"), created}, "no-reply@example.com", map[string]any{"SuppliedName": "Ann", "SuppliedEmail": "no-reply@example.com", "Description": badMail + "It is broken."}, ""},
+		"a rule about the name": {[]http.HandlerFunc{refuse("FIELD_CUSTOM_VALIDATION_EXCEPTION", "SuppliedName"), created}, "", map[string]any{"SuppliedEmail": "ann@example.com", "Description": "Name that the desk refused: Ann\n\nIt is broken."}, ""},
+		"one after the other":   {[]http.HandlerFunc{refuse("FIELD_CUSTOM_VALIDATION_EXCEPTION", "SuppliedName"), refuse("INVALID_EMAIL_ADDRESS", "SuppliedEmail"), created}, "", map[string]any{"Description": badMail + "Name that the desk refused: Ann\n\nIt is broken."}, ""},
+		"a rule of no field":    {[]http.HandlerFunc{refuse("FIELD_CUSTOM_VALIDATION_EXCEPTION"), created}, "", map[string]any{"Description": badMail + "Name that the desk refused: Ann\n\nIt is broken."}, ""},
+		"another field":         {[]http.HandlerFunc{refuse("REQUIRED_FIELD_MISSING", "Product__c")}, "", nil, upstream.Refused},
+		"the fallback too":      {[]http.HandlerFunc{refuse("INVALID_EMAIL_ADDRESS", "SuppliedEmail"), refuse("INVALID_EMAIL_ADDRESS", "SuppliedEmail")}, "no-reply@example.com", nil, upstream.Refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOrg(t)
+			o.on("POST "+casesPath, inTurn(tc.answers...))
+			id, err := salesforce.Desk{Client: o.client(), FallbackEmail: tc.fallback}.Create(t.Context(), ann)
+			posts := o.to(casesPath)
+			if len(posts) != len(tc.answers) {
+				t.Errorf("%d creations", len(posts))
+			}
+			if tc.want == nil {
+				if mustError(t, err).Class != tc.class {
+					t.Errorf("%q, %v", id, err)
+				}
+				return
+			}
+			if err != nil || id != caseID {
+				t.Fatalf("%q, %v", id, err)
+			}
+			tc.want["Subject"], tc.want["Caseroom_Key__c"], tc.want["Caseroom_User__c"] = "Help", key, "ann"
+			if diff := cmp.Diff(any(tc.want), asJSON(t, posts[len(posts)-1].Body)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
 	}
 }
 

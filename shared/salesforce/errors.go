@@ -50,6 +50,21 @@ func classOf(code string) upstream.Class {
 	}
 }
 
+// refusedFields returns the fields that a refusal names.
+//
+//	[{"message":"…","errorCode":"INVALID_EMAIL_ADDRESS","fields":["SuppliedEmail"]}]
+func refusedFields(body []byte) []string {
+	var refusals []struct {
+		Fields []string `json:"fields"`
+	}
+	_ = json.Unmarshal(body, &refusals) // OAuth's errors name none
+	var fields []string
+	for _, r := range refusals {
+		fields = append(fields, r.Fields...)
+	}
+	return fields
+}
+
 // codePattern is what REST's, SOAP's and OAuth's codes look like, and prose,
 // ids and tokens do not.
 var codePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z_]+$`)

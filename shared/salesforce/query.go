@@ -20,11 +20,15 @@ import (
 // See https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_query.htm
 // and https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_queryall.htm.
 func query[T any](ctx context.Context, c *Client, soql string, all bool) ([]T, error) {
-	const op = "query"
-	path := c.data() + "/query"
 	if all {
-		path += "All"
+		return queryAt[T](ctx, c, "/queryAll", soql)
 	}
+	return queryAt[T](ctx, c, "/query", soql)
+}
+
+func queryAt[T any](ctx context.Context, c *Client, resource, soql string) ([]T, error) {
+	const op = "query"
+	path := c.data() + resource
 	var rows []T
 	params := url.Values{"q": {soql}}
 	for {

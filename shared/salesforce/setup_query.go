@@ -73,3 +73,17 @@ type PackageSettings struct {
 func (c *Client) PackageSettings(ctx context.Context) ([]PackageSettings, error) {
 	return query[PackageSettings](ctx, c, "SELECT DeveloperName, Caseroom_Enabled__c, Caseroom_Credential__c FROM Caseroom_Settings__mdt", false)
 }
+
+// AutoResponseRules returns the names of the active rules that answer whoever
+// opens a case, or a lead: the API does not show which. With one for cases,
+// Salesforce takes no case without a SuppliedEmail over the API.
+//
+// See https://developer.salesforce.com/docs/atlas.en-us.api_tooling.meta/api_tooling/tooling_api_objects_autoresponserule.htm
+// and https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_case.htm.
+func (c *Client) AutoResponseRules(ctx context.Context) (names []string, err error) {
+	rows, err := queryAt[struct{ Name string }](ctx, c, "/tooling/query", "SELECT Name FROM AutoResponseRule WHERE Active = true")
+	for _, r := range rows {
+		names = append(names, r.Name)
+	}
+	return names, err
+}

@@ -25,7 +25,7 @@ const (
 	key       = "abcdefghijklmnopqrstuvwxyz"
 	ourID     = "caseroom:ann:" + key
 	ticketsAt = "/api/v2/tickets"
-	usersAt   = "/api/v2/users/create_or_update"
+	usersAt   = "/api/v2/users"
 	tokensAt  = "/oauth/tokens"
 )
 
@@ -44,9 +44,14 @@ var endpoints = []struct {
 			_, err := c.TicketsByExternalID(ctx, ourID)
 			return err
 		}},
-	{"users_create_or_update", "POST " + usersAt, usersAt, `{"user":{"id":7,"role":"end-user"}}`,
+	{"users_create", "POST " + usersAt, usersAt, `{"user":{"id":7,"role":"end-user"}}`,
 		func(ctx context.Context, c *zendesk.Client) error {
-			_, err := c.CreateOrUpdateUser(ctx, "caseroom:ann", "Ann")
+			_, err := c.CreateUser(ctx, "caseroom:ann", "Ann")
+			return err
+		}},
+	{"users_list", "GET " + usersAt, usersAt, `{"users":[]}`,
+		func(ctx context.Context, c *zendesk.Client) error {
+			_, err := c.UserByExternalID(ctx, "caseroom:ann")
 			return err
 		}},
 }
@@ -69,9 +74,14 @@ func TestRequests(t *testing.T) {
 	if err != nil || !cmp.Equal(ids, []string{"8", "9"}) {
 		t.Errorf("TicketsByExternalID: %v, %v; want our rows alone, the oldest first", ids, err)
 	}
-	user, err := c.CreateOrUpdateUser(ctx, "caseroom:ann", "Ann")
+	user, err := c.CreateUser(ctx, "caseroom:ann", "Ann")
 	if err != nil || user != 4417 {
-		t.Errorf("CreateOrUpdateUser: %d, %v", user, err)
+		t.Errorf("CreateUser: %d, %v", user, err)
+	}
+	a.on("GET "+usersAt, reply(200, `{"users":[{"id":1,"external_id":"other","role":"end-user"},{"id":4418,"external_id":"Caseroom:Ann","role":"end-user"}]}`))
+	user, err = c.UserByExternalID(ctx, "caseroom:ann")
+	if err != nil || user != 4418 {
+		t.Errorf("UserByExternalID: %d, %v; want our row alone", user, err)
 	}
 
 	want := []struct{ method, path, query, body, idempotency string }{
@@ -79,6 +89,7 @@ func TestRequests(t *testing.T) {
 		{"POST", ticketsAt, "", `{"ticket":{"subject":"Ünïcode & <b>","comment":{"html_body":"<pre><code>first</code></pre>","public":true},"external_id":"` + ourID + `","tags":["caseroom"],"requester":{"name":"Ann","email":"ann@example.com"}}}`, key},
 		{"GET", ticketsAt, "external_id=caseroom%3Aann%3A" + key, "", ""},
 		{"POST", usersAt, "", `{"user":{"name":"Ann","external_id":"caseroom:ann","skip_verify_email":true}}`, ""},
+		{"GET", usersAt, "external_id=caseroom%3Aann", "", ""},
 	}
 	if len(a.calls) != len(want) {
 		t.Fatalf("%d calls, want %d", len(a.calls), len(want))

@@ -2,12 +2,15 @@ package zendesk_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,13 +22,13 @@ import (
 var ann = relay.NewTicket{Key: key, UserID: "ann", Subject: "Help", Desc: "It is broken.", Name: "Ann", Email: "ann@example.com"}
 
 func TestDeskCreate(t *testing.T) {
-	guest := relay.NewTicket{Key: key, UserID: "guest_abc", Subject: "Help", Desc: "Text.\n", Unverified: true, StatedEmail: "x@example.com\r\nBcc: y"}
+	guest := relay.NewTicket{New: true, Key: key, UserID: "guest_abc", Subject: "Help", Desc: "Text.\n", Unverified: true, StatedEmail: "x@example.com\r\nBcc: y"}
 	nameless := ann
 	nameless.Name = " "
 	tests := []struct {
 		name   string
 		ticket relay.NewTicket
-		user   string // body of the users call, "" for none
+		user   string // body of the call that makes the user, "" for none
 		body   string
 	}{
 		{"requester by e-mail", ann, "",
@@ -33,13 +36,13 @@ func TestDeskCreate(t *testing.T) {
 		{"no name", nameless, "",
 			`{"subject":"Help","comment":{"html_body":"<pre><code>It is broken.</code></pre>","public":true},"external_id":"` + ourID + `","tags":["caseroom"],"requester":{"name":"Anonymous customer","email":"ann@example.com"}}`},
 		{"requester by external id", guest, `{"user":{"name":"Anonymous customer","external_id":"caseroom:guest_abc","skip_verify_email":true}}`,
-			`{"subject":"Help","comment":{"html_body":"<pre><code>E-mail address stated by the customer, not verified: x@example.comBcc: y\n\nText.\n</code></pre>","public":true},"external_id":"caseroom:guest_abc:` + key + `","tags":["caseroom","caseroom_unverified"],"requester_id":4417}`},
+			`{"subject":"Help","comment":{"html_body":"<pre><code>E-mail address stated by the customer, not verified: x@example.com Bcc: y\n\nText.\n</code></pre>","public":true},"external_id":"caseroom:guest_abc:` + key + `","tags":["caseroom","caseroom_unverified"],"requester_id":4417}`},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newAccount(t)
 			a.on("POST "+ticketsAt, reply(201, `{"ticket":{"id":12}}`))
-			a.on("POST "+usersAt, reply(200, `{"user":{"id":4417,"role":"end-user"}}`))
+			a.on("POST "+usersAt, reply(201, `{"user":{"id":4417,"role":"end-user"}}`))
 			d := zendesk.Desk{Client: a.client()}
 			id, err := d.Create(t.Context(), tc.ticket)
 			if err != nil || id != "12" {
@@ -75,7 +78,7 @@ func TestDeskCreate(t *testing.T) {
 func TestAgentNeverBecomesRequester(t *testing.T) {
 	for _, role := range []string{"agent", "admin", "End-User", ""} {
 		a := newAccount(t)
-		a.on("POST "+usersAt, reply(200, `{"user":{"id":4417,"role":"`+role+`"}}`))
+		a.on("GET "+usersAt, reply(200, `{"users":[{"id":4417,"external_id":"caseroom:ann","role":"`+role+`"}]}`))
 		noMail := ann
 		noMail.Email = ""
 		patience := 10 * time.Second
@@ -111,6 +114,7 @@ func TestSuspendedRequester(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount(t)
 			a.on("POST "+ticketsAt, reply(422, tc.body))
+			a.on("GET "+usersAt, reply(200, `{"users":[{"id":7,"external_id":"caseroom:ann","role":"end-user"}]}`))
 			id, err := zendesk.Desk{Client: a.client(), Wait: noWait}.Create(t.Context(), ann)
 			if id != "" || errors.Is(err, relay.ErrSuspended) != tc.suspended {
 				t.Errorf("%q, %v", id, err)
@@ -118,10 +122,110 @@ func TestSuspendedRequester(t *testing.T) {
 			if !tc.suspended && upstream.ClassOf(err) != upstream.Refused {
 				t.Errorf("%v", err)
 			}
-			if n := len(a.to(ticketsAt)); n != 1 {
+			want := 2 // whatever is refused may be the address
+			if tc.suspended {
+				want = 1
+			}
+			if n := len(a.to(ticketsAt)); n != want {
 				t.Errorf("%d calls", n)
 			}
 		})
+	}
+}
+
+// TestRefusedDataCostsTheDataAlone: an address or a name that Zendesk minds does
+// not cost the customer the ticket.
+func TestRefusedDataCostsTheDataAlone(t *testing.T) {
+	taken := reply(422, `{"error":"RecordInvalid","details":{"external_id":[{"error":"DuplicateValue"}]}}`)
+	blank := reply(422, `{"error":"RecordInvalid","details":{"name":[{"error":"BlankValue"}]}}`)
+	there := reply(200, `{"users":[{"id":8,"external_id":"caseroom:ann","role":"end-user"}]}`)
+	nobody, made := reply(200, `{"users":[]}`), reply(201, `{"user":{"id":9,"role":"end-user"}}`)
+	for name, tc := range map[string]struct {
+		email, stated string
+		fresh         bool
+		list, post    http.HandlerFunc
+		calls         []string // of users
+		requester     string
+		text          string
+		idempotency   string
+	}{
+		"an address":              {"a..n@example.com", "", false, nobody, made, []string{"GET", "POST"}, "9", "E-mail address that the desk refused: a..n@example.com\n\nIt is broken.", key + "-2"},
+		"of somebody known":       {"a..n@example.com", "", false, there, nil, []string{"GET"}, "8", "E-mail address that the desk refused: a..n@example.com\n\nIt is broken.", key + "-2"},
+		"beside a stated one":     {"a..n@example.com", "b@example.com", false, there, nil, []string{"GET"}, "8", "E-mail address stated by the customer, not verified: b@example.com\n\nE-mail address that the desk refused: a..n@example.com\n\nIt is broken.", key + "-2"},
+		"a name":                  {"", "", false, nobody, inTurn(blank, made), []string{"GET", "POST", "GET", "GET", "POST"}, "9", "Name that the desk refused: Ann\n\nIt is broken.", key},
+		"a guest's first":         {"", "", true, nil, made, []string{"POST"}, "9", "It is broken.", key},
+		"a guest who came back":   {"", "", true, there, taken, []string{"POST", "GET"}, "8", "It is broken.", key},
+		"made by another at once": {"", "", false, inTurn(nobody, there), taken, []string{"GET", "POST", "GET"}, "8", "It is broken.", key},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAccount(t)
+			a.on("GET "+usersAt, tc.list)
+			a.on("POST "+usersAt, tc.post)
+			a.on("POST "+ticketsAt, func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				if strings.Contains(string(body), `"email"`) {
+					reply(422, `{"error":"RecordInvalid","details":{"requester":[{"description":"Requester: Email:  is not properly formatted","error":"InvalidFormat"}]}}`)(w, r)
+					return
+				}
+				reply(201, `{"ticket":{"id":12}}`)(w, r)
+			})
+			n := ann
+			n.Email, n.StatedEmail, n.New = tc.email, tc.stated, tc.fresh
+			id, err := zendesk.Desk{Client: a.client(), Wait: noWait}.Create(t.Context(), n)
+			if err != nil || id != "12" {
+				t.Fatalf("%q, %v", id, err)
+			}
+			var methods []string
+			for _, c := range a.to(usersAt) {
+				methods = append(methods, c.Method)
+			}
+			if !cmp.Equal(methods, tc.calls) {
+				t.Errorf("users: %v, want %v", methods, tc.calls)
+			}
+			tickets := a.to(ticketsAt)
+			last := tickets[len(tickets)-1]
+			want := `{"ticket":{"subject":"Help","comment":{"html_body":"<pre><code>` + strings.ReplaceAll(tc.text, "\n", `\n`) + `</code></pre>","public":true},"external_id":"` + ourID + `","tags":["caseroom"],"requester_id":` + tc.requester + `}}`
+			if diff := cmp.Diff(asJSON(t, want), asJSON(t, last.Body)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if got := last.Header.Get("Idempotency-Key"); got != tc.idempotency {
+				t.Errorf("Idempotency-Key %q", got)
+			}
+		})
+	}
+}
+
+// TestLines: what stands in subjects and names is one line that Zendesk has
+// nothing to fill in.
+func TestLines(t *testing.T) {
+	a := newAccount(t)
+	a.on("POST "+ticketsAt, reply(201, `{"ticket":{"id":12}}`))
+	n := ann
+	n.Subject = "  Re:\t{{ticket.requester.email}} {{{x}}} {%if%}\u202e\u200b" + strings.Repeat("é", 300)
+	n.Name = "\u2066Ann\u2069\u00a0\u00a0Ex"
+	if _, err := (zendesk.Desk{Client: a.client()}).Create(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	n.Name = "\u3164\u200b\u2800"
+	if _, err := (zendesk.Desk{Client: a.client()}).Create(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	type sent struct {
+		Ticket struct {
+			Subject   string
+			Requester struct{ Name string }
+		}
+	}
+	var first, second sent
+	if err := errors.Join(json.Unmarshal([]byte(a.to(ticketsAt)[0].Body), &first), json.Unmarshal([]byte(a.to(ticketsAt)[1].Body), &second)); err != nil {
+		t.Fatal(err)
+	}
+	subject := first.Ticket.Subject
+	if strings.Contains(subject, "{{") || strings.Contains(subject, "{%") || !strings.HasPrefix(subject, "Re: { {ticket.requester.email}}") || utf8.RuneCountInString(subject) != 255 {
+		t.Errorf("subject %q", subject)
+	}
+	if first.Ticket.Requester.Name != "Ann Ex" || second.Ticket.Requester.Name != "Anonymous customer" {
+		t.Errorf("names %q, %q", first.Ticket.Requester.Name, second.Ticket.Requester.Name)
 	}
 }
 
@@ -220,11 +324,13 @@ func TestWriteGetsPartOfTheDeadline(t *testing.T) {
 		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			deadline, _ := r.Context().Deadline()
 			left[r.Method+" "+r.URL.Path] = time.Until(deadline)
-			if r.Method == http.MethodGet {
+			switch {
+			case r.Method == http.MethodGet && r.URL.Path == usersAt:
+				return answer(200, `{"users":[]}`), nil
+			case r.Method == http.MethodGet:
 				return answer(200, `{"tickets":[]}`), nil
-			}
-			if r.URL.Path == usersAt {
-				return answer(200, `{"user":{"id":1,"role":"end-user"}}`), nil
+			case r.URL.Path == usersAt:
+				return answer(201, `{"user":{"id":1,"role":"end-user"}}`), nil
 			}
 			return answer(500, ``), nil
 		}),
@@ -242,7 +348,7 @@ func TestWriteGetsPartOfTheDeadline(t *testing.T) {
 		t.Error("no error")
 	}
 	for what, want := range map[string]time.Duration{
-		"POST " + usersAt: 40 * time.Second, "POST " + ticketsAt: 60 * time.Second, "GET " + ticketsAt: 100 * time.Second,
+		"GET " + usersAt: 40 * time.Second, "POST " + usersAt: 40 * time.Second, "POST " + ticketsAt: 60 * time.Second, "GET " + ticketsAt: 100 * time.Second,
 	} {
 		if got := left[what]; got > want || got < want-20*time.Second {
 			t.Errorf("%s had %v left, want about %v", what, got, want)
@@ -280,7 +386,10 @@ func TestCertainFailuresAreNotLookedUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount(t)
 			a.on("POST "+ticketsAt, h)
-			_, err := zendesk.Desk{Client: a.client()}.Create(t.Context(), ann)
+			byID := ann
+			byID.Email = ""
+			a.on("GET "+usersAt, reply(200, `{"users":[{"id":7,"external_id":"caseroom:ann","role":"end-user"}]}`))
+			_, err := zendesk.Desk{Client: a.client()}.Create(t.Context(), byID)
 			if e := mustError(t, err); e.OutcomeUnknown() {
 				t.Errorf("got %+v", e)
 			}

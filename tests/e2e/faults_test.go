@@ -52,6 +52,7 @@ const (
 	refused   meaning = "refused"   // no
 	progress  meaning = "progress"  // the same request is being done, or was done otherwise
 	moderated meaning = "moderated" // not with these words
+	unfit     meaning = "unfit"     // not with this address or name
 	stranger  meaning = "stranger"  // no such account
 	exists    meaning = "exists"    // there is such a group
 	gone      meaning = "gone"      // there is no such thing
@@ -88,13 +89,14 @@ var codes = map[string][]fault{
 	"aws GetSecretValue":   {code("ResourceNotFoundException", lost), code("AccessDeniedException", lost), code("DecryptionFailure", lost), code("InternalServiceError", lost)},
 	"aws SendMessage":      {code("AccessDeniedException", refused), code("ThrottlingException", busy), code("AWS.SimpleQueueService.NonExistentQueue", refused)},
 
-	"zendesk oauth_tokens":           {code("invalid_client", refused), code("unauthorized_client", refused), code("invalid_scope", refused)},
-	"zendesk tickets_create":         {code("invalid_token", stale), code("RecordInvalid", refused), code("Forbidden", refused), code("IdempotentRequestError", progress), code("IdempotentRequestInProgress", progress), code("APIRateLimitExceeded", busy), code("unavailable", busy)},
-	"zendesk tickets_list":           {code("invalid_token", stale), code("Forbidden", refused), code("APIRateLimitExceeded", busy)},
-	"zendesk users_create_or_update": {code("invalid_token", stale), code("RecordInvalid", refused), code("APIRateLimitExceeded", busy)},
+	"zendesk oauth_tokens":   {code("invalid_client", refused), code("unauthorized_client", refused), code("invalid_scope", refused)},
+	"zendesk tickets_create": {code("invalid_token", stale), code("RecordInvalid", unfit), code("Forbidden", refused), code("IdempotentRequestError", progress), code("IdempotentRequestInProgress", progress), code("APIRateLimitExceeded", busy), code("unavailable", busy)},
+	"zendesk tickets_list":   {code("invalid_token", stale), code("Forbidden", refused), code("APIRateLimitExceeded", busy)},
+	"zendesk users_list":     {code("invalid_token", stale), code("Forbidden", refused), code("APIRateLimitExceeded", busy)},
+	"zendesk users_create":   {code("invalid_token", stale), code("RecordInvalid", unfit), code("APIRateLimitExceeded", busy)},
 
 	"salesforce oauth_token":        {code("invalid_client", refused), code("invalid_grant", refused), code("rate_limit_exceeded", busy)},
-	"salesforce sobject_create":     {code("INVALID_SESSION_ID", stale), code("DUPLICATE_VALUE", refused), code("INSUFFICIENT_ACCESS", refused), code("REQUEST_LIMIT_EXCEEDED", busy), code("UNABLE_TO_LOCK_ROW", busy), code("SERVER_UNAVAILABLE", busy), code("UNKNOWN_EXCEPTION", lost)},
+	"salesforce sobject_create":     {code("INVALID_SESSION_ID", stale), code("DUPLICATE_VALUE", refused), code("INVALID_EMAIL_ADDRESS", unfit), code("INSUFFICIENT_ACCESS", refused), code("REQUEST_LIMIT_EXCEEDED", busy), code("UNABLE_TO_LOCK_ROW", busy), code("SERVER_UNAVAILABLE", busy), code("UNKNOWN_EXCEPTION", lost)},
 	"salesforce sobject_get_by_key": {code("INVALID_SESSION_ID", stale), code("INSUFFICIENT_ACCESS", refused), code("REQUEST_LIMIT_EXCEEDED", busy)},
 
 	"tencent account_import":      {code("70001", stale), code("80001", moderated), code("70398", refused), code("70009", refused), code("60007", busy), code("70500", lost)},
@@ -167,9 +169,9 @@ func expected(r role, m meaning, once bool) want {
 		return deadline(later)
 	case ticket:
 		switch {
-		case m == done, m == stale && once:
+		case m == done, once && (m == stale || m == unfit):
 			return ok
-		case m == stale, m == refused:
+		case m == stale, m == refused, m == unfit:
 			return never
 		case m == reset && once:
 			return later.or(http.StatusOK) // the transport may see a dead connection
@@ -230,9 +232,9 @@ func expected(r role, m meaning, once bool) want {
 		switch {
 		case m == gone:
 			return nothing
-		case once && (m == stale || m == stranger):
+		case once && (m == stale || m == stranger || m == unfit):
 			return ok
-		case m == stale, m == refused, m == stranger, m == moderated:
+		case m == stale, m == refused, m == stranger, m == moderated, m == unfit:
 			return never
 		case m == done:
 			return later.or(http.StatusOK, http.StatusBadGateway) // it made no sense
@@ -363,7 +365,8 @@ func rows() []row {
 		{operation: "createticket zendesk", call: "tencent account_import", role: account, scene: z},
 		{operation: "createticket zendesk", call: "tencent create_group", role: room, scene: z},
 		{operation: "createticket zendesk", call: "aws SendMessage", role: queue, scene: z},
-		{operation: "createticket zendesk, no address", call: "zendesk users_create_or_update", role: before, scene: create("/zendesk/createticket", nil, uuid.NewString)},
+		{operation: "createticket zendesk, no address", call: "zendesk users_list", role: before, scene: create("/zendesk/createticket", nil, uuid.NewString)},
+		{operation: "createticket zendesk, no address", call: "zendesk users_create", role: before, scene: create("/zendesk/createticket", map[string]any{"name": "Ada " + canary}, uuid.NewString)},
 		{operation: "createticket zendesk, aged key", call: "zendesk tickets_list", role: before, scene: create("/zendesk/createticket", withEmail, aged)},
 		{operation: "createticket zendesk, ticket made", call: "zendesk tickets_list", role: lookup, scene: z, open: []sandbox.Fault{makesTicket}},
 		{operation: "createticket zendesk, room made", call: "tencent get_group_info", role: room, scene: z, open: []sandbox.Fault{makesRoom}},

@@ -46,6 +46,7 @@ type org struct {
 	used              int
 	usedSince         time.Time
 	version           string // of the request being served, such as "68.0"
+	tooling           bool   // whether it asks the Tooling API
 
 	onChange func(Event)
 	trigger  Trigger
@@ -119,6 +120,11 @@ func New(e *engine.Engine, fix Fixture) Org {
 	}
 	api("GET", "/limits", "limits", f.limits)
 	api("GET", "/query", "query", f.query)
+	api("GET", "/tooling/query", "tooling_query", func(w http.ResponseWriter, r *http.Request) {
+		f.tooling = true
+		defer func() { f.tooling = false }()
+		f.query(w, r)
+	})
 	api("GET", "/query/{locator}", "query_more", f.queryMore)
 	api("GET", "/queryAll", "query_all", f.query)
 	api("GET", "/queryAll/{locator}", "query_more", f.queryMore)
@@ -393,6 +399,9 @@ func (f *org) insert(r *http.Request, o *object, body map[string]json.RawMessage
 	}
 	if err := f.unique(o, values, ""); err != nil {
 		return nil, err
+	}
+	if o.name == "Case" && f.setup.AutoResponse && values["SuppliedEmail"] == nil {
+		return nil, &refusal{"REQUIRED_FIELD_MISSING", "Required fields are missing: [SuppliedEmail]", []string{"SuppliedEmail"}}
 	}
 	if o.name == "Case" {
 		if owner, _ := values["OwnerId"].(string); route || owner == "" {

@@ -59,6 +59,7 @@ type object struct {
 	insertable   bool
 	updatable    bool
 	packaged     bool
+	tooling      bool // seen by the Tooling API alone
 }
 
 // field finds a field by name, without regard to case.

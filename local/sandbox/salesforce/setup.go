@@ -22,6 +22,7 @@ func setupSchema() []*object {
 			{name: "SobjectType", max: 80}, {name: "PermissionsViewAllRecords", kind: boolKind, def: false},
 		}},
 		{name: "NamedCredential", prefix: "0XA", fields: []*field{{name: "DeveloperName", max: 80}, {name: "Endpoint", max: 255}}},
+		{name: "AutoResponseRule", prefix: "01Q", tooling: true, fields: []*field{{name: "Name", max: 40}, {name: "Active", kind: boolKind, def: false}}},
 		{name: "Caseroom_Settings__mdt", prefix: "m00", packaged: true, fields: []*field{
 			{name: "DeveloperName", max: 40}, {name: "Caseroom_Enabled__c", kind: boolKind, def: false}, {name: "Caseroom_Credential__c", max: 80}, {name: "Caseroom_Panel_URL__c"},
 		}},
@@ -37,6 +38,7 @@ type Setup struct {
 	Enabled        bool     `json:"enabled"`        // the package's switch
 	Endpoint       string   `json:"endpoint"`       // of the named credential Caseroom; "": there is none
 	Locked         bool     `json:"locked"`         // the API user may not write our fields
+	AutoResponse   bool     `json:"autoResponse"`   // a rule that answers cases is active
 }
 
 // Setup returns how the org is set up.
@@ -73,6 +75,7 @@ func (f *org) apply(setup Setup) {
 	if setup.Endpoint != "" {
 		f.add(f.objects["namedcredential"], map[string]any{"DeveloperName": "Caseroom", "Endpoint": setup.Endpoint})
 	}
+	f.add(f.objects["autoresponserule"], map[string]any{"Name": "Answer customers", "Active": setup.AutoResponse})
 	f.add(f.objects["caseroom_settings__mdt"], map[string]any{
 		"DeveloperName": "Default", "Caseroom_Enabled__c": setup.Enabled, "Caseroom_Credential__c": "Caseroom",
 	})
@@ -80,7 +83,7 @@ func (f *org) apply(setup Setup) {
 
 // hidden reports whether the org does not have an object.
 func (f *org) hidden(o *object) bool {
-	return o == nil || (o.packaged && f.noPackage) || (o.name == "AgentWork" && !f.setup.Omni)
+	return o == nil || o.tooling != f.tooling || (o.packaged && f.noPackage) || (o.name == "AgentWork" && !f.setup.Omni)
 }
 
 // describe is GET /sobjects/{object}/describe, as far as the caller's rights go.

@@ -59,8 +59,9 @@ type account struct {
 	onChange func(Event)
 }
 
-// Limits are the requests that the stand-in lets through per minute
-// before it answers 429; 0 is no limit. Only Incremental is on from the start.
+// Limits are the requests that the stand-in lets through per minute before it
+// answers 429; 0 is no limit. The endpoints' own limits are on from the start, the
+// account's, which the plan decides, is not.
 //
 // See https://developer.zendesk.com/api-reference/introduction/rate-limits/.
 type Limits struct {
@@ -69,7 +70,23 @@ type Limits struct {
 	UpdateTicket int // updates of one ticket by one user, per ten minutes: 30
 	Updates      int // updates of all tickets: 100 on every plan, 300 with the add-on
 	SearchExport int // 100 on every plan
+	// UserWrites is of create_or_update and Update User together, per second and for
+	// the whole account: 1.
+	UserWrites int
+	UserWrite  int // of one user: 5 a minute
+	List       int // List Tickets, on trial and sandbox accounts alone: 100
 }
+
+// ProductionLimits are the endpoints' own limits on a paid account, TrialLimits
+// those of a trial or sandbox account where they differ.
+var (
+	ProductionLimits = Limits{
+		Incremental: 10, UpdateTicket: 30, Updates: 100, SearchExport: 100, UserWrites: 1, UserWrite: 5,
+	}
+	TrialLimits = Limits{
+		Incremental: 10, UpdateTicket: 30, Updates: 20, SearchExport: 100, UserWrites: 1, UserWrite: 5, List: 100,
+	}
+)
 
 // Event is one change of a ticket, in the words of Zendesk's ticket
 // events. Ticket is the row after the change.
@@ -149,7 +166,7 @@ func New(e *engine.Engine, fix Fixture) Desk {
 		accountID: 21474836,
 		// Larger than 2^32, as ids of today's accounts are.
 		nextID: 360_000_000_000, nextTicket: 1000,
-		limits: Limits{Incremental: 10},
+		limits: ProductionLimits,
 	}
 	z.seed()
 	z.register()
@@ -194,6 +211,7 @@ func (z *account) register() {
 
 	route("GET", "/api/v2/search/export", "search_export", z.auth("search:read", z.searchExport))
 
+	route("POST", "/api/v2/users", "users_create", z.auth("users:write", z.createUser))
 	route("POST", "/api/v2/users/create_or_update", "users_create_or_update", z.auth("users:write", z.createOrUpdateUser))
 	route("GET", "/api/v2/users", "users_list", z.auth("users:read", z.listUsers))
 	route("GET", "/api/v2/users/me", "users_me", z.me)

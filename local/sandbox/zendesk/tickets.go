@@ -487,7 +487,7 @@ func (z *account) readRequester(o *object, invalid invalidRecord) *user {
 		}
 		return u
 	}
-	if name == "" {
+	if blank(name) {
 		invalid.add("requester", "BlankValue", "Requester: Name:  is too short (minimum is 1 character)")
 		return nil
 	}
@@ -533,6 +533,9 @@ func (z *account) showTicket(w http.ResponseWriter, r *http.Request, _ caller) {
 // listTickets is GET /api/v2/tickets, all or those with ?external_id=. It has
 // no index delay; deleted tickets are not in it.
 func (z *account) listTickets(w http.ResponseWriter, r *http.Request, _ caller) {
+	if !z.admit(w, "tickets-index", z.limits.List, time.Minute) {
+		return
+	}
 	q := r.URL.Query()
 	list := []*ticketRecord{}
 	for _, t := range z.tickets {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/caseroom/caseroom/local/sandbox/engine"
 )
@@ -61,69 +62,117 @@ func (z *account) viewUser(u *user) map[string]any {
 	}
 }
 
-// createOrUpdateUser is POST /api/v2/users/create_or_update: 201 for a new
-// user, 200 for one matched by e-mail or external id.
-//
-// See https://developer.zendesk.com/api-reference/ticketing/users/users/#create-or-update-user.
-func (z *account) createOrUpdateUser(w http.ResponseWriter, r *http.Request, c caller) {
+// readUser reads the user of a request and collects what is wrong with its
+// fields by themselves.
+func (z *account) readUser(w http.ResponseWriter, r *http.Request, c caller) (in user, invalid invalidRecord, ok bool) {
 	if c.user.Role != "admin" {
 		forbidden(w)
-		return
+		return in, nil, false
 	}
 	o, _, ok := readWrapped(w, r, "user")
 	if !ok {
-		return
+		return in, nil, false
 	}
-	name, email, external, role := o.str("name"), o.str("email"), o.str("external_id"), o.str("role")
+	in = user{Name: o.str("name"), Email: o.str("email"), ExternalID: o.str("external_id"), Role: o.str("role")}
 	o.flag("skip_verify_email", false)
 	if !o.ok(w) {
-		return
+		return in, nil, false
 	}
-	invalid := invalidRecord{}
-	if email != "" && !engine.ValidEmail(email) {
-		invalid.add("email", "InvalidFormat", "Email: "+email+" is not properly formatted")
+	invalid = invalidRecord{}
+	if in.Email != "" && !engine.ValidEmail(in.Email) {
+		invalid.add("email", "InvalidFormat", "Email: "+in.Email+" is not properly formatted")
 	}
-	if role != "" && role != "end-user" && role != "agent" && role != "admin" {
+	if in.Role != "" && in.Role != "end-user" && in.Role != "agent" && in.Role != "admin" {
 		invalid.add("role", "InvalidValue", "Role: is invalid")
 	}
-	if len(external) > 255 {
+	if len(in.ExternalID) > 255 {
 		invalid.add("external_id", "TooLong", "External: is too long (maximum is 255 characters)")
 	}
-	byEmail, byExternal := z.userByEmail(email), z.userByExternalID(external)
-	if byEmail != nil && byExternal != nil && byEmail != byExternal {
-		invalid.add("email", "DuplicateValue", "Email: "+email+" is already being used by another user")
+	return in, invalid, true
+}
+
+func (invalid invalidRecord) blankName() {
+	invalid.add("name", "BlankValue", "Name: is too short (minimum is 1 character)")
+}
+
+// blank reports whether nothing of a name can be seen, which Zendesk takes for
+// none.
+func blank(name string) bool {
+	return strings.TrimFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) == ""
+}
+
+func (z *account) answerUser(w http.ResponseWriter, status int, u *user) {
+	view := z.viewUser(u)
+	w.Header().Set("Location", view["url"].(string))
+	write(w, status, map[string]any{"user": view})
+}
+
+// createUser is POST /api/v2/users. An address or external id that a user has is
+// refused.
+//
+// See https://developer.zendesk.com/api-reference/ticketing/users/users/#create-user.
+func (z *account) createUser(w http.ResponseWriter, r *http.Request, c caller) {
+	in, invalid, ok := z.readUser(w, r, c)
+	if !ok {
+		return
 	}
-	u := byEmail
-	if u == nil {
-		u = byExternal
+	if z.userByEmail(in.Email) != nil {
+		invalid.add("email", "DuplicateValue", "Email: "+in.Email+" is already being used by another user")
 	}
-	if u == nil && strings.TrimSpace(name) == "" {
-		invalid.add("name", "BlankValue", "Name: is too short (minimum is 1 character)")
+	if z.userByExternalID(in.ExternalID) != nil {
+		invalid.add("external_id", "DuplicateValue", "External: has already been taken")
+	}
+	if blank(in.Name) {
+		invalid.blankName()
 	}
 	if len(invalid) > 0 {
 		invalid.write(w)
 		return
 	}
-	status := http.StatusOK
-	if u == nil {
-		status = http.StatusCreated
-		if role == "" {
-			role = "end-user"
-		}
-		u = z.addUser(name, email, external, role)
-	} else {
-		if strings.TrimSpace(name) != "" {
-			u.Name = name
-		}
-		z.setKeys(u, email, external)
-		if role != "" {
-			u.Role = role
-		}
-		u.UpdatedAt = z.Now()
+	z.answerUser(w, http.StatusCreated, z.addUser(in.Name, in.Email, in.ExternalID, cmp.Or(in.Role, "end-user")))
+}
+
+// createOrUpdateUser is POST /api/v2/users/create_or_update: 201 for a new
+// user, 200 for one matched by e-mail or external id.
+//
+// See https://developer.zendesk.com/api-reference/ticketing/users/users/#create-or-update-user.
+func (z *account) createOrUpdateUser(w http.ResponseWriter, r *http.Request, c caller) {
+	in, invalid, ok := z.readUser(w, r, c)
+	if !ok {
+		return
 	}
-	view := z.viewUser(u)
-	w.Header().Set("Location", view["url"].(string))
-	write(w, status, map[string]any{"user": view})
+	who := "write:" + strings.ToLower(in.Email) + ":" + strings.ToLower(in.ExternalID)
+	if !z.admit(w, "user writes", z.limits.UserWrites, time.Second) || !z.admit(w, who, z.limits.UserWrite, time.Minute) {
+		return
+	}
+	byEmail, byExternal := z.userByEmail(in.Email), z.userByExternalID(in.ExternalID)
+	if byEmail != nil && byExternal != nil && byEmail != byExternal {
+		invalid.add("email", "DuplicateValue", "Email: "+in.Email+" is already being used by another user")
+	}
+	u := byEmail
+	if u == nil {
+		u = byExternal
+	}
+	if u == nil && blank(in.Name) {
+		invalid.blankName()
+	}
+	if len(invalid) > 0 {
+		invalid.write(w)
+		return
+	}
+	if u == nil {
+		z.answerUser(w, http.StatusCreated, z.addUser(in.Name, in.Email, in.ExternalID, cmp.Or(in.Role, "end-user")))
+		return
+	}
+	if !blank(in.Name) {
+		u.Name = in.Name
+	}
+	z.setKeys(u, in.Email, in.ExternalID)
+	if in.Role != "" {
+		u.Role = in.Role
+	}
+	u.UpdatedAt = z.Now()
+	z.answerUser(w, http.StatusOK, u)
 }
 
 // me is GET /api/v2/users/me, which answers 200 to anonymous callers too.
@@ -197,7 +246,8 @@ func (z *account) showManyUsers(w http.ResponseWriter, r *http.Request, _ caller
 	write(w, http.StatusOK, map[string]any{"users": users, "count": len(users), "next_page": nil, "previous_page": nil})
 }
 
-// listUsers is GET /api/v2/users: all of them, on one page, by role if asked.
+// listUsers is GET /api/v2/users: all of them, on one page, by role or external
+// id if asked.
 //
 // See https://developer.zendesk.com/api-reference/ticketing/users/users/#list-users.
 func (z *account) listUsers(w http.ResponseWriter, r *http.Request, _ caller) {
@@ -207,8 +257,9 @@ func (z *account) listUsers(w http.ResponseWriter, r *http.Request, _ caller) {
 		roles = append(roles, role)
 	}
 	list := []any{}
+	external := q.Get("external_id")
 	for _, u := range sorted(z.users) {
-		if len(roles) == 0 || slices.Contains(roles, u.Role) {
+		if (len(roles) == 0 || slices.Contains(roles, u.Role)) && (external == "" || strings.EqualFold(external, u.ExternalID)) {
 			list = append(list, z.viewUser(u))
 		}
 	}
