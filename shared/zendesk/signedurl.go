@@ -18,8 +18,27 @@ var (
 	ErrAppKey   = errors.New("zendesk: the app's public key is not an RSA public key in PEM of at least 2048 bits")
 )
 
-// appTokenLeeway is how far Zendesk's clock and ours may be apart.
-const appTokenLeeway = 30 * time.Second
+const (
+	// appTokenLeeway is how far Zendesk's clock and ours may be apart.
+	appTokenLeeway = 30 * time.Second
+	// appTokenAge is how old a token may be, whatever its exp. Zendesk's live for
+	// about five minutes.
+	appTokenAge = 15 * time.Minute
+)
+
+// The place that our manifest signs.
+const (
+	appProduct  = "support"
+	appLocation = "ticket_sidebar"
+)
+
+type appClaims struct {
+	jwt.RegisteredClaims
+	Context struct {
+		Product  string `json:"product"`
+		Location string `json:"location"`
+	} `json:"context"`
+}
 
 var lastNumber = regexp.MustCompile(`(?:^|[/:])([1-9][0-9]{0,19})(?:\.json)?$`)
 
@@ -37,17 +56,19 @@ func ParseAppKey(pem string) (*rsa.PublicKey, error) {
 // app's first page and returns the agent's Zendesk user id, in digits.
 //
 // The token is a JWT that Zendesk signs with the app's key, RS256 only. Its
-// aud is the URL of the installation and must be on host, which carries the
-// port if the account's address does; its sub ends in the agent's number. A
-// token without exp would open the panel for ever and is refused. Every
-// failure is [ErrAppToken].
+// aud is the URL of the installation and its iss the account, with or without a
+// scheme; both must be on host, which carries the port if the account's address
+// does. Its context is the ticket's sidebar, for an app has other locations too.
+// Its sub ends in the agent's number. A token without exp would open the panel for
+// ever and is refused, and so is one that says that it is old. Every failure is
+// [ErrAppToken].
 //
 // See https://developer.zendesk.com/documentation/apps/build-an-app/building-a-server-side-app/part-5-secure-the-app/.
 func VerifyAppURL(token string, key *rsa.PublicKey, host string, now time.Time) (zendeskUserID string, err error) {
 	if key == nil {
 		return "", ErrAppToken
 	}
-	var claims jwt.RegisteredClaims
+	var claims appClaims
 	_, err = jwt.ParseWithClaims(token, &claims,
 		func(*jwt.Token) (any, error) { return key, nil },
 		jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}),
@@ -55,7 +76,12 @@ func VerifyAppURL(token string, key *rsa.PublicKey, host string, now time.Time) 
 		jwt.WithIssuedAt(),
 		jwt.WithLeeway(appTokenLeeway),
 		jwt.WithTimeFunc(func() time.Time { return now }))
-	if err != nil || !audienceOn(claims.Audience, host) {
+	switch {
+	case err != nil,
+		!audienceOn(claims.Audience, host),
+		!issuedBy(claims.Issuer, host),
+		claims.Context.Product != appProduct, claims.Context.Location != appLocation,
+		claims.IssuedAt != nil && now.Sub(claims.IssuedAt.Time) > appTokenAge:
 		return "", ErrAppToken
 	}
 	if u, err := url.Parse(claims.Subject); err != nil || (u.Host != "" && identity.Host(u.Host) != identity.Host(host)) {
@@ -66,6 +92,14 @@ func VerifyAppURL(token string, key *rsa.PublicKey, host string, now time.Time) 
 		return "", ErrAppToken
 	}
 	return m[1], nil
+}
+
+// issuedBy reports whether iss is host, or a URL on it.
+func issuedBy(iss, host string) bool {
+	if u, err := url.Parse(iss); err == nil && u.Host != "" {
+		iss = u.Host
+	}
+	return iss != "" && identity.Host(iss) == identity.Host(host)
 }
 
 // audienceOn reports whether one of aud is a URL on host.

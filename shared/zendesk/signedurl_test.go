@@ -30,9 +30,10 @@ var appNow = time.Unix(1793000000, 0)
 
 func appClaims(change map[string]any) jwt.MapClaims {
 	c := jwt.MapClaims{
-		"iss": "zendesk", "aud": "https://acme.zendesk.com/api/v2/apps/installations/55.json",
-		"sub": "https://acme.zendesk.com/api/v2/users/8801.json",
-		"iat": appNow.Unix(), "nbf": appNow.Unix(), "exp": appNow.Add(time.Minute).Unix(),
+		"iss": "acme.zendesk.com", "aud": "https://acme.zendesk.com/api/v2/apps/installations/55.json",
+		"sub":     "https://acme.zendesk.com/api/v2/users/8801.json",
+		"context": map[string]any{"product": "support", "location": "ticket_sidebar"},
+		"iat":     appNow.Unix(), "nbf": appNow.Unix(), "exp": appNow.Add(time.Minute).Unix(),
 	}
 	for k, v := range change {
 		if v == nil {
@@ -76,7 +77,7 @@ func TestVerifyAppURL(t *testing.T) {
 		{"bare number", sub("8801"), appHost, "8801"},
 		{"no extension", sub("https://acme.zendesk.com/api/v2/users/8801"), appHost, "8801"},
 		{"several audiences", aud([]string{"https://other.zendesk.com/", "https://acme.zendesk.com/x"}), appHost, "8801"},
-		{"with a port", map[string]any{"aud": "http://127.0.0.1:3100/zendesk/api/v2/apps/installations/1.json", "sub": "http://127.0.0.1:3100/zendesk/api/v2/users/7.json"}, "127.0.0.1:3100", "7"},
+		{"with a port", map[string]any{"iss": "http://127.0.0.1:3100", "aud": "http://127.0.0.1:3100/zendesk/api/v2/apps/installations/1.json", "sub": "http://127.0.0.1:3100/zendesk/api/v2/users/7.json"}, "127.0.0.1:3100", "7"},
 		{"other account", aud("https://evil.zendesk.com/api/v2/apps/installations/55.json"), appHost, ""},
 		{"host in the path", aud("https://evil.example/acme.zendesk.com"), appHost, ""},
 		{"host as user info", aud("https://acme.zendesk.com@evil.example/"), appHost, ""},
@@ -85,6 +86,15 @@ func TestVerifyAppURL(t *testing.T) {
 		{"no audience", aud(nil), appHost, ""},
 		{"no host configured", aud("/x"), "", ""},
 		{"agent of another account", sub("https://evil.zendesk.com/api/v2/users/8801.json"), appHost, ""},
+		{"issuer with a scheme", map[string]any{"iss": "https://ACME.zendesk.com"}, appHost, "8801"},
+		{"another issuer", map[string]any{"iss": "evil.zendesk.com"}, appHost, ""},
+		{"another issuer's URL", map[string]any{"iss": "https://evil.example/acme.zendesk.com"}, appHost, ""},
+		{"no issuer", map[string]any{"iss": nil}, appHost, ""},
+		{"another location", map[string]any{"context": map[string]any{"product": "support", "location": "nav_bar"}}, appHost, ""},
+		{"another product", map[string]any{"context": map[string]any{"product": "chat", "location": "ticket_sidebar"}}, appHost, ""},
+		{"no context", map[string]any{"context": nil}, appHost, ""},
+		{"old, of long life", map[string]any{"iat": appNow.Add(-16 * time.Minute).Unix(), "exp": appNow.Add(time.Hour).Unix()}, appHost, ""},
+		{"no iat", map[string]any{"iat": nil}, appHost, "8801"},
 		{"no number", sub("https://acme.zendesk.com/api/v2/users/me.json"), appHost, ""},
 		{"number inside a word", sub("user8801"), appHost, ""},
 		{"zero", sub("0"), appHost, ""},

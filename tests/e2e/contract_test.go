@@ -878,6 +878,8 @@ func TestZendeskApp(t *testing.T) {
 		"another host's":        s.appToken(agent, map[string]any{"aud": "https://evil.example/api/v2/apps/installations/1.json"}),
 		"another host's agent":  s.appToken(agent, map[string]any{"sub": "https://evil.example/api/v2/users/" + agent + ".json"}),
 		"expired":               s.appToken(agent, map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}),
+		"of another location":   s.appToken(agent, map[string]any{"context": map[string]any{"product": "support", "location": "nav_bar"}}),
+		"of another account":    s.appToken(agent, map[string]any{"iss": "evil.zendesk.com"}),
 		"without exp":           s.appToken(agent, map[string]any{"exp": nil}),
 		"without aud":           s.appToken(agent, map[string]any{"aud": nil}),
 		"without an agent":      s.appToken("nobody", nil),

@@ -661,7 +661,8 @@ func (s *stack) agentSession(zendeskUser string) string {
 func (s *stack) appToken(user string, claims map[string]any) string {
 	s.tb.Helper()
 	all := jwt.MapClaims{
-		"iss": "Zendesk", "aud": s.boxURL + "/zendesk/api/v2/apps/installations/1.json",
+		"iss": strings.TrimPrefix(s.boxURL, "http://"), "context": map[string]any{"product": "support", "location": "ticket_sidebar"},
+		"aud": s.boxURL + "/zendesk/api/v2/apps/installations/1.json",
 		"sub": s.boxURL + "/zendesk/api/v2/users/" + user + ".json",
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
 	}
