@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -14,14 +15,23 @@ import (
 
 // Init makes slog's default logger write JSON lines to standard output, in the
 // shape by which Lambda tells levels ("timestamp", "level", "message"), with
-// service, function and, inside an invocation, requestId. AWS_LAMBDA_LOG_LEVEL
+// service, version, function and, inside an invocation, requestId. AWS_LAMBDA_LOG_LEVEL
 // is honoured. It works the same outside Lambda.
 //
 // The lines of the log package, which the Lambda runtime writes when a handler
 // fails, get the level ERROR.
 func Init(function string) {
-	slog.SetDefault(slog.New(NewHandler(os.Stdout)).With("service", "caseroom", "function", function))
+	slog.SetDefault(slog.New(NewHandler(os.Stdout)).With("service", "caseroom", "version", version(), "function", function))
 	slog.SetLogLoggerLevel(slog.LevelError)
+}
+
+// version is the tag that this binary was built from, or what the Go tool makes
+// of a commit without one. A test's binary has none.
+func version() string {
+	if b, ok := debug.ReadBuildInfo(); ok {
+		return b.Main.Version
+	}
+	return ""
 }
 
 // NewHandler returns the handler of [Init] on another writer, without service

@@ -82,6 +82,9 @@ func TestInit(t *testing.T) {
 		if line["service"] != "caseroom" || line["function"] != "createticket" {
 			t.Errorf("service or function is missing: %v", line)
 		}
+		if _, named := line["version"].(string); !named {
+			t.Errorf("the version is missing: %v", line)
+		}
 		if _, err := time.Parse(time.RFC3339, fmt.Sprint(line["timestamp"])); err != nil {
 			t.Errorf("Lambda would not read the timestamp: %v", line)
 		}
