@@ -36,6 +36,9 @@ GOVULNCHECK := .tools/govulncheck-$(GOVULNCHECK_VERSION)
 GITLEAKS_VERSION := v8.30.1
 GITLEAKS := .tools/gitleaks-$(GITLEAKS_VERSION)
 
+CYCLONEDX_VERSION := v1.10.0
+CYCLONEDX := .tools/cyclonedx-gomod-$(CYCLONEDX_VERSION)
+
 REDOCLY := tools/openapi/node_modules/.bin/redocly
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
@@ -119,6 +122,11 @@ pages: web ## upload the widget and the panel to a stack with Pages=on (STACK=ca
 .PHONY: zendesk-app
 zendesk-app: ## the zip of the Zendesk app (API=https://…, the stack's ApiUrl; ZENDESK=https://…)
 	@go run ./cmd/caseroom zendesk-app --api $(or $(API),$(error API is missing: the output ApiUrl of the stack)) --zendesk '$(ZENDESK)' $(ARGS)
+
+.PHONY: release
+release: export GOFLAGS := $(SMALL)
+release: web $(CYCLONEDX) ## what people install without Go or Node: dist/<tag>
+	@go run ./tools/release $(CYCLONEDX)
 
 # Test. Each stage is a target: make test-unit. Two lanes of them run side by
 # side: the browser and Java leave a core free for much of their time.
@@ -266,6 +274,11 @@ $(GOVULNCHECK):
 	@mkdir -p .tools && echo '*' > .tools/.gitignore
 	GOBIN=$(CURDIR)/.tools go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 	@mv .tools/govulncheck $@
+
+$(CYCLONEDX):
+	@mkdir -p .tools && echo '*' > .tools/.gitignore
+	GOFLAGS= GOBIN=$(CURDIR)/.tools go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+	@mv .tools/cyclonedx-gomod $@
 
 $(GITLEAKS):
 	@mkdir -p .tools && echo '*' > .tools/.gitignore
