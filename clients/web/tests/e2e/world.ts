@@ -111,7 +111,9 @@ export async function accessible(page: Page): Promise<void> {
     // The frame of another origin is looked into as well.
     await frame.evaluate(`axe.configure({ allowedOrigins: ["<unsafe_all_origins>"] })`);
   }
-  const { violations } = await page.evaluate<AxeResults>("axe.run({ resultTypes: ['violations'] })");
+  const { violations } = await page.evaluate<AxeResults>(
+    "axe.run({ resultTypes: ['violations'] })",
+  );
   const inside = (v: Result) =>
     v.nodes.some((n) => n.target.length > 1 || String(n.target).includes("caseroom-widget"));
   const bad = violations
