@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Locale } from "../i18n/i18n";
 import type { Reply } from "./desk";
 import { panelTexts } from "./paneltexts";
@@ -62,8 +62,9 @@ function Chooser({
   const [words, setWords] = useState("");
   const [at, setAt] = useState(0);
   const [problem, setProblem] = useState("");
+  // What is typed right after the click goes into the search.
+  useLayoutEffect(() => input.current?.focus(), []);
   useEffect(() => {
-    input.current?.focus();
     let over = false;
     list().then(
       (replies) => over || setAll(replies),

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 
 const narrow = "(max-width: 480px)";
 
@@ -20,7 +20,7 @@ export function useNarrow(): boolean {
  * chat. The entry in the history is a copy of the page's own, so that its router minds nothing.
  */
 export function useCover(covers: boolean, close: () => void): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!covers) return;
     const { style } = document.documentElement;
     const overflow = style.overflow;

@@ -118,6 +118,7 @@ describe.skipIf(!here)("the agent's panel in Zendesk's sidebar", () => {
       .toBe("Which product is it?\nThe number stands on its back & on the box.");
     await write(panel).fill("Good day.");
     await button.click();
+    await list.getByRole("combobox").waitFor();
     await panel.keyboard.type("nothing like it");
     await panel.getByText("No reply has these words.").waitFor();
     await list.getByRole("combobox").fill("greeting");
