@@ -1,15 +1,16 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { ChatConfig } from "../chat/load";
 import { isAgent, type RoomState, type RoomStore } from "../chat/room";
 import type { Locale } from "../i18n/i18n";
-import { Center, Conversation, loadChat, Session } from "../ui/conversation";
+import { Center, Conversation } from "../ui/conversation";
 import { useStore } from "../ui/store";
 import { Absent } from "./absent";
 import { CalendarSlot } from "./calendarslot";
 import type { Customer, Desk, DeskState, Reply } from "./desk";
+import { Inbox } from "./inboxview";
 import { panelTexts } from "./paneltexts";
 import { Replies } from "./replies";
-import { canShare, SharedChat } from "./sharedchat";
+import { useSession } from "./session";
 import { transcript } from "./transcript";
 
 export interface PanelProps {
@@ -17,10 +18,12 @@ export interface PanelProps {
   chat: ChatConfig;
   locale: Locale;
   quickReplies?: string[];
+  /** Whether it lists the agent's chats itself: nothing else at the desk does. */
+  inbox?: boolean;
 }
 
 /** The agent's side: the ticket's customer, the room, and what will be filed. */
-export function Panel({ desk, chat, locale, quickReplies }: PanelProps) {
+export function Panel({ desk, chat, locale, quickReplies, inbox = false }: PanelProps) {
   const { t } = locale;
   const state = useStore(desk);
   if (state.phase === "stranger") {
@@ -34,35 +37,9 @@ export function Panel({ desk, chat, locale, quickReplies }: PanelProps) {
       locale={locale}
       state={state}
       quickReplies={quickReplies ?? []}
+      inbox={inbox}
     />
   );
-}
-
-/** One login for all of the agent's panels in this browser, where it lets them find each other. */
-function useSession(desk: Desk, chat: ChatConfig): Session {
-  const session = useMemo(() => {
-    const s = new Session({
-      load: async (app) =>
-        canShare() ? new SharedChat(() => loadChat(chat, app)) : loadChat(chat, app),
-      renew: () => desk.renew(),
-    });
-    desk.onCredentials((c) => void s.take(c));
-    return s;
-  }, [desk, chat]);
-  useEffect(() => {
-    void session.retry();
-    // Another browser may have the login; whoever turns to a ticket wants it here.
-    const off = desk.onFront(() => {
-      if (session.state.phase === "open" && session.state.connection === "kicked") {
-        void session.retry();
-      }
-    });
-    return () => {
-      off();
-      void session.close();
-    };
-  }, [session, desk]);
-  return session;
 }
 
 function Signed({
@@ -71,18 +48,21 @@ function Signed({
   locale,
   state,
   quickReplies,
+  inbox,
 }: PanelProps & { state: DeskState; quickReplies: string[] }) {
   const { t } = locale;
   const session = useSession(desk, chat);
+  const login = useStore(session);
+  const open = login.phase === "starting" ? undefined : login.chat;
   const [room, setRoom] = useState<{ store: RoomStore; state: RoomState }>();
   const groupId = state.phase === "ticket" ? state.groupId : "";
   const onRoom = useMemo(
     () => (s: RoomState, store: RoomStore) => {
       setRoom({ store, state: s });
-      desk.unread(s.unread);
+      if (!inbox) desk.unread(s.unread);
       document.title = s.unread ? `(${s.unread}) ${t("panelTitle")}` : t("panelTitle");
     },
-    [desk, t],
+    [desk, t, inbox],
   );
   const aids = useMemo(
     () => (insert: (text: string) => void) => (
@@ -128,7 +108,17 @@ function Signed({
           />
         </>
       ) : (
-        <Center>{t("panelNoTicket")}</Center>
+        !(inbox && open) && <Center>{t("panelNoTicket")}</Center>
+      )}
+      {inbox && open && (
+        <Inbox
+          desk={desk}
+          chat={open}
+          me={session.userId}
+          locale={locale}
+          shown={state.phase !== "ticket"}
+          calls
+        />
       )}
       <div class="cp-more">
         {state.phase === "ticket" && ready && (

@@ -37,6 +37,12 @@ export interface Reply {
   text: string;
 }
 
+/** What a ticket is called at its desk. */
+export interface Title {
+  title: string;
+  customer?: string;
+}
+
 /** The desk around the panel: who the agent is, and which ticket they look at. */
 export interface Desk {
   readonly state: DeskState;
@@ -57,6 +63,12 @@ export interface Desk {
   replies(): Promise<Reply[]>;
   /** The words of one of them for the ticket. */
   fill(reply: Reply): Promise<string>;
+  /** What the tickets of rooms are called, as far as the agent may see them. */
+  titles(groupIds: string[]): Promise<Map<string, Title>>;
+  /** Shows the ticket of a room. */
+  open(groupId: string): void;
+  /** Tells the agent, wherever they are at the desk, what a customer wrote. */
+  call(groupId: string, text: string): void;
 }
 
 /** What the desks have in common. */

@@ -1,5 +1,5 @@
 import { ChatError, type Credentials } from "../chat/chat";
-import { BaseDesk, type Customer, type Desk, type Reply, type Standing } from "./desk";
+import { BaseDesk, type Customer, type Desk, type Reply, type Standing, type Title } from "./desk";
 
 /** How long the page around may take to renew a credential, in milliseconds. */
 const renewDeadline = 20_000;
@@ -28,6 +28,8 @@ export class FramedDesk extends BaseDesk implements Desk {
   #refusals = 0;
   #again: ReturnType<typeof setTimeout> | undefined;
   #listed: { groupId: string; take(replies: Reply[] | undefined): void }[] = [];
+
+  #titled: ((titles: Map<string, Title>) => void) | undefined;
 
   constructor(parents: string[], page: Window = window) {
     super();
@@ -104,6 +106,28 @@ export class FramedDesk extends BaseDesk implements Desk {
     return reply.text;
   }
 
+  titles(groupIds: string[]): Promise<Map<string, Title>> {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        this.#titled = undefined;
+        reject(new Error("no titles"));
+      }, repliesDeadline);
+      this.#titled = (titles) => {
+        clearTimeout(late);
+        this.#titled = undefined;
+        resolve(titles);
+      };
+      this.#post({ type: "caseroom:titles", groupIds }, this.#parent);
+    });
+  }
+
+  open(groupId: string): void {
+    this.#post({ type: "caseroom:open", groupId }, this.#parent);
+  }
+
+  /** The unread count is what the page around shows. */
+  call(): void {}
+
   #ask(): void {
     for (const origin of this.#parent ? [this.#parent] : this.#parents) {
       this.#post({ type: "caseroom:renew" }, origin);
@@ -138,6 +162,11 @@ export class FramedDesk extends BaseDesk implements Desk {
     const listed = parseReplies(e.data);
     if (listed) {
       for (const w of this.#listed) if (w.groupId === listed.groupId) w.take(listed.replies);
+      return;
+    }
+    const titles = parseTitles(e.data);
+    if (titles) {
+      this.#titled?.(titles);
       return;
     }
     const m = parseCredentials(e.data);
@@ -228,6 +257,20 @@ export function parseReplies(
     return [{ id: String(i), title: r.title, text: r.text }];
   });
   return { groupId: d.groupId, replies };
+}
+
+/** Reads a message "caseroom:titles"; undefined if it is none. */
+export function parseTitles(data: unknown): Map<string, Title> | undefined {
+  if (typeof data !== "object" || data === null) return undefined;
+  const d = data as Record<string, unknown>;
+  if (d.type !== "caseroom:titles" || !Array.isArray(d.titles)) return undefined;
+  const titles = new Map<string, Title>();
+  for (const v of d.titles) {
+    const { groupId, title, customer } = (v ?? {}) as Record<string, unknown>;
+    if (typeof groupId !== "string" || typeof title !== "string") continue;
+    titles.set(groupId, { title, ...(typeof customer === "string" ? { customer } : {}) });
+  }
+  return titles;
 }
 
 function parseStanding(v: unknown): Standing | undefined {

@@ -7,8 +7,15 @@ import theme from "../ui/theme.css?inline";
 import { Panel } from "./app";
 import { loadPageConfig, type PageConfig, readJson } from "./config";
 import { FramedDesk } from "./framed";
+import { InboxPage } from "./inboxview";
 import panel from "./panel.css?inline";
-import { type AppSession, agentLanguage, loadZaf, ZendeskDesk } from "./zendesk";
+import {
+  type AppSession,
+  agentLanguage,
+  loadZaf,
+  location as placeOf,
+  ZendeskDesk,
+} from "./zendesk";
 
 const root = document.getElementById("caseroom-panel") ?? document.body;
 root.classList.add("cr-root");
@@ -28,19 +35,25 @@ function speak(): void {
 async function start(): Promise<void> {
   const config = await loadPageConfig(import.meta.env.DEV ? document.baseURI : import.meta.url);
   const session = readJson("caseroom-session") as AppSession | undefined;
-  const desk = session ? await inZendesk(session, config) : new FramedDesk(config.parents);
-  render(
-    <Panel
-      desk={desk}
-      chat={config.chat}
-      locale={locale}
-      {...(config.quickReplies ? { quickReplies: config.quickReplies } : {})}
-    />,
-    root,
-  );
+  const props = { chat: config.chat, locale };
+  const quick = config.quickReplies ? { quickReplies: config.quickReplies } : {};
+  if (!session) {
+    const desk = new FramedDesk(config.parents);
+    render(<Panel desk={desk} {...props} {...quick} inbox />, root);
+    return;
+  }
+  const { desk, place } = await inZendesk(session, config);
+  props.locale = locale;
+  // One page of the app is always there, unseen: it tells the agent what comes.
+  if (place === "background") render(<InboxPage desk={desk} {...props} calls />, root);
+  else if (place === "top_bar") render(<InboxPage desk={desk} {...props} />, root);
+  else render(<Panel desk={desk} {...props} {...quick} />, root);
 }
 
-async function inZendesk(session: AppSession, config: PageConfig): Promise<ZendeskDesk> {
+async function inZendesk(
+  session: AppSession,
+  config: PageConfig,
+): Promise<{ desk: ZendeskDesk; place: string }> {
   const client = await loadZaf(config.zaf);
   // The agent has chosen a language in Zendesk, which may not be the browser's.
   const own = await agentLanguage(client);
@@ -48,7 +61,8 @@ async function inZendesk(session: AppSession, config: PageConfig): Promise<Zende
     locale = await loadLocale([own, ...navigator.languages]);
     speak();
   }
-  return new ZendeskDesk(session, new Api(config.api ?? around(location)), client);
+  const desk = new ZendeskDesk(session, new Api(config.api ?? around(location)), client);
+  return { desk, place: await placeOf(client) };
 }
 
 /** The API that gave this page: its domain may be shared, with a path of the API's own. */

@@ -14,6 +14,11 @@ export interface PanelTexts {
   destroyed: string;
   /** The room exists, and its owner is not let in. {room}: its group id. */
   shut: string;
+  // The agent's chats
+  chats: string;
+  noChats: string;
+  /** {time}: how long ago, such as "3 minutes ago". */
+  waitsSince: string;
   // Ready-made answers
   find: string;
   none: string;
@@ -35,6 +40,9 @@ const en: PanelTexts = {
   destroyed:
     "The ticket is yours, but its room is gone: somebody removed it at the chat. The ticket's next change makes it again, without the messages.",
   shut: "The ticket is yours and room {room} exists, but you are not let in. Either the desk's notifications do not arrive, or the room belongs to another desk. An administrator sees which with: caseroom room show {room}",
+  chats: "Your chats",
+  noChats: "You have no open chats.",
+  waitsSince: "Waits for an answer, {time}",
   find: "Find a reply",
   none: "The desk has no ready-made answers.",
   noMatch: "No reply has these words.",
@@ -56,6 +64,9 @@ const table: Record<string, PanelTexts> = {
     destroyed:
       "あなたのチケットですが、チャット側でルームが削除されています。チケットが次に変更されると、メッセージのない新しいルームが作られます。",
     shut: "あなたのチケットで、ルーム {room} もありますが、参加できていません。デスクの通知が届いていないか、ルームが別のデスクのものです。管理者は次のコマンドで確認できます: caseroom room show {room}",
+    chats: "担当中のチャット",
+    noChats: "担当中のチャットはありません。",
+    waitsSince: "{time}から待機中",
     find: "定型文を検索",
     none: "デスクに定型文がありません。",
     noMatch: "この語を含む定型文はありません。",
@@ -74,6 +85,9 @@ const table: Record<string, PanelTexts> = {
     destroyed:
       "此工单由您受理，但聊天室已在聊天服务中被删除。工单下次变更时会重新创建，原有消息不会恢复。",
     shut: "此工单由您受理，聊天室 {room} 也存在，但您未能进入。可能是工作台的通知没有送达，也可能聊天室属于另一个工作台。管理员可用以下命令查看：caseroom room show {room}",
+    chats: "您的聊天",
+    noChats: "您没有进行中的聊天。",
+    waitsSince: "{time}开始等待",
     find: "查找快捷回复",
     none: "工作台没有快捷回复。",
     noMatch: "没有包含这些字词的回复。",
@@ -94,6 +108,9 @@ const table: Record<string, PanelTexts> = {
     destroyed:
       "Тикет ваш, но его комнаты больше нет: её удалили в чате. При следующем изменении тикета она появится снова, без сообщений.",
     shut: "Тикет ваш, и комната {room} есть, но вас в неё не впустили. Либо не доходят уведомления рабочего места, либо комната принадлежит другому. Администратор увидит это командой: caseroom room show {room}",
+    chats: "Ваши чаты",
+    noChats: "Открытых чатов нет.",
+    waitsSince: "Ждёт ответа, {time}",
     find: "Найти ответ",
     none: "На рабочем месте нет готовых ответов.",
     noMatch: "Нет ответа с такими словами.",

@@ -283,8 +283,15 @@ export class SharedChat extends Emitter implements Chat {
   }
 
   #tell(what: "typing" | "read", args: unknown[]): void {
-    if (this.#own) void this.#own.then((chat) => told(chat, what, args)).catch(() => {});
-    else this.#post({ is: "tell", what, args });
+    if (!this.#own) {
+      this.#post({ is: "tell", what, args });
+      return;
+    }
+    void this.#own.then((chat) => told(chat, what, args)).catch(() => {});
+    // The agent's other pages count what is unread, too.
+    const userId = this.#credentials?.userId;
+    const [groupId, seq] = args as [string, number];
+    if (what === "read" && userId) this.#happened("read", { groupId, userId, seq });
   }
 
   /** The page that holds the login does not answer: this one takes it. */

@@ -1,7 +1,8 @@
 import { type Api, ApiError, asChatError } from "../api/api";
 import { ChatError, type Credentials } from "../chat/chat";
 import type { AgentApi } from "./agent";
-import { BaseDesk, type Desk, type Reply, type Standing } from "./desk";
+import { BaseDesk, type Desk, type Reply, type Standing, type Title } from "./desk";
+import { ticketOf } from "./framed";
 import { listMacros, wordsFor } from "./macros";
 
 /** The parts of Zendesk's app framework that are used. */
@@ -9,6 +10,7 @@ export interface ZafClient {
   get(paths: string[]): Promise<Record<string, unknown>>;
   on(event: string, handler: () => void): void;
   invoke(what: string, ...args: unknown[]): Promise<unknown>;
+  context(): Promise<{ location?: string }>;
   /** Zendesk's API with the agent's session; it rejects with an object that has the status. */
   request<T>(options: { url: string; type: "GET" }): Promise<T>;
 }
@@ -106,6 +108,36 @@ export class ZendeskDesk extends BaseDesk implements Desk {
     return wordsFor(this.#client, this.state.ticketId, reply);
   }
 
+  async titles(groupIds: string[]): Promise<Map<string, Title>> {
+    // More than a hundred chats are nobody's.
+    const ids = groupIds.map(ticketOf).slice(0, 100).join(",");
+    const { tickets, users = [] } = await this.#get<{
+      tickets: { id: number; subject?: string; requester_id?: number }[];
+      users?: Person[];
+    }>(`/api/v2/tickets/show_many.json?ids=${ids}&include=users`);
+    return new Map(
+      tickets.map((t) => {
+        const customer = users.find((u) => u.id === t.requester_id)?.name;
+        const title = `#${t.id} ${t.subject ?? ""}`.trim();
+        return [`ZENDESK#${t.id}`, { title, ...(customer ? { customer } : {}) }];
+      }),
+    );
+  }
+
+  open(groupId: string): void {
+    void this.#client.invoke("routeTo", "ticket", Number(ticketOf(groupId))).catch(() => {});
+    void this.#client.invoke("popover", "hide").catch(() => {});
+  }
+
+  call(groupId: string, text: string): void {
+    // Zendesk shows what it gets as markup.
+    const plain = `#${ticketOf(groupId)}: ${shorten(text)}`.replace(
+      /[&<>"']/g,
+      (c) => `&#${c.charCodeAt(0)};`,
+    );
+    void this.#client.invoke("notify", plain, "notice").catch(() => {});
+  }
+
   /** Reads the form on the screen, which may hold what nobody has saved. */
   async #read(): Promise<void> {
     const got = await this.#client.get(paths).catch(() => ({}) as Record<string, unknown>);
@@ -174,6 +206,18 @@ export class ZendeskDesk extends BaseDesk implements Desk {
   #get<T>(url: string): Promise<T> {
     return this.#client.request<T>({ url, type: "GET" });
   }
+}
+
+const longestCall = 120;
+
+function shorten(text: string): string {
+  const all = [...text];
+  return all.length > longestCall ? `${all.slice(0, longestCall).join("")}…` : text;
+}
+
+/** Where in Zendesk this page of the app stands, such as "ticket_sidebar" or "top_bar". */
+export async function location(client: ZafClient): Promise<string> {
+  return (await client.context().catch(() => undefined))?.location ?? "ticket_sidebar";
 }
 
 /** The language that the agent uses Zendesk in, such as "zh-cn"; empty if it does not say. */

@@ -4,6 +4,7 @@ import {
   accessible,
   alex,
   api,
+  ask,
   billie,
   hears,
   here,
@@ -11,6 +12,8 @@ import {
   sandbox,
   say,
   stack,
+  ticketOf,
+  visitor,
   zendeskBrowser,
   zendeskPanel,
 } from "./world";
@@ -219,5 +222,44 @@ describe.skipIf(!here)("the agent's panel in Zendesk's sidebar", () => {
     );
     await write(third).waitFor();
     await elsewhere.getByText("This chat was opened in another window.").waitFor();
+  });
+
+  test("the agent's inbox: who waits, a call, a click to the ticket, and read everywhere", async () => {
+    const page = await (await visitor()).newPage();
+    await page.goto(`${stack.site}/shop`);
+    await ask(page, "A lamp that waits");
+    await page.getByText("Waiting for an agent").waitFor();
+    const id = await ticketOf(page);
+    const browser = await zendeskBrowser();
+    const background = await panelOf(browser, "", "background");
+    const inbox = await panelOf(browser, "", "top_bar");
+    const row = inbox.getByRole("button", { name: `#${id} A lamp that waits` });
+    const invoked = (p: Page) =>
+      p.evaluate(() => (globalThis as unknown as { invoked: unknown[][] }).invoked);
+    await inbox.getByText("You have no open chats.").or(inbox.getByRole("list")).waitFor();
+    await assign(id, alex);
+    await row.waitFor();
+    await page.getByText("Alex Agent is with you").waitFor();
+    await say(page, "Is anybody <there>?");
+    await row.getByText("1 unread").waitFor();
+    await row.getByText("Waits for an answer, this minute").waitFor();
+    await row.getByText("Is anybody <there>?").waitFor();
+    await expect
+      .poll(() => invoked(background))
+      .toContainEqual(["notify", `#${id}: Is anybody &#60;there&#62;?`, "notice"]);
+    // One of them calls; the list on the screen says it anyway.
+    expect((await invoked(inbox)).map(([what]) => what)).not.toContain("notify");
+    await accessible(inbox);
+
+    await row.click();
+    await expect.poll(() => invoked(inbox)).toContainEqual(["routeTo", "ticket", Number(id)]);
+    const panel = await panelOf(browser, id);
+    await write(panel).click();
+    await row.getByText("1 unread").waitFor({ state: "detached" });
+    await say(panel, "Yes, I am.");
+    await hears(page, "Yes, I am.");
+    await row.getByText("Waits for an answer").waitFor({ state: "detached" });
+    await solve(id);
+    await row.waitFor({ state: "detached" });
   });
 });

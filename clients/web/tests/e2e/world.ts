@@ -196,12 +196,15 @@ export async function zendeskBrowser(
       headers: { "Access-Control-Allow-Origin": "*" },
       body: `{
         const handlers = {};
-        const ticket = Number(new URLSearchParams(location.search).get("ticket"));
+        const query = new URLSearchParams(location.search);
+        const ticket = Number(query.get("ticket"));
+        globalThis.invoked = [];
         globalThis.zaf = { fire: (event) => handlers[event]?.forEach((h) => h()) };
         globalThis.ZAFClient = { init: () => ({
           get: () => zafGet(ticket),
           on: (event, handler) => (handlers[event] ??= []).push(handler),
-          invoke: async (what, how) => { globalThis.resized = how; },
+          invoke: async (...args) => { invoked.push(args); },
+          context: async () => ({ location: query.get("place") }),
           request: async ({ url }) => {
             const { status, body } = await zafRequest(url);
             if (status >= 400) throw { status, responseJSON: body };
@@ -214,7 +217,11 @@ export async function zendeskBrowser(
   return context;
 }
 
-export async function panelOf(context: BrowserContext, ticket: string): Promise<Page> {
+export async function panelOf(
+  context: BrowserContext,
+  ticket: string,
+  place = "ticket_sidebar",
+): Promise<Page> {
   const page = await context.newPage();
   await page.goto(`${stack.site}/plain`);
   await page.evaluate(
@@ -229,7 +236,7 @@ export async function panelOf(context: BrowserContext, ticket: string): Promise<
       document.body.append(form);
       form.submit();
     },
-    [`${stack.gateway}/zendesk/app?ticket=${ticket}`, stack.tokens.zendeskApp],
+    [`${stack.gateway}/zendesk/app?ticket=${ticket}&place=${place}`, stack.tokens.zendeskApp],
   );
   return page;
 }

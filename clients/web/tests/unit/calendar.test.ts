@@ -265,6 +265,7 @@ test("only Zendesk's session speaks for an agent, and not when it is over", asyn
     on: () => {},
     invoke: async () => {},
     request: () => Promise.reject(new Error("not asked")),
+    context: async () => ({}),
   };
   const desk = (expiresAt: string) =>
     new ZendeskDesk({ sessionToken: "s", expiresAt }, { ask } as unknown as Api, zaf);

@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
+import type { Api } from "../../src/api/api";
 import { parseNotice } from "../../src/chat/notice";
 import { english } from "../../src/i18n/i18n";
 import { reason } from "../../src/panel/absent";
@@ -8,7 +9,7 @@ import { FramedDesk, parseCredentials, parseRefusal } from "../../src/panel/fram
 import { panelTexts } from "../../src/panel/paneltexts";
 import { matches } from "../../src/panel/replies";
 import { transcript } from "../../src/panel/transcript";
-import { agentLanguage } from "../../src/panel/zendesk";
+import { agentLanguage, ZendeskDesk } from "../../src/panel/zendesk";
 import { safeUrl } from "../../src/ui/text";
 import { credentials, message } from "./fakes";
 
@@ -125,6 +126,49 @@ test("the page around lists ready-made answers of the room that was asked for", 
   const late = expect(d.replies()).rejects.toThrow();
   await vi.advanceTimersByTimeAsync(15_000);
   await late;
+});
+
+test("the page around names the rooms of the inbox, and opens one", async () => {
+  const { d, parent, tell } = framed();
+  tell();
+  const asked = d.titles(["500x", "500y"]);
+  expect(parent.postMessage).toHaveBeenLastCalledWith(
+    { type: "caseroom:titles", groupIds: ["500x", "500y"] },
+    desk,
+  );
+  const titles = [
+    { groupId: "500x", title: "00001026 Lamp", customer: "Dana" },
+    null,
+    { title: "" },
+  ];
+  tell({ data: { type: "caseroom:titles", titles } });
+  expect([...(await asked)]).toEqual([["500x", { title: "00001026 Lamp", customer: "Dana" }]]);
+  d.open("500x");
+  expect(parent.postMessage).toHaveBeenLastCalledWith(
+    { type: "caseroom:open", groupId: "500x" },
+    desk,
+  );
+});
+
+test("what a customer wrote is no markup in Zendesk's message", async () => {
+  const invoke = vi.fn(async () => ({}));
+  const zaf = {
+    get: async () => ({}),
+    on() {},
+    invoke,
+    request: vi.fn(),
+    context: async () => ({}),
+  };
+  const session = { sessionToken: "s", expiresAt: new Date(Date.now() + 1000).toISOString() };
+  const d = new ZendeskDesk(session, {} as Api, zaf);
+  d.call("ZENDESK#5", `<img src=x onerror="x"> ${"long ".repeat(100)}`);
+  const [what, text] = invoke.mock.calls.at(-1) as unknown as [string, string];
+  expect(what).toBe("notify");
+  expect(text).toContain("#5: &#60;img");
+  expect(text).not.toMatch(/[<>"]/);
+  expect(text.length).toBeLessThan(200);
+  d.open("ZENDESK#5");
+  expect(invoke).toHaveBeenCalledWith("routeTo", "ticket", 5);
 });
 
 const known = (state: Standing["state"], mine?: boolean): Standing => ({
@@ -312,6 +356,7 @@ test.each([
     on() {},
     invoke: async () => ({}),
     request: () => Promise.reject(new Error("not asked")),
+    context: async () => ({}),
   };
   expect(await agentLanguage(client)).toBe(want);
   expect(await agentLanguage({ ...client, get: () => Promise.reject(new Error("no")) })).toBe("");

@@ -273,6 +273,13 @@ function openInSalesforce(pane, agent, ticket) {
     if (data?.type === "caseroom:replies") {
       panel.postMessage({ type: data.type, groupId: data.groupId, replies: quickTexts }, origin);
     }
+    if (data?.type === "caseroom:titles") {
+      const titles = tickets(state, "salesforce")
+        .filter((t) => data.groupIds.includes(t.id))
+        .map((t) => ({ groupId: t.id, title: `${t.label} ${t.subject}` }));
+      panel.postMessage({ type: data.type, titles }, origin);
+    }
+    if (data?.type === "caseroom:open") choose({ ticket: data.groupId });
     if (!["caseroom:ready", "caseroom:renew", "caseroom:look"].includes(data?.type)) return;
     try {
       const credentials = await call(

@@ -13,6 +13,7 @@ import CHAT_USER_FIELD from "@salesforce/schema/Case.Caseroom_User__c";
 import panelUrl from "@salesforce/apex/CaseroomPanel.panelUrl";
 import credentials from "@salesforce/apex/CaseroomPanel.credentials";
 import assigned from "@salesforce/apex/CaseroomPanel.assigned";
+import titles from "@salesforce/apex/CaseroomPanel.titles";
 import replies from "@salesforce/apex/CaseroomReplies.forCase";
 
 const CASE_ID = /^500[A-Za-z0-9]{15}$/;
@@ -218,6 +219,9 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
           notifyRecordUpdateAvailable([{ recordId: this.room }]);
         }
         break;
+      case "caseroom:titles":
+        this.sendTitles(message.groupIds);
+        break;
       case "caseroom:replies":
         this.sendReplies(message.groupId);
         break;
@@ -269,6 +273,20 @@ export default class CaseroomPanel extends NavigationMixin(LightningElement) {
       ...this.credential,
       groupId: this.room,
       ...(this.room && this.ticket),
+    });
+  }
+
+  async sendTitles(groupIds) {
+    const ids = Array.isArray(groupIds) ? groupIds.filter((id) => CASE_ID.test(id)) : [];
+    let known = [];
+    try {
+      known = ids.length ? await titles({ ids }) : [];
+    } catch {
+      // The list of chats does without.
+    }
+    this.post({
+      type: "caseroom:titles",
+      titles: known.map(({ groupId, title }) => ({ groupId, title })),
     });
   }
 

@@ -6,6 +6,7 @@ import CaseroomPanel from "c/caseroomPanel";
 import panelUrl from "@salesforce/apex/CaseroomPanel.panelUrl";
 import credentials from "@salesforce/apex/CaseroomPanel.credentials";
 import assigned from "@salesforce/apex/CaseroomPanel.assigned";
+import titles from "@salesforce/apex/CaseroomPanel.titles";
 import replies from "@salesforce/apex/CaseroomReplies.forCase";
 
 jest.mock(
@@ -19,6 +20,7 @@ jest.mock(
 jest.mock("@salesforce/apex/CaseroomPanel.credentials", () => ({ default: jest.fn() }), { virtual: true });
 jest.mock("@salesforce/apex/CaseroomPanel.assigned", () => ({ default: jest.fn() }), { virtual: true });
 jest.mock("@salesforce/apex/CaseroomReplies.forCase", () => ({ default: jest.fn() }), { virtual: true });
+jest.mock("@salesforce/apex/CaseroomPanel.titles", () => ({ default: jest.fn() }), { virtual: true });
 jest.mock("@salesforce/user/Id", () => ({ default: "005Hs0000000Ab1IAE" }), { virtual: true });
 
 const ME = "005Hs0000000Ab1IAE";
@@ -90,6 +92,7 @@ async function record(id, { owner, user, closed = false }) {
 beforeEach(() => {
   jest.useFakeTimers();
   assigned.mockReset().mockResolvedValue([]);
+  titles.mockReset().mockResolvedValue([]);
   replies.mockReset().mockResolvedValue([]);
   notifyRecordUpdateAvailable.mockReset().mockResolvedValue(undefined);
   credentials.mockReset().mockResolvedValue(CREDENTIAL);
@@ -288,6 +291,23 @@ describe("the case of the room", () => {
     replies.mockRejectedValue(new Error("offline"));
     await say({ type: "caseroom:replies", groupId: CASE });
     expect(sent.at(-1)).toEqual({ target: ORIGIN, message });
+  });
+});
+
+describe("the list of chats", () => {
+  it("is told what its cases are called, and of nothing else", async () => {
+    titles.mockResolvedValue([{ groupId: CASE, title: "00001026 Lamp", secret: "x" }]);
+    await panel();
+    await say({ type: "caseroom:titles", groupIds: [CASE, "ZENDESK#5", 7] });
+    expect(titles).toHaveBeenCalledWith({ ids: [CASE] });
+    const message = { type: "caseroom:titles", titles: [{ groupId: CASE, title: "00001026 Lamp" }] };
+    expect(sent.at(-1)).toEqual({ target: ORIGIN, message });
+    titles.mockRejectedValue(new Error("offline"));
+    await say({ type: "caseroom:titles", groupIds: [CASE] });
+    expect(sent.at(-1).message.titles).toEqual([]);
+    titles.mockClear();
+    await say({ type: "caseroom:titles" });
+    expect(titles).not.toHaveBeenCalled();
   });
 });
 
