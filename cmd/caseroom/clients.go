@@ -1,21 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/shared/boot"
-	"github.com/caseroom/caseroom/shared/boot/bootsalesforce"
+	"github.com/caseroom/caseroom/shared/boot/bootarchive"
+	"github.com/caseroom/caseroom/shared/boot/bootdesks"
+	"github.com/caseroom/caseroom/shared/boot/bootqueue"
 	"github.com/caseroom/caseroom/shared/boot/boottencent"
-	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/s3archive"
 	"github.com/caseroom/caseroom/shared/salesforce"
 	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/sqsqueue"
@@ -29,10 +29,7 @@ type settings struct {
 	config.ZendeskAdmin
 	config.Salesforce
 	config.Tencent
-	config.Rooms
-	config.Identities
-	config.Lifecycle
-	config.Notices
+	config.Following
 	config.Queue
 	config.DeadLetters
 	config.Windows
@@ -44,11 +41,13 @@ type settings struct {
 // them and with the operator's AWS credentials.
 type parts struct {
 	settings
+	process    *boot.Process
 	stack      *stack
 	secrets    *secrets.Store
 	zendesk    *zendesk.Client    // nil: the stack has no such desk
 	admin      *zendesk.Client    // zendesk with an admin's credentials
 	salesforce *salesforce.Client // nil: the stack has no such desk
+	found      bootdesks.Desks
 	desks      map[relay.DeskName]relay.TicketDesk
 	chat       *tencentim.Client
 	rooms      tencentim.Rooms
@@ -58,54 +57,35 @@ type parts struct {
 
 // parts makes the clients of a stack. It makes no call.
 func (s *stack) parts() (*parts, error) {
-	p := &parts{stack: s, secrets: s.secrets(), desks: map[relay.DeskName]relay.TicketDesk{}, sqs: sqs.NewFromConfig(s.AWS)}
+	process := s.process()
+	p := &parts{process: process, stack: s, secrets: process.Secrets, sqs: sqs.NewFromConfig(s.AWS)}
 	if err := s.load(&p.settings); err != nil {
 		return nil, err
 	}
-	process := &boot.Process{AWS: s.AWS, Secrets: p.secrets}
 	var err error
-	if p.Zendesk.BaseURL != "" {
-		if p.zendesk, err = bootzendesk.Client(process, p.Zendesk); err != nil {
-			return nil, err
-		}
-		p.admin = p.zendesk
-		if p.ZendeskAdmin.Secret != p.Zendesk.Secret {
-			if p.admin, err = bootzendesk.Client(process, config.Zendesk{BaseURL: p.Zendesk.BaseURL, Secret: p.ZendeskAdmin.Secret}); err != nil {
-				return nil, err
-			}
-		}
-		p.desks[relay.Zendesk] = &zendesk.SyncDesk{Client: p.zendesk, Admin: p.admin}
+	p.found, err = bootdesks.New(process, bootdesks.Options{
+		Zendesk:    p.Zendesk,
+		Salesforce: p.Salesforce,
+		Admin:      p.ZendeskAdmin,
+		Omni:       p.Omni,
+	})
+	if err != nil {
+		return nil, err
 	}
-	if p.Salesforce.BaseURL != "" {
-		if p.salesforce, err = bootsalesforce.Client(process, p.Salesforce); err != nil {
-			return nil, err
-		}
-		p.desks[relay.Salesforce] = &salesforce.SyncDesk{Client: p.salesforce, Omni: p.Omni}
+	p.desks = p.found.Tickets()
+	if d := p.found.Zendesk; d != nil {
+		p.zendesk = d.Client
+		p.admin = cmp.Or(d.Admin, d.Client)
+	}
+	if d := p.found.Salesforce; d != nil {
+		p.salesforce = d.Client
 	}
 	if p.rooms, err = boottencent.Rooms(process, p.Tencent); err != nil {
 		return nil, err
 	}
 	p.chat = p.rooms.Client
-	if p.TranscriptBucket != "" {
-		p.archive = s3archive.New(s.AWS, p.TranscriptBucket)
-	}
+	p.archive = bootarchive.Archive(process, p.Lifecycle)
 	return p, nil
-}
-
-// sync is the stack's Sync over these desks and rooms.
-func (p *parts) sync(desks map[relay.DeskName]relay.TicketDesk, rooms relay.SyncRooms, archive relay.Archive, meter relay.Meter) *relay.Sync {
-	return &relay.Sync{
-		Desks: desks, Rooms: rooms, Transcripts: &relay.Transcripts{Rooms: rooms, Archive: archive, Meter: meter},
-		Table: p.table(), Texts: relay.Texts{Language: p.NoticeLanguage, Table: p.Texts()},
-		Meter: meter, Now: time.Now,
-	}
-}
-
-// table is the table of states, as the stack is configured.
-func (p *parts) table() relay.Table {
-	t := boot.Table(p.Identities, p.Lifecycle)
-	t.SubjectNames = p.settings.Rooms.SubjectNames()
-	return t
 }
 
 // queue is where hints go. A stack without one cannot be told anything.
@@ -113,7 +93,7 @@ func (p *parts) queue() (*sqsqueue.Queue[relay.Hint], error) {
 	if p.Queue.URL == "" {
 		return nil, fmt.Errorf("SYNC_QUEUE_URL is not set: the stack has no queue of tickets")
 	}
-	return sqsqueue.New[relay.Hint](p.sqs, p.Queue.URL, boot.NewID), nil
+	return bootqueue.Of[relay.Hint](p.process, p.Queue.URL), nil
 }
 
 // desk returns a desk by the name that --desk gave.

@@ -22,8 +22,8 @@ import (
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zendesklink"
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/awsenv"
-	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/boot/bootcronofy"
+	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/chatjwt"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/cronofy"
@@ -342,7 +342,7 @@ func (d *doctor) lookZopim(ctx context.Context) {
 	if _, err := creds.Load(ctx); err != nil {
 		return // there is none: that was told
 	}
-	client, err := zendesk.NewChat(zendesk.ChatOptions{BaseURL: m.Zopim.URL(), Credentials: creds.Load})
+	client, err := bootzendesk.Chat(d.process, m.Zopim)
 	if err == nil {
 		_, err = client.Visitor(ctx, "1")
 	}
@@ -359,7 +359,7 @@ func (d *doctor) lookCronofy(ctx context.Context) {
 	if m.Cronofy.BaseURL == "" || d.unread(id, "cronofy") {
 		return
 	}
-	client, err := bootcronofy.Client(&boot.Process{AWS: d.stack.AWS, Secrets: d.parts.secrets}, m.Cronofy)
+	client, err := bootcronofy.Client(d.process, m.Cronofy)
 	if err == nil {
 		err = client.Check(ctx)
 	}
@@ -389,10 +389,8 @@ func (d *doctor) lookWebhook(ctx context.Context) {
 	case d.unread(id, "zendesk", "zendesk-admin", "zendesk-events"):
 		return
 	}
-	creds := secrets.For[zendesk.Credentials](d.parts.secrets, d.ZendeskAdmin.Secret)
-	client, err := zendesk.New(zendesk.Options{
-		BaseURL: d.Zendesk.BaseURL, Credentials: creds.Load, Scope: zendesk.AdminScope, Timeout: deskCall,
-	})
+	admin := config.Zendesk{BaseURL: d.Zendesk.BaseURL, Secret: d.ZendeskAdmin.Secret}
+	client, err := bootzendesk.Scoped(d.stack.patient(), admin, zendesk.AdminScope)
 	if err != nil {
 		d.bad(id, "check ZendeskBaseUrl", "%v", err)
 		return

@@ -13,10 +13,8 @@ import (
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/erasure"
-	"github.com/caseroom/caseroom/cmd/caseroom/internal/rehearsal"
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/config"
-	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/tencentim"
 )
@@ -90,10 +88,7 @@ func (p *parts) erase(ctx context.Context, o eraseOptions, out *cli.Printer) err
 	if err != nil {
 		return err
 	}
-	dissolve := &relay.Dissolve{
-		Desks: p.desks, Rooms: p.rooms,
-		Transcripts: &relay.Transcripts{Rooms: p.rooms, Archive: p.archive, Meter: rehearsal.Meter{}},
-	}
+	dissolve := p.process.Dissolve(p.desks, p.rooms, p.archive)
 	e := &erasure.Erasure{
 		Chat: p.chat, Rooms: p.rooms, Desks: p.desks, AgentID: p.agentID, Dissolve: dissolve.Run,
 	}

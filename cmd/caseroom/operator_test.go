@@ -214,7 +214,7 @@ func (o *operator) send(group, body string) {
 func (o *operator) dead() int {
 	o.Helper()
 	i := slices.IndexFunc(o.state().AWS.Queues, func(q sandbox.QueueState) bool {
-		return strings.HasSuffix(o.parts.DeadLetters.DeadLetterURL, "/"+q.Name)
+		return strings.HasSuffix(o.parts.DeadLetters.URL, "/"+q.Name)
 	})
 	if i < 0 {
 		o.Fatal("no dead-letter queue")

@@ -36,7 +36,7 @@ func (p *parts) rehearse(ctx context.Context, refs []relay.Ref) []verdict {
 	if p.archive != nil {
 		archive = rehearsal.Archive{Archive: p.archive, Script: script}
 	}
-	s := p.sync(desks, rehearsal.Rooms{SyncRooms: p.rooms, Script: script}, archive, rehearsal.Meter{})
+	s := p.process.Sync(p.Following, desks, rehearsal.Rooms{SyncRooms: p.rooms, Script: script}, archive)
 	items := make([]relay.SyncItem, len(refs))
 	for i, ref := range refs {
 		items[i] = relay.SyncItem{Hint: relay.Hint{Ref: ref}}

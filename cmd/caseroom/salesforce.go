@@ -13,9 +13,9 @@ import (
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
+	"github.com/caseroom/caseroom/shared/boot/bootsalesforce"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/salesforce"
-	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
@@ -127,12 +127,8 @@ func (s *stack) salesforce(apiURL string) (*org, error) {
 	if env.Salesforce.BaseURL == "" {
 		return nil, fmt.Errorf("this stack has no Salesforce: SALESFORCE_BASE_URL is empty")
 	}
-	creds := secrets.For[salesforce.Credentials](s.secrets(), env.Salesforce.Secret)
-	c, err := salesforce.New(salesforce.Options{
-		BaseURL: env.Salesforce.BaseURL, APIVersion: env.APIVersion, KeyField: env.KeyField, UserField: env.UserField,
-		AutoAssign: env.AutoAssign, Credentials: creds.Load, Reread: creds.Reload, Timeout: deskCall,
-	})
-	return &org{client: c, Salesforce: env.Salesforce, omni: env.Omni, api: strings.TrimSuffix(apiURL, "/")}, err
+	c, err := bootsalesforce.Client(s.patient(), env.Salesforce)
+	return &org{client: c, Salesforce: env.Salesforce, omni: env.Lifecycle.Omni, api: strings.TrimSuffix(apiURL, "/")}, err
 }
 
 func (o *org) explain(err error) error {

@@ -25,6 +25,8 @@ import (
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/localfile"
+	"github.com/caseroom/caseroom/cmd/caseroom/internal/rehearsal"
+	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/upstream"
@@ -267,8 +269,18 @@ func readEnv(path string) (map[string]string, error) {
 // load fills groups of settings from the stack's variables.
 func (s *stack) load(groups ...any) error { return config.LoadFrom(s.Env, groups...) }
 
-// secrets reads the stack's secrets with the operator's credentials. A failure
-// is told by the command that needs the secret.
-func (s *stack) secrets() *secrets.Store {
-	return secrets.New(secretsmanager.NewFromConfig(s.AWS), time.Now, mathrand.Float64, slog.New(slog.DiscardHandler))
+// process is the stack's functions as the command acts for them, with the
+// operator's credentials. What a function counts is nobody's business here, and a
+// secret that cannot be read is told by the command that needs it.
+func (s *stack) process() *boot.Process {
+	store := secrets.New(secretsmanager.NewFromConfig(s.AWS), time.Now, mathrand.Float64, slog.New(slog.DiscardHandler))
+	return boot.NewProcess(s.AWS, store, rehearsal.Meter{})
+}
+
+// patient is process for commands that set a desk up: an operator waits longer
+// than a customer does.
+func (s *stack) patient() *boot.Process {
+	p := s.process()
+	p.Timeout = deskCall
+	return p
 }

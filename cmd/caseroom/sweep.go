@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
-	"github.com/caseroom/caseroom/cmd/caseroom/internal/rehearsal"
 	"github.com/caseroom/caseroom/shared/awsenv"
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/relay"
@@ -100,28 +99,21 @@ type sweptRoom struct {
 
 func (p *parts) sweep(ctx context.Context, dryRun bool, out *cli.Printer) error {
 	r := &sweepReport{DryRun: dryRun, Done: []sweptRoom{}}
-	s := &relay.Sweep{
-		Desks: map[relay.DeskName]relay.SweepDesk{}, Rooms: p.rooms, Table: p.table(), Meter: rehearsal.Meter{}, Now: time.Now,
-		DissolveAfter: p.DissolveAfter, HistoryDays: p.HistoryDays,
-		Each: func(x relay.Swept) {
-			room := sweptRoom{Group: x.Ref.GroupID(), Action: x.Action, Why: x.Why}
-			if x.Err != nil {
-				room.Error = x.Err.Error()
-			}
-			r.Done = append(r.Done, room)
-		},
-	}
+	var hints relay.HintQueue
 	if !dryRun {
 		q, err := p.queue()
 		if err != nil {
 			return err
 		}
-		s.Queue = q
+		hints = q
 	}
-	for name, d := range p.desks {
-		if swept, ok := d.(relay.SweepDesk); ok {
-			s.Desks[name] = swept
+	s := p.process.Sweep(p.Lifecycle, boot.Table(p.Following), p.found.Swept(), p.rooms, hints)
+	s.Each = func(x relay.Swept) {
+		room := sweptRoom{Group: x.Ref.GroupID(), Action: x.Action, Why: x.Why}
+		if x.Err != nil {
+			room.Error = x.Err.Error()
 		}
+		r.Done = append(r.Done, room)
 	}
 	bar := out.Progress(0, "rooms and open tickets")
 	var failure error

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
-	"github.com/caseroom/caseroom/cmd/caseroom/internal/rehearsal"
+	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/relay"
 )
 
@@ -213,18 +213,11 @@ func (p *parts) window(ctx context.Context, w relay.Window, hints relay.HintQueu
 	report := windowReport{Desk: w.Desk, From: w.From, Until: w.Until, Tickets: []differing{}}
 	bar := out.Progress(0, string(w.Desk))
 	defer bar.Clear()
-	r := &relay.Reconcile{
-		Desks: map[relay.DeskName]relay.ChangeDesk{}, Rooms: p.rooms, Queue: hints, Table: p.table(), Meter: rehearsal.Meter{}, Now: time.Now,
-		Each: func(f relay.Found) {
-			report.Tickets = append(report.Tickets, differing{f.Ref.Ticket, f.Why, f.Changed.UTC()})
-		},
-		Progress: func(r relay.ReconcileReport) { bar.Set(r.Listed) },
+	r := p.process.Reconcile(boot.Table(p.Following), p.found.Changes(), p.rooms, hints)
+	r.Each = func(f relay.Found) {
+		report.Tickets = append(report.Tickets, differing{f.Ref.Ticket, f.Why, f.Changed.UTC()})
 	}
-	for name, d := range p.desks {
-		if c, ok := d.(relay.ChangeDesk); ok {
-			r.Desks[name] = c
-		}
-	}
+	r.Progress = func(r relay.ReconcileReport) { bar.Set(r.Listed) }
 	done, err := r.Run(ctx, w)
 	report.Listed, report.Ours, report.Differing = done.Listed, done.Ours, done.Differing
 	report.Queued, report.Missed = done.Queued, done.Repaired

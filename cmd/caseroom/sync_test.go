@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caseroom/caseroom/cmd/caseroom/internal/rehearsal"
 	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/zendesk"
@@ -203,7 +202,7 @@ func (p *parts) settled(o *operator, group string, mark relay.Mark) {
 	o.Helper()
 	ref, err := relay.ParseGroupID(group)
 	o.must(err)
-	s := p.sync(p.desks, p.rooms, nil, rehearsal.Meter{})
+	s := p.process.Sync(p.Following, p.desks, p.rooms, nil)
 	o.must(s.Run(o.Context(), []relay.SyncItem{{Hint: relay.Hint{Ref: ref}}})[0])
 	rooms, err := p.rooms.Read(o.Context(), mark.Desk, group)
 	o.must(err)

@@ -15,8 +15,8 @@ import (
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/cli"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/converge"
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/zendesklink"
+	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/config"
-	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/upstream"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
@@ -71,10 +71,7 @@ func (s *stack) zendesk(scope, apiURL string) (*zendeskDesk, error) {
 		credentials: env.ZendeskAdmin.Secret, events: env.ZendeskEvents.Secret,
 		endpoint: strings.TrimSuffix(base.String(), "/") + "/zendesk/events", tasks: env.Cronofy.BaseURL != "", sandbox: s.Sandbox != "",
 	}
-	creds := secrets.For[zendesk.Credentials](s.secrets(), d.credentials)
-	d.client, err = zendesk.New(zendesk.Options{
-		BaseURL: env.Zendesk.BaseURL, Credentials: creds.Load, Reread: creds.Reload, Timeout: deskCall, Scope: scope,
-	})
+	d.client, err = bootzendesk.Scoped(s.patient(), config.Zendesk{BaseURL: env.Zendesk.BaseURL, Secret: d.credentials}, scope)
 	return d, err
 }
 

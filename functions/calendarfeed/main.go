@@ -31,12 +31,15 @@ func main() {
 	if env.Cronofy.BaseURL != "" && env.Zendesk.BaseURL != "" {
 		desk := zendesk.TaskDesk{Client: boot.Value(bootzendesk.Client(p, env.Zendesk))}
 		settings := calendar.Settings{
-			Host: desk.Host(), Start: env.Start, Length: time.Duration(env.Length) * time.Minute, Reminder: -1, Subjects: env.Subjects,
+			Host:     desk.Host(),
+			Start:    env.CalendarEvents.Start,
+			Length:   time.Duration(env.CalendarEvents.Length) * time.Minute,
+			Reminder: -1,
+			Subjects: env.CalendarEvents.Subjects,
 		}
-		secret := secrets.For[calendar.Secret](p.Secrets, env.Cronofy.Secret)
 		handler = &api.CalendarFeed{
 			On:         true,
-			Tokens:     calendar.Tokens{Now: time.Now, Secret: func(ctx context.Context) (string, error) { v, err := secret.Load(ctx); return v.StateSecret, err }},
+			Tokens:     calendar.Tokens{Now: p.Now, Secret: stateSecret(secrets.For[calendar.Secret](p.Secrets, env.Cronofy.Secret))},
 			Generation: connections.Feeds{API: secretsmanager.NewFromConfig(p.AWS), Prefix: env.Cronofy.Secret}.Generation,
 			Events: func(ctx context.Context, agent string) ([]calendar.Event, error) {
 				return settings.Agenda(ctx, desk, agent)
@@ -48,4 +51,11 @@ func main() {
 		}
 	}
 	p.Serve(handler.Routes())
+}
+
+func stateSecret(s *secrets.Source[calendar.Secret]) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		v, err := s.Load(ctx)
+		return v.StateSecret, err
+	}
 }

@@ -2,8 +2,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/chatjwt"
@@ -19,10 +17,14 @@ func main() {
 	p := boot.New("chatjwt", &env)
 
 	p.Serve((&api.ChatJWT{
-		Auth:         &api.Authenticator{Login: boot.Value(p.Login(env.Login)), Cookie: env.Login.Cookie, Origins: env.Login.AllowedOrigins},
+		Auth: &api.Authenticator{
+			Login:   boot.Value(p.Login(env.Login)),
+			Cookie:  env.Login.Cookie,
+			Origins: env.Login.AllowedOrigins,
+		},
 		Secret:       secrets.For[chatjwt.Secret](p.Secrets, env.ZendeskChat.Secret).Load,
 		EmailTrusted: env.Login.EmailTrusted,
-		Now:          time.Now,
-		NewID:        boot.NewID,
+		Now:          p.Now,
+		NewID:        p.NewID,
 	}).Routes())
 }

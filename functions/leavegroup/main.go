@@ -2,16 +2,12 @@
 package main
 
 import (
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootqueue"
 	"github.com/caseroom/caseroom/shared/boot/boottencent"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sqsqueue"
 )
 
 func main() {
@@ -27,11 +23,9 @@ func main() {
 	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
 
 	p.Serve((&api.Members{
-		Auth:  &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
-		Desks: map[relay.DeskName]bool{relay.Zendesk: env.ZendeskBaseURL != "", relay.Salesforce: env.SalesforceBaseURL != ""},
-		Rules: boot.Rules(env.Identities),
-		Operation: &relay.Members{
-			Rooms: rooms, Queue: sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.Queue.URL, boot.NewID), Meter: p.Meter, Now: time.Now,
-		},
+		Auth:      &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
+		Desks:     boot.DesksOf(env.Desks.ZendeskBaseURL, env.Desks.SalesforceBaseURL),
+		Rules:     boot.Rules(env.Identities),
+		Operation: p.Members(rooms, bootqueue.Of[relay.Hint](p, env.Queue.URL)),
 	}).LeaveRoutes())
 }

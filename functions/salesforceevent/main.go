@@ -2,13 +2,11 @@
 package main
 
 import (
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootqueue"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/sqsqueue"
 )
 
 func main() {
@@ -21,8 +19,8 @@ func main() {
 
 	p.Serve((&api.SalesforceEvent{
 		Auth:       &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
-		Configured: env.SalesforceBaseURL != "",
-		Queue:      sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.Queue.URL, boot.NewID),
+		Configured: env.Desks.SalesforceBaseURL != "",
+		Queue:      bootqueue.Of[relay.Hint](p, env.Queue.URL),
 		Meter:      p.Meter,
 	}).Routes())
 }

@@ -21,14 +21,18 @@ func main() {
 	p := boot.New("usersig", &env)
 
 	// A part that is not set up is not accepted; its secret need not exist.
-	auth := &api.Authenticator{Login: boot.Value(p.Login(env.Login)), Cookie: env.Login.Cookie, Origins: env.Login.AllowedOrigins}
+	auth := &api.Authenticator{
+		Login:   boot.Value(p.Login(env.Login)),
+		Cookie:  env.Login.Cookie,
+		Origins: env.Login.AllowedOrigins,
+	}
 	if env.Guests.On {
 		auth.Guests = p.Guests(env.Guests)
 	}
-	if env.ZendeskBaseURL != "" {
+	if env.Desks.ZendeskBaseURL != "" {
 		auth.Agents = p.Agents(env.ZendeskApp)
 	}
-	if env.SalesforceBaseURL != "" {
+	if env.Desks.SalesforceBaseURL != "" {
 		auth.DeskKeys = p.DeskKeys(env.DeskKeys)
 	}
 
@@ -36,6 +40,6 @@ func main() {
 		Auth:       auth,
 		Signer:     boottencent.Signer(p, env.Tencent, env.Identities),
 		Issuer:     env.Login.Issuer,
-		Salesforce: env.SalesforceBaseURL != "",
+		Salesforce: env.Desks.SalesforceBaseURL != "",
 	}).Routes())
 }

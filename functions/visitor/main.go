@@ -7,9 +7,9 @@ import (
 
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/problem"
-	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
@@ -22,12 +22,9 @@ func main() {
 	}
 	p := boot.New("visitor", &env)
 
-	secret := secrets.For[zendesk.ChatCredentials](p.Secrets, env.Zopim.Secret)
 	var find func(context.Context, string) (api.VisitorProfile, error)
-	if url := env.Zopim.URL(); url != "" {
-		find = lookup(boot.Value(zendesk.NewChat(zendesk.ChatOptions{
-			BaseURL: url, Local: p.Local, Credentials: secret.Load, Reread: secret.Reload,
-		})))
+	if env.Zopim.URL() != "" {
+		find = lookup(boot.Value(bootzendesk.Chat(p, env.Zopim)))
 	}
 	p.Serve((&api.Visitor{
 		Auth:   &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},

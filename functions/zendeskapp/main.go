@@ -23,13 +23,13 @@ func main() {
 	p := boot.New("zendeskapp", &env)
 
 	handler := &api.ZendeskApp{Agents: p.Agents(env.ZendeskApp)}
-	if env.ZendeskBaseURL != "" {
-		base := boot.Value(upstream.ParseBaseURL(env.ZendeskBaseURL, p.Local))
+	if env.Desks.ZendeskBaseURL != "" {
+		base := boot.Value(upstream.ParseBaseURL(env.Desks.ZendeskBaseURL, p.Local))
 		handler.Zendesk = base
 		handler.Verify = verifier(secrets.For[session.AppSecret](p.Secrets, env.ZendeskApp.Secret), base.Host)
 	}
-	if env.PanelURL != "" {
-		handler.Panel = boot.Value(upstream.ParseBaseURL(env.PanelURL, p.Local))
+	if env.ZendeskApp.PanelURL != "" {
+		handler.Panel = boot.Value(upstream.ParseBaseURL(env.ZendeskApp.PanelURL, p.Local))
 	}
 	p.Serve(handler.Routes())
 }

@@ -2,17 +2,13 @@
 package main
 
 import (
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootqueue"
 	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/secrets"
-	"github.com/caseroom/caseroom/shared/sqsqueue"
 	"github.com/caseroom/caseroom/shared/upstream"
 	"github.com/caseroom/caseroom/shared/webhook"
 	"github.com/caseroom/caseroom/shared/zendesk"
@@ -29,16 +25,18 @@ func main() {
 
 	secret := secrets.For[webhook.Secret](p.Secrets, env.ZendeskEvents.Secret)
 	handler := &api.ZendeskEvent{
-		Configured: env.ZendeskBaseURL != "",
-		Secret:     secret.Load, Reread: secret.Reload,
-		Verifier: webhook.Verifier{Tests: p.Local || upstream.Loopback(env.ZendeskBaseURL)},
-		Decode:   zendesk.DecodeEvent,
-		Queue:    sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.AWS), env.Queue.URL, boot.NewID),
-		Meter:    p.Meter, Now: time.Now,
+		Configured: env.Desks.ZendeskBaseURL != "",
+		Secret:     secret.Load,
+		Reread:     secret.Reload,
+		Verifier:   webhook.Verifier{Tests: p.Local || upstream.Loopback(env.Desks.ZendeskBaseURL)},
+		Decode:     zendesk.DecodeEvent,
+		Queue:      bootqueue.Of[relay.Hint](p, env.Queue.URL),
+		Meter:      p.Meter,
+		Now:        p.Now,
 	}
 	if env.CalendarQueue.URL != "" {
 		handler.DecodeTask = zendesk.DecodeTaskEvent
-		handler.Calendars = sqsqueue.New[calendar.Hint](sqs.NewFromConfig(p.AWS), env.CalendarQueue.URL, boot.NewID)
+		handler.Calendars = bootqueue.Of[calendar.Hint](p, env.CalendarQueue.URL)
 	}
 	p.Serve(handler.Routes())
 }

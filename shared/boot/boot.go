@@ -7,8 +7,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"io"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"net/http"
 	"os"
 	"runtime"
 	"strconv"
@@ -28,12 +30,35 @@ import (
 	"github.com/caseroom/caseroom/shared/telemetry"
 )
 
-// Process is a function that has read its settings.
+// Process is what the parts of a function, or of a command that acts as one, are
+// made of.
 type Process struct {
 	AWS     aws.Config
 	Secrets *secrets.Store
-	Meter   *telemetry.Meter
+	Meter   relay.Meter
 	Local   bool // under sam local
+	// Transport and Timeout are of a call to a vendor; the clients' own if zero.
+	Transport http.RoundTripper
+	Timeout   time.Duration
+	Now       func() time.Time
+	NewID     func() string  // a new random id
+	Entropy   io.Reader      // of the keys that caseroom makes
+	Jitter    func() float64 // in [0,1)
+	Nonce     func() uint32  // of the chat's calls
+}
+
+// NewProcess returns a process with the system's clock and randomness.
+func NewProcess(cfg aws.Config, store *secrets.Store, meter relay.Meter) *Process {
+	return &Process{
+		AWS:     cfg,
+		Secrets: store,
+		Meter:   meter,
+		Now:     time.Now,
+		NewID:   NewID,
+		Entropy: rand.Reader,
+		Jitter:  mathrand.Float64,
+		Nonce:   mathrand.Uint32,
+	}
 }
 
 // New loads the groups of settings, as [config.Load] does, and sets up the
@@ -46,12 +71,13 @@ func New(function string, groups ...any) *Process {
 	Must(config.Load(append(groups, &place)...))
 	cfg, err := awsenv.Config()
 	Must(err)
-	return &Process{
-		AWS:     cfg,
-		Secrets: secrets.New(secretsmanager.NewFromConfig(cfg), time.Now, mathrand.Float64, slog.Default()),
-		Meter:   &telemetry.Meter{Out: os.Stdout, Now: time.Now, Function: function, Stack: place.Stack},
-		Local:   place.SAMLocal,
-	}
+	p := NewProcess(
+		cfg,
+		secrets.New(secretsmanager.NewFromConfig(cfg), time.Now, mathrand.Float64, slog.Default()),
+		&telemetry.Meter{Out: os.Stdout, Now: time.Now, Function: function, Stack: place.Stack},
+	)
+	p.Local = place.SAMLocal
+	return p
 }
 
 // oneVCPU is the memory, in MB, from which on Lambda gives a function more than
@@ -86,9 +112,14 @@ func Value[T any](v T, err error) T {
 	return v
 }
 
+// Function returns the routes as one function.
+func (p *Process) Function(routes api.Routes) *api.Function {
+	return &api.Function{Routes: routes, Meter: p.Meter, Now: p.Now}
+}
+
 // Serve hands the routes to the Lambda runtime and does not return.
 func (p *Process) Serve(routes api.Routes) {
-	(&api.Function{Routes: routes, Meter: p.Meter, Now: time.Now}).Start()
+	p.Function(routes).Start()
 }
 
 // Login returns the verifier of end users' tokens.
@@ -106,7 +137,7 @@ func (p *Process) Login(c config.Login) (*login.Verifier, error) {
 // Guests returns the issuer and verifier of guest tokens.
 func (p *Process) Guests(c config.Guests) *session.Guests {
 	secret := secrets.For[session.GuestSecret](p.Secrets, c.Secret)
-	return &session.Guests{Now: time.Now, Secrets: func(ctx context.Context) ([]string, error) {
+	return &session.Guests{Now: p.Now, Secrets: func(ctx context.Context) ([]string, error) {
 		s, err := secret.Load(ctx)
 		return s.GuestSecrets, err
 	}}
@@ -115,7 +146,7 @@ func (p *Process) Guests(c config.Guests) *session.Guests {
 // Agents returns the issuer and verifier of Zendesk agents' session tokens.
 func (p *Process) Agents(c config.ZendeskApp) *session.Agents {
 	secret := secrets.For[session.AppSecret](p.Secrets, c.Secret)
-	return &session.Agents{Now: time.Now, Secrets: func(ctx context.Context) ([]string, error) {
+	return &session.Agents{Now: p.Now, Secrets: func(ctx context.Context) ([]string, error) {
 		s, err := secret.Load(ctx)
 		return s.SessionSecrets, err
 	}}
@@ -126,18 +157,15 @@ func (p *Process) DeskKeys(c config.DeskKeys) func(context.Context) (api.DeskKey
 	return secrets.For[api.DeskKeys](p.Secrets, c.Secret).Load
 }
 
+// DesksOf returns which of the desks a stack has, by their base URLs.
+func DesksOf(zendeskURL, salesforceURL string) map[relay.DeskName]bool {
+	return map[relay.DeskName]bool{relay.Zendesk: zendeskURL != "", relay.Salesforce: salesforceURL != ""}
+}
+
 // Rules returns the identity rules that need no secret.
 func Rules(c config.Identities) identity.Rules {
 	return identity.Rules{Reserved: c.ReservedUserIDs, RawAgents: c.RawAgents()}
 }
-
-// Table returns the table of states that rooms follow.
-func Table(ids config.Identities, c config.Lifecycle) relay.Table {
-	return relay.Table{Rules: Rules(ids), Calls: c.Calls(), SolvedOpen: c.SolvedOpen(), Archive: c.TranscriptBucket != ""}
-}
-
-// Random is the process's source of randomness, drawn from the system.
-var Random = rand.Reader
 
 // NewID returns 128 random bits in hex.
 func NewID() string {

@@ -167,7 +167,7 @@ type Queue struct {
 
 // DeadLetters is where the sync worker puts hints that no retry helps.
 type DeadLetters struct {
-	DeadLetterURL string `env:"SYNC_DEAD_LETTER_URL" check:"queue"`
+	URL string `env:"SYNC_DEAD_LETTER_URL" check:"queue"`
 }
 
 // Windows is the queue of the desks' windows, and of those that no retry helps.
@@ -220,6 +220,14 @@ func (l Lifecycle) Calls() bool { return l.Membership == "calls" }
 // SolvedOpen reports whether a solved ticket's room can be written to.
 func (l Lifecycle) SolvedOpen() bool { return l.Solved == "open" }
 
+// Following is everything by which rooms follow their tickets.
+type Following struct {
+	Rooms
+	Identities
+	Lifecycle
+	Notices
+}
+
 // Cronofy is the calendars' vendor. BaseURL is "" when there are no calendars.
 type Cronofy struct {
 	BaseURL string `env:"CRONOFY_BASE_URL" check:"url"`
@@ -235,7 +243,7 @@ type CalendarQueue struct {
 
 // CalendarDeadLetters is where the calendars' worker puts what no retry helps.
 type CalendarDeadLetters struct {
-	DeadLetterURL string `env:"CALENDAR_DEAD_LETTER_URL" check:"queue"`
+	URL string `env:"CALENDAR_DEAD_LETTER_URL" check:"queue"`
 }
 
 // CalendarEvents is what a task looks like in a calendar.

@@ -104,7 +104,7 @@ var layers = []layer{
 	{
 		rule:      "A function links only the vendors its main names, so boot itself names none.",
 		packages:  []string{"shared/boot"},
-		except:    []string{"shared/boot/bootzendesk", "shared/boot/bootsalesforce", "shared/boot/boottencent", "shared/boot/bootcronofy"},
+		except:    []string{"shared/boot/bootdesks", "shared/boot/bootzendesk", "shared/boot/bootsalesforce", "shared/boot/boottencent", "shared/boot/bootcronofy"},
 		forbidden: vendors,
 	},
 	{

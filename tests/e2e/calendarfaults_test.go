@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/caseroom/caseroom/local/sandbox"
+	"github.com/caseroom/caseroom/shared/boot/bootcronofy"
 	"github.com/caseroom/caseroom/shared/calendar"
+	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/connections"
 	"github.com/caseroom/caseroom/shared/cronofy"
 	"github.com/caseroom/caseroom/shared/relay"
@@ -43,12 +44,7 @@ const alexAccount, billieAccount = "alex@caseroom.example", "billie@caseroom.exa
 
 // records are agents' connections past the functions.
 func (s *stack) records() connections.Secrets {
-	return connections.Secrets{Prefix: sandbox.SecretCronofy, API: secretsmanager.NewFromConfig(aws.Config{
-		Region: s.fix.AWS.Region, BaseEndpoint: aws.String(s.boxURL + "/aws"), HTTPClient: s.client,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: s.fix.AWS.AccessKeyID, SecretAccessKey: s.fix.AWS.SecretAccessKey}, nil
-		}),
-	})}
+	return connections.Secrets{Prefix: sandbox.SecretCronofy, API: secretsmanager.NewFromConfig(s.process().AWS)}
 }
 
 type noMeter struct{}
@@ -58,18 +54,11 @@ func (noMeter) Count(context.Context, string, int, ...string) {}
 // connect is an agent's connection as the callback makes it, past the functions.
 func (s *stack) connect(agent int64, account string) {
 	s.tb.Helper()
-	client, err := cronofy.New(cronofy.Options{
-		BaseURL: s.boxURL + "/cronofy", Transport: s.client.Transport,
-		Secret: func(context.Context) (cronofy.Secret, error) {
-			f := s.fix.Cronofy
-			return cronofy.Secret{ClientID: f.ClientID, ClientSecret: f.ClientSecret, Secret: calendar.Secret{StateSecret: f.StateSecret}}, nil
-		},
-	})
+	cals, err := bootcronofy.Calendars(s.process(), config.Cronofy{BaseURL: s.boxURL + "/cronofy", Secret: sandbox.SecretCronofy})
 	s.must(err)
 	const redirect = "https://api.example/calendar/callback"
 	code, err := s.box.Cronofy().Allow(account, redirect, strings.Fields(cronofy.Scope)...)
 	s.must(err)
-	cals := &cronofy.Calendars{Client: client, Records: s.records(), Meter: noMeter{}, Now: time.Now}
 	_, err = cals.Connect(context.Background(), strconv.FormatInt(agent, 10), code, redirect)
 	s.must(err)
 }

@@ -17,7 +17,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -32,11 +34,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/caseroom/caseroom/local/lambdahost"
 	"github.com/caseroom/caseroom/local/logintest"
 	"github.com/caseroom/caseroom/local/sandbox"
+	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/boottencent"
+	"github.com/caseroom/caseroom/shared/config"
+	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/session"
 	"github.com/caseroom/caseroom/shared/tencentim"
 )
@@ -727,15 +735,29 @@ func members(g sandbox.TencentGroup) []string {
 // rooms is the chat as a stack's own client sees it.
 func (s *stack) rooms() tencentim.Rooms {
 	s.tb.Helper()
-	client, err := tencentim.New(tencentim.Options{
-		BaseURL: s.boxURL + "/tencent", Transport: s.client.Transport,
-		Credentials: func(context.Context) (tencentim.Credentials, error) {
-			f := s.fix.Tencent
-			return tencentim.Credentials{SDKAppID: f.SDKAppID, SecretKey: f.SecretKey, AdminUserID: f.AdminUserID}, nil
-		},
-	})
+	rooms, err := boottencent.Rooms(s.process(), config.Tencent{BaseURL: s.boxURL + "/tencent", Secret: sandbox.SecretTencent})
 	s.must(err)
-	return tencentim.Rooms{Client: client}
+	return rooms
+}
+
+// process makes clients that go past the functions.
+func (s *stack) process() *boot.Process {
+	cfg := aws.Config{
+		Region: s.fix.AWS.Region, BaseEndpoint: aws.String(s.boxURL + "/aws"), HTTPClient: s.client,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: s.fix.AWS.AccessKeyID, SecretAccessKey: s.fix.AWS.SecretAccessKey}, nil
+		}),
+	}
+	p := boot.NewProcess(cfg, secrets.New(fixedSecrets(s.fix.Secrets), time.Now, rand.Float64, slog.Default()), noMeter{})
+	p.Transport = s.client.Transport
+	return p
+}
+
+// fixedSecrets is Secrets Manager without a call that the sandbox would see.
+type fixedSecrets map[string]json.RawMessage
+
+func (f fixedSecrets) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String(string(f[*in.SecretId]))}, nil
 }
 
 // hints are the messages in the sync queue.

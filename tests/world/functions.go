@@ -4,191 +4,196 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/caseroom/caseroom/local/lambdahost"
 	"github.com/caseroom/caseroom/shared/api"
+	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootarchive"
+	"github.com/caseroom/caseroom/shared/boot/bootdesks"
+	"github.com/caseroom/caseroom/shared/boot/bootqueue"
+	"github.com/caseroom/caseroom/shared/boot/boottencent"
+	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
-	"github.com/caseroom/caseroom/shared/s3archive"
-	"github.com/caseroom/caseroom/shared/salesforce"
+	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/sqsqueue"
 	"github.com/caseroom/caseroom/shared/tencentim"
 	"github.com/caseroom/caseroom/shared/worker"
-	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
 // Handler is a function as the Lambda runtime calls it.
 type Handler func(context.Context, events.SQSEvent) (events.SQSEventResponse, error)
 
-// zendesk, salesforce and rooms are the clients of a process, as the functions'
-// mains make them.
-func (p *Process) zendesk() (*zendesk.Client, error) {
-	f := p.World.Fix.Zendesk
-	return zendesk.New(zendesk.Options{
-		BaseURL: origin + "/zendesk", Transport: p,
-		Credentials: func(context.Context) (zendesk.Credentials, error) {
-			return zendesk.Credentials{ClientID: f.ClientID, ClientSecret: f.ClientSecret}, nil
-		},
-	})
+// settings are what the functions read of the template's variables.
+type settings struct {
+	config.Zendesk
+	config.ZendeskAdmin
+	config.Salesforce
+	config.Tencent
+	config.Following
+	config.DeskKeys
+	config.Queue
+	config.DeadLetters
+	config.Windows
+	config.Pages
 }
 
-func (p *Process) salesforce() (*salesforce.Client, error) {
-	f := p.World.Fix.Salesforce
-	return salesforce.New(salesforce.Options{
-		BaseURL: origin + "/salesforce", Transport: p, KeyField: "Caseroom_Key__c", UserField: "Caseroom_User__c",
-		Credentials: func(context.Context) (salesforce.Credentials, error) {
-			return salesforce.Credentials{ClientID: f.ClientID, ClientSecret: f.ClientSecret}, nil
-		},
-	})
+// load reads the settings from the variables of the stack's functions, all in one.
+func (w *World) load() error {
+	variables := map[string]string{}
+	for _, f := range w.Stack.Functions {
+		maps.Copy(variables, f.Env)
+	}
+	if w.Calls {
+		variables["MEMBERSHIP"] = "calls"
+	}
+	if w.SolvedOpen {
+		variables["SOLVED"] = "open"
+	}
+	if w.Omni {
+		variables["OMNI"] = "on"
+	}
+	return config.LoadFrom(variables, &w.settings)
+}
+
+// GetSecretValue is Secrets Manager without a network: no gate stops a process at
+// its own settings.
+func (w *World) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	value, ok := w.Fix.Secrets[aws.ToString(in.SecretId)]
+	if !ok {
+		return nil, fmt.Errorf("world: no secret %s", aws.ToString(in.SecretId))
+	}
+	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String(string(value))}, nil
+}
+
+// boot is the process as the functions' mains get it.
+func (p *Process) boot() *boot.Process {
+	half := func() float64 { return 0.5 } // secrets are read at no gate, so no history depends on when
+	b := boot.NewProcess(p.aws(), secrets.New(p.World, time.Now, half, slog.New(slog.DiscardHandler)), p.World.Meter)
+	b.Transport = p
+	b.NewID = p.newID
+	b.Jitter = p.float
+	b.Nonce = p.uint32
+	b.Entropy = strings.NewReader("") // every request brings its key
+	return b
 }
 
 // Rooms is the chat side of a process.
 func (p *Process) Rooms() (tencentim.Rooms, error) {
-	f := p.World.Fix.Tencent
-	c, err := tencentim.New(tencentim.Options{
-		BaseURL: origin + "/tencent", Transport: p, Random: p.uint32,
-		Credentials: func(context.Context) (tencentim.Credentials, error) {
-			return tencentim.Credentials{SDKAppID: f.SDKAppID, SecretKey: f.SecretKey, AdminUserID: f.AdminUserID}, nil
-		},
+	return boottencent.Rooms(p.boot(), p.World.settings.Tencent)
+}
+
+// parts are what the functions' mains make of the settings.
+type parts struct {
+	*boot.Process
+	settings settings
+	desks    bootdesks.Desks
+	rooms    tencentim.Rooms
+	archive  relay.Archive
+	queue    *sqsqueue.Queue[relay.Hint]
+}
+
+func (p *Process) parts() (parts, error) {
+	c := p.World.settings
+	m := parts{Process: p.boot(), settings: c}
+	var err error
+	m.desks, err = bootdesks.New(m.Process, bootdesks.Options{
+		Zendesk:    c.Zendesk,
+		Salesforce: c.Salesforce,
+		Admin:      c.ZendeskAdmin,
+		Omni:       c.Omni,
 	})
-	return tencentim.Rooms{Client: c}, err
-}
-
-type clients struct {
-	zendesk    *zendesk.Client
-	salesforce *salesforce.Client
-	rooms      tencentim.Rooms
-}
-
-func (p *Process) clients() (c clients, err error) {
-	if c.zendesk, err = p.zendesk(); err != nil {
-		return c, err
+	if err != nil {
+		return m, err
 	}
-	if c.salesforce, err = p.salesforce(); err != nil {
-		return c, err
-	}
-	c.rooms, err = p.Rooms()
-	return c, err
-}
-
-func (p *Process) transcripts(c clients) *relay.Transcripts {
-	return &relay.Transcripts{Rooms: c.rooms, Meter: p.World.Meter, Archive: s3archive.New(p.aws(), p.World.Bucket())}
+	m.rooms, err = boottencent.Rooms(m.Process, c.Tencent)
+	m.archive = bootarchive.Archive(m.Process, c.Lifecycle)
+	m.queue = bootqueue.Of[relay.Hint](m.Process, c.Queue.URL)
+	return m, err
 }
 
 // CreateTicket returns the operation of createticket and the desks that it
 // creates tickets at.
 func (p *Process) CreateTicket() (*relay.CreateTicket, map[relay.DeskName]relay.Desk, error) {
-	c, err := p.clients()
+	m, err := p.parts()
 	if err != nil {
 		return nil, nil, err
 	}
-	return &relay.CreateTicket{
-		Rooms: c.rooms, Queue: p.Queue(), Meter: p.World.Meter, Now: time.Now, Random: strings.NewReader(""),
-	}, map[relay.DeskName]relay.Desk{relay.Zendesk: zendesk.Desk{Client: c.zendesk}, relay.Salesforce: salesforce.Desk{Client: c.salesforce}}, nil
-}
-
-// Queue sends hints to sync's queue.
-func (p *Process) Queue() *sqsqueue.Queue[relay.Hint] {
-	return sqsqueue.New[relay.Hint](sqs.NewFromConfig(p.aws()), p.World.Queue("-sync.fifo").URL, p.newID)
+	desks, err := bootdesks.Requests(m.Process, m.settings.Zendesk, m.settings.Salesforce, config.NewCases{})
+	return m.CreateTicket(m.settings.Following.Rooms, m.rooms, m.queue), desks, err
 }
 
 // Sync returns the function sync as it runs in the process.
 func (p *Process) Sync() (Handler, error) {
-	c, err := p.clients()
+	m, err := p.parts()
 	if err != nil {
 		return nil, err
 	}
-	w := p.World
 	return (&worker.Worker[relay.Hint, relay.SyncItem]{
-		Decode: relay.DecodeHint,
-		Item:   relay.NewSyncItem,
-		Sync: &relay.Sync{
-			Desks: map[relay.DeskName]relay.TicketDesk{
-				relay.Zendesk: &zendesk.SyncDesk{Client: c.zendesk}, relay.Salesforce: &salesforce.SyncDesk{Client: c.salesforce, Omni: p.World.Omni},
-			},
-			Rooms:       c.rooms,
-			Transcripts: p.transcripts(c),
-			Meter:       w.Meter, Now: time.Now, Table: w.table(),
-		},
-		Mailbox: p.mailbox("sync"),
+		Decode:  relay.DecodeHint,
+		Item:    relay.NewSyncItem,
+		Sync:    m.Sync(m.settings.Following, m.desks.Tickets(), m.rooms, m.archive),
+		Mailbox: bootqueue.Mailbox(m.Process, m.settings.Queue.URL, m.settings.DeadLetters.URL),
 	}).Lambda, nil
 }
 
 // Reconcile returns the function reconcile as it runs in the process.
 func (p *Process) Reconcile() (Handler, error) {
-	c, err := p.clients()
+	m, err := p.parts()
 	if err != nil {
 		return nil, err
 	}
 	return (&worker.Windows{
-		Mailbox: p.mailbox("reconcile"),
-		Reconcile: &relay.Reconcile{
-			Desks: map[relay.DeskName]relay.ChangeDesk{
-				relay.Zendesk: &zendesk.SyncDesk{Client: c.zendesk}, relay.Salesforce: &salesforce.SyncDesk{Client: c.salesforce, Omni: p.World.Omni},
-			},
-			Rooms: c.rooms, Queue: p.Queue(), Table: p.World.table(), Meter: p.World.Meter, Now: time.Now,
-		},
+		Reconcile: m.Reconcile(boot.Table(m.settings.Following), m.desks.Changes(), m.rooms, m.queue),
+		Mailbox:   bootqueue.Mailbox(m.Process, m.settings.Windows.URL, m.settings.Windows.DeadLetterURL),
 	}).Lambda, nil
 }
 
 // Sweep returns the function sweep as it runs in the process.
 func (p *Process) Sweep() (Handler, error) {
-	c, err := p.clients()
+	m, err := p.parts()
 	if err != nil {
 		return nil, err
 	}
 	return (&worker.Pages{
-		Mailbox: p.mailbox("sweep"),
-		Sweep: &relay.Sweep{
-			Desks: map[relay.DeskName]relay.SweepDesk{
-				relay.Zendesk: &zendesk.SyncDesk{Client: c.zendesk}, relay.Salesforce: &salesforce.SyncDesk{Client: c.salesforce, Omni: p.World.Omni},
-			},
-			Rooms: c.rooms, Queue: p.Queue(), Table: p.World.table(), Meter: p.World.Meter, Now: time.Now,
-			DissolveAfter: 7 * 24 * time.Hour, HistoryDays: 7,
-		},
+		Sweep:   m.Sweep(m.settings.Lifecycle, boot.Table(m.settings.Following), m.desks.Swept(), m.rooms, m.queue),
+		Mailbox: bootqueue.Mailbox(m.Process, m.settings.Pages.URL, m.settings.Pages.DeadLetterURL),
 	}).Lambda, nil
 }
 
 // Members returns the function joingroup, leavegroup or deletegroup as it runs in
 // the process.
 func (p *Process) Members(function string) (*api.Function, error) {
-	c, err := p.clients()
+	m, err := p.parts()
 	if err != nil {
 		return nil, err
 	}
-	w := p.World
 	members := &api.Members{
-		Auth: &api.Authenticator{DeskKeys: func(context.Context) (api.DeskKeys, error) {
-			return api.DeskKeys{Zendesk: []string{w.Fix.DeskKeyZendesk}, Salesforce: []string{w.Fix.DeskKeySalesforce}}, nil
-		}},
-		Desks:     map[relay.DeskName]bool{relay.Zendesk: true, relay.Salesforce: true},
-		Operation: &relay.Members{Rooms: c.rooms, Queue: p.Queue(), Meter: w.Meter, Now: time.Now},
+		Auth:      &api.Authenticator{DeskKeys: m.DeskKeys(m.settings.DeskKeys)},
+		Desks:     boot.DesksOf(m.settings.Zendesk.BaseURL, m.settings.Salesforce.BaseURL),
+		Rules:     boot.Rules(m.settings.Identities),
+		Operation: m.Members(m.rooms, m.queue),
 	}
-	f := &api.Function{Meter: w.Meter, Now: time.Now}
 	switch function {
 	case "joingroup":
-		f.Routes = members.JoinRoutes()
+		return m.Function(members.JoinRoutes()), nil
 	case "leavegroup":
-		f.Routes = members.LeaveRoutes()
+		return m.Function(members.LeaveRoutes()), nil
 	case "deletegroup":
-		members.Dissolve = &relay.Dissolve{
-			Desks: map[relay.DeskName]relay.TicketDesk{
-				relay.Zendesk: &zendesk.SyncDesk{Client: c.zendesk}, relay.Salesforce: &salesforce.SyncDesk{Client: c.salesforce},
-			},
-			Rooms: c.rooms, Transcripts: p.transcripts(c),
-		}
-		f.Routes = members.DeleteRoutes()
-	default:
-		return nil, fmt.Errorf("world: no function %s moves members", function)
+		members.Dissolve = m.Dissolve(m.desks.Tickets(), m.rooms, m.archive)
+		return m.Function(members.DeleteRoutes()), nil
 	}
-	return f, nil
+	return nil, fmt.Errorf("world: no function %s moves members", function)
 }
 
 // Post sends a desk's request to a function in the process, through the event
@@ -214,19 +219,6 @@ func (p *Process) Post(f *api.Function, desk relay.DeskName, path, body string) 
 		return 0, ""
 	}
 	return res.StatusCode, res.Body
-}
-
-func (w *World) table() relay.Table {
-	return relay.Table{Calls: w.Calls, SolvedOpen: w.SolvedOpen, Archive: true}
-}
-
-func (p *Process) mailbox(function string) worker.Mailbox {
-	w := p.World
-	return worker.Mailbox{
-		Queue:    sqs.NewFromConfig(p.aws()),
-		QueueURL: w.Queue("-" + function + ".fifo").URL, DeadLetterURL: w.Queue("-" + function + "-dead.fifo").URL,
-		Meter: w.Meter, Random: p.float,
-	}
 }
 
 // Tick sends what reconcile's schedule sends for a desk.

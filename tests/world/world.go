@@ -58,6 +58,7 @@ type World struct {
 	Meter *Counts
 	Stack *lambdahost.Stack
 
+	settings  settings
 	mu        sync.Mutex
 	processes []*Process
 	platform  *sqs.Client
@@ -104,6 +105,9 @@ func New(o Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{Options: o, Meter: &Counts{}, Stack: st}
+	if err := w.load(); err != nil {
+		return nil, err
+	}
 	names := map[string]string{}
 	for _, q := range st.Queues {
 		names[q.ARN] = q.Name

@@ -3,16 +3,40 @@
 package bootcronofy
 
 import (
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/config"
+	"github.com/caseroom/caseroom/shared/connections"
 	"github.com/caseroom/caseroom/shared/cronofy"
 	"github.com/caseroom/caseroom/shared/secrets"
 )
+
+// Calendars returns agents' calendars, whose tokens are in secrets below the
+// application's.
+func Calendars(p *boot.Process, c config.Cronofy) (*cronofy.Calendars, error) {
+	client, err := Client(p, c)
+	if err != nil {
+		return nil, err
+	}
+	return &cronofy.Calendars{
+		Client:  client,
+		Records: connections.Secrets{API: secretsmanager.NewFromConfig(p.AWS), Prefix: c.Secret},
+		Meter:   p.Meter,
+		Now:     p.Now,
+	}, nil
+}
 
 // Client returns the application's client.
 func Client(p *boot.Process, c config.Cronofy) (*cronofy.Client, error) {
 	secret := secrets.For[cronofy.Secret](p.Secrets, c.Secret)
 	return cronofy.New(cronofy.Options{
-		BaseURL: c.BaseURL, Local: p.Local, Secret: secret.Load, Reread: secret.Reload,
+		BaseURL:   c.BaseURL,
+		Local:     p.Local,
+		Secret:    secret.Load,
+		Reread:    secret.Reload,
+		Now:       p.Now,
+		Transport: p.Transport,
+		Timeout:   p.Timeout,
 	})
 }

@@ -13,8 +13,16 @@ import (
 func Client(p *boot.Process, c config.Salesforce) (*salesforce.Client, error) {
 	creds := secrets.For[salesforce.Credentials](p.Secrets, c.Secret)
 	return salesforce.New(salesforce.Options{
-		BaseURL: c.BaseURL, Local: p.Local, APIVersion: c.APIVersion,
-		KeyField: c.KeyField, UserField: c.UserField, AutoAssign: c.AutoAssign,
-		Credentials: creds.Load, Reread: creds.Reload,
+		BaseURL:     c.BaseURL,
+		Local:       p.Local,
+		APIVersion:  c.APIVersion,
+		KeyField:    c.KeyField,
+		UserField:   c.UserField,
+		AutoAssign:  c.AutoAssign,
+		Credentials: creds.Load,
+		Reread:      creds.Reload,
+		Now:         p.Now,
+		Transport:   p.Transport,
+		Timeout:     p.Timeout,
 	})
 }

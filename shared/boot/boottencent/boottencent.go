@@ -16,7 +16,15 @@ import (
 func Rooms(p *boot.Process, c config.Tencent) (tencentim.Rooms, error) {
 	app := secrets.For[tencentim.Credentials](p.Secrets, c.Secret)
 	client, err := tencentim.New(tencentim.Options{
-		Region: c.Region, BaseURL: c.BaseURL, Local: p.Local, Credentials: app.Load, Reread: app.Reload,
+		Region:      c.Region,
+		BaseURL:     c.BaseURL,
+		Local:       p.Local,
+		Credentials: app.Load,
+		Reread:      app.Reload,
+		Now:         p.Now,
+		Random:      p.Nonce,
+		Transport:   p.Transport,
+		Timeout:     p.Timeout,
 	})
 	return tencentim.Rooms{Client: client}, err
 }

@@ -11,9 +11,33 @@ import (
 
 // Client returns the client of the account, as the user whose credentials the
 // secret holds.
-func Client(p *boot.Process, c config.Zendesk) (*zendesk.Client, error) {
+func Client(p *boot.Process, c config.Zendesk) (*zendesk.Client, error) { return Scoped(p, c, "") }
+
+// Scoped is [Client] with tokens of another scope; see [zendesk.Options].
+func Scoped(p *boot.Process, c config.Zendesk, scope string) (*zendesk.Client, error) {
 	creds := secrets.For[zendesk.Credentials](p.Secrets, c.Secret)
 	return zendesk.New(zendesk.Options{
-		BaseURL: c.BaseURL, Local: p.Local, Credentials: creds.Load, Reread: creds.Reload,
+		BaseURL:     c.BaseURL,
+		Local:       p.Local,
+		Credentials: creds.Load,
+		Reread:      creds.Reload,
+		Now:         p.Now,
+		Transport:   p.Transport,
+		Timeout:     p.Timeout,
+		Scope:       scope,
+	})
+}
+
+// Chat returns the client of the account's Chat API.
+func Chat(p *boot.Process, c config.Zopim) (*zendesk.ChatClient, error) {
+	creds := secrets.For[zendesk.ChatCredentials](p.Secrets, c.Secret)
+	return zendesk.NewChat(zendesk.ChatOptions{
+		BaseURL:     c.URL(),
+		Local:       p.Local,
+		Credentials: creds.Load,
+		Reread:      creds.Reload,
+		Now:         p.Now,
+		Transport:   p.Transport,
+		Timeout:     p.Timeout,
 	})
 }
