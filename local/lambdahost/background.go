@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // How the queues are polled.
@@ -105,23 +107,13 @@ func (m *mapping) run(ctx context.Context) {
 			return
 		case err != nil:
 			m.host.log.printf("%s: receiving from %s failed: %s", m.fn.Label(), m.queue.Name, awsReason(err))
-			wait(ctx, errorPause)
+			_ = upstream.Sleep(ctx, errorPause)
 		case len(out.Messages) > 0:
-			wait(ctx, handOver)
+			_ = upstream.Sleep(ctx, handOver)
 			m.deliver(ctx, out.Messages)
 		case time.Since(started) < longPoll/2:
-			wait(ctx, idlePause) // the queue did not keep us waiting
+			_ = upstream.Sleep(ctx, idlePause) // the queue did not keep us waiting
 		}
-	}
-}
-
-// wait sleeps for d or until ctx is done.
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }
 
@@ -259,7 +251,7 @@ func (h *Host) runSchedule(ctx context.Context, client *sqs.Client, s Schedule, 
 		if !ok {
 			return
 		}
-		wait(ctx, due.Sub(h.now()))
+		_ = upstream.Sleep(ctx, due.Sub(h.now()))
 		if ctx.Err() != nil {
 			return
 		}

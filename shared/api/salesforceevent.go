@@ -6,6 +6,7 @@ import (
 	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/problem"
 	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // MaxCases is how many cases one call names: what one Apex trigger is given.
@@ -44,7 +45,7 @@ func (h *SalesforceEvent) serve(r *Request) (any, error) {
 	if !h.Configured {
 		return nil, errNoRoute
 	}
-	ctx, cancel := inTime(r.Context())
+	ctx, cancel := upstream.WithShare(r.Context(), inTime)
 	defer cancel()
 	caller, err := h.Auth.Authenticate(r)
 	if err != nil {

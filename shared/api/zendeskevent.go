@@ -8,6 +8,7 @@ import (
 	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/problem"
 	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream"
 	"github.com/caseroom/caseroom/shared/webhook"
 )
 
@@ -63,7 +64,7 @@ func (h *ZendeskEvent) serve(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := inTime(r.Context())
+	ctx, cancel := upstream.WithShare(r.Context(), inTime)
 	defer cancel()
 	if err := h.authenticate(ctx, r, body); err != nil {
 		return nil, sendAgain(err)
@@ -138,9 +139,8 @@ type proof struct {
 
 var errBearer = errors.New("the bearer token matches none that is live")
 
-// proofOf reads the credentials. The adapter splits headers at their commas,
-// so a header that is there more than once may also be one that never held a
-// signature.
+// proofOf reads the credentials. A header that is there more than once may be one
+// with a comma, which never held a signature; see gateway.go.
 func proofOf(r *Request) (proof, error) {
 	var p proof
 	signatures, timestamps := r.Header.Values(webhook.HeaderSignature), r.Header.Values(webhook.HeaderTimestamp)
@@ -172,16 +172,9 @@ func (h *ZendeskEvent) check(p proof, secret webhook.Secret, body []byte, now ti
 	return nil
 }
 
-// inTime ends a little before the request does, so that there is time to say
-// 503: a sender that repeats a 503 does not repeat a 504.
-func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	left := time.Until(deadline)
-	return context.WithTimeout(ctx, left-left/5)
-}
+// inTime is the percentage of a request's time after which there is still time to
+// say 503: a sender that repeats a 503 does not repeat a 504.
+const inTime = 80
 
 // notQueued is the answer that makes a sender come back.
 func notQueued(err error) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -158,14 +157,16 @@ func (b *batch) read(ctx context.Context, ids []string) (err error) {
 }
 
 // one works on one hint within its own time. A bug met there costs no other hint.
-func (b *batch) one(ctx context.Context, h Hint) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			slog.ErrorContext(ctx, "panic", "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("calendar: %w", relay.ErrPanic)
-		}
-		b.note(err)
-	}()
+func (b *batch) one(ctx context.Context, h Hint) error {
+	err := relay.Protect(ctx, func() error { return b.handle(ctx, h) })
+	if errors.Is(err, relay.ErrPanic) {
+		err = fmt.Errorf("calendar: %w", err)
+	}
+	b.note(err)
+	return err
+}
+
+func (b *batch) handle(ctx context.Context, h Hint) error {
 	if err := b.stopped(); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/caseroom/caseroom/shared/awsenv"
 	"github.com/caseroom/caseroom/shared/calendar"
+	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
@@ -181,7 +182,7 @@ func (s Secrets) List(ctx context.Context) ([]string, error) {
 		}
 		for _, sec := range out.SecretList {
 			// The filter goes by words of a name, and its case may not matter.
-			if agent, ok := strings.CutPrefix(aws.ToString(sec.Name), prefix); ok && digits(agent) {
+			if agent, ok := strings.CutPrefix(aws.ToString(sec.Name), prefix); ok && identity.IsZendeskID(agent) {
 				agents = append(agents, agent)
 			}
 		}
@@ -191,8 +192,6 @@ func (s Secrets) List(ctx context.Context) ([]string, error) {
 		in.NextToken = out.NextToken
 	}
 }
-
-func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // failed classifies an error of Secrets Manager without its prose, which holds
 // the secret's ARN and request ids.

@@ -30,14 +30,14 @@ func (c *Client) Calendars(ctx context.Context, access string) ([]Calendar, erro
 	if err != nil {
 		return nil, err
 	}
-	if !succeeded(res) {
+	if !res.OK() {
 		return nil, c.failed(op, res)
 	}
 	var answer struct {
 		Calendars *[]Calendar `json:"calendars"`
 	}
 	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Calendars == nil {
-		return nil, c.senseless(op, res)
+		return nil, c.http.Senseless(op, res)
 	}
 	return *answer.Calendars, nil
 }

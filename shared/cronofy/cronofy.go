@@ -71,8 +71,7 @@ type Options struct {
 // Client calls one application's data centre. It is safe for concurrent use.
 type Client struct {
 	http    *upstream.Client
-	secret  func(context.Context) (Secret, error)
-	reread  func(context.Context) (Secret, error)
+	secret  upstream.Secret[Secret]
 	now     func() time.Time
 	app     *url.URL // where people consent
 	apiBase *url.URL
@@ -104,7 +103,7 @@ func New(o Options) (*Client, error) {
 	if name, ok := strings.CutPrefix(base.Host, "api"); ok && strings.HasSuffix(base.Host, ".cronofy.com") {
 		app.Host = "app" + name
 	}
-	return &Client{http: h, secret: o.Secret, reread: o.Reread, now: o.Now, app: &app, apiBase: base}, nil
+	return &Client{http: h, secret: upstream.Secret[Secret]{Load: o.Secret, Reread: o.Reread}, now: o.Now, app: &app, apiBase: base}, nil
 }
 
 // call is a call with a person's access token.
@@ -112,8 +111,6 @@ func (c *Client) call(ctx context.Context, access string, call upstream.Call) (*
 	call.Header = http.Header{"Authorization": {"Bearer " + access}}
 	return c.http.Do(ctx, call)
 }
-
-func succeeded(res *upstream.Response) bool { return res.Status >= 200 && res.Status < 300 }
 
 // lockedFor is when a profile that cannot be written to is worth another try.
 const lockedFor = 2 * time.Hour
@@ -139,15 +136,6 @@ func (c *Client) failed(op string, res *upstream.Response) *upstream.Error {
 	case http.StatusTooManyRequests:
 		e.RetryAfter = max(e.RetryAfter, firstBackoff)
 	}
-	return e
-}
-
-var errSenseless = errors.New("the answer makes no sense")
-
-// senseless is a 2xx whose body is not what was promised.
-func (c *Client) senseless(op string, res *upstream.Response) *upstream.Error {
-	e := c.http.Failed(op, res, upstream.Unknown, "")
-	e.Err = errSenseless
 	return e
 }
 

@@ -3,6 +3,7 @@ package cronofy
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -94,10 +95,10 @@ func (c *Client) write(ctx context.Context, access string, call upstream.Call) e
 // says as little. A page of somebody's in between is no word of Cronofy's.
 func (c *Client) accepted(op string, res *upstream.Response) error {
 	switch {
-	case !succeeded(res):
+	case !res.OK():
 		return c.failed(op, res)
 	case res.Status != http.StatusAccepted && len(res.Body) > 0:
-		return c.senseless(op, res)
+		return c.http.Senseless(op, res)
 	}
 	return nil
 }
@@ -132,7 +133,7 @@ func (c *Client) Events(ctx context.Context, access string, from time.Time) ([]E
 	for range maxPages {
 		res, err := upstream.Retry(ctx, func(ctx context.Context) (*upstream.Response, error) {
 			res, err := c.call(ctx, access, call)
-			if err == nil && !succeeded(res) {
+			if err == nil && !res.OK() {
 				err = c.failed(op, res)
 			}
 			return res, err
@@ -154,7 +155,7 @@ func (c *Client) Events(ctx context.Context, access string, from time.Time) ([]E
 			} `json:"events"`
 		}
 		if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Events == nil {
-			return nil, c.senseless(op, res)
+			return nil, c.http.Senseless(op, res)
 		}
 		for _, e := range *answer.Events {
 			if e.ID == "" || e.Deleted {
@@ -170,11 +171,11 @@ func (c *Client) Events(ctx context.Context, access string, from time.Time) ([]E
 		}
 		path, query, ok := c.next(answer.Pages.Next)
 		if !ok {
-			return nil, c.senseless(op, res)
+			return nil, c.http.Senseless(op, res)
 		}
 		call.Path, call.Query = path, query
 	}
-	return nil, &upstream.Error{Vendor: vendor, Op: op, Class: upstream.Refused, Err: errSenseless}
+	return nil, &upstream.Error{Vendor: vendor, Op: op, Class: upstream.Refused, Err: errors.New("the pages do not end")}
 }
 
 // next returns the path of a page that Cronofy names, which must be its own: a

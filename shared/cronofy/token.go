@@ -46,7 +46,7 @@ func (t Tokens) LogValue() slog.Value { return slog.StringValue(t.String()) }
 //
 // See https://docs.cronofy.com/developers/api/authorization/request-authorization/.
 func (c *Client) AuthorizeURL(ctx context.Context, redirect, state string) (string, error) {
-	secret, err := c.secret(ctx)
+	secret, err := c.secret.Load(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -95,7 +95,7 @@ func (c *Client) tokens(ctx context.Context, op string, grant map[string]string)
 		} `json:"linking_profile"`
 	}
 	if err := json.Unmarshal(res.Body, &body); err != nil || body.Access == "" {
-		return Tokens{}, c.senseless(op, res)
+		return Tokens{}, c.http.Senseless(op, res)
 	}
 	t := Tokens{
 		Access: body.Access, Refresh: body.Refresh, Account: body.Account,
@@ -109,7 +109,7 @@ func (c *Client) tokens(ctx context.Context, op string, grant map[string]string)
 		t.Refresh = grant["refresh_token"]
 	}
 	if t.Refresh == "" {
-		return Tokens{}, c.senseless(op, res)
+		return Tokens{}, c.http.Senseless(op, res)
 	}
 	return t, nil
 }
@@ -144,19 +144,18 @@ func (c *Client) Check(ctx context.Context) error {
 // oauth posts a request of the application's own and returns a success. Its
 // errors wrap ErrGrant and ErrClient.
 func (c *Client) oauth(ctx context.Context, op, path string, fields map[string]string) (*upstream.Response, error) {
-	secret, err := c.secret(ctx)
-	if err != nil {
-		return nil, err
+	prove := func(_ context.Context, secret, refused Secret) (Secret, error) {
+		if refused != (Secret{}) && secret == refused {
+			return secret, upstream.ErrSameProof
+		}
+		return secret, nil
 	}
-	res, err := c.oauthOnce(ctx, op, path, fields, secret)
-	if !errors.Is(err, ErrClient) {
-		return res, err
+	send := func(ctx context.Context, secret Secret) (*upstream.Response, error) {
+		return c.oauthOnce(ctx, op, path, fields, secret)
 	}
-	fresh, rerr := c.reread(ctx)
-	if rerr != nil || fresh == secret {
-		return nil, err
-	}
-	return c.oauthOnce(ctx, op, path, fields, fresh)
+	return upstream.Authorize(ctx, c.secret, prove, send, func(_ *upstream.Response, err error) bool {
+		return errors.Is(err, ErrClient)
+	})
 }
 
 func (c *Client) oauthOnce(ctx context.Context, op, path string, fields map[string]string, secret Secret) (*upstream.Response, error) {
@@ -168,7 +167,7 @@ func (c *Client) oauthOnce(ctx context.Context, op, path string, fields map[stri
 	if err != nil {
 		return nil, err
 	}
-	if succeeded(res) {
+	if res.OK() {
 		return res, nil
 	}
 	e := c.failed(op, res)

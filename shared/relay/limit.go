@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 	"time"
@@ -17,11 +18,7 @@ func limited(err error) bool {
 
 // tooFast is how long to wait after a vendor's limit. Some do not say.
 func tooFast(err error) time.Duration {
-	var up *upstream.Error
-	if errors.As(err, &up) && up.RetryAfter > 0 {
-		return up.RetryAfter
-	}
-	return time.Second
+	return cmp.Or(upstream.RetryAfter(err), time.Second)
 }
 
 // gate keeps the rest of a batch from a vendor that said "too fast" to two of its

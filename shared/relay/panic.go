@@ -10,9 +10,9 @@ import (
 // ErrPanic is what becomes of a panic: there is nothing in it for a log line.
 var ErrPanic = errors.New("relay: panic")
 
-// protected runs f. A panic in it is a bug of ours that one ticket has met: it is
-// logged with attrs and becomes [ErrPanic], so that the others go on.
-func protected(ctx context.Context, f func() error, attrs ...any) (err error) {
+// Protect runs f. A panic in it is a bug of ours that one ticket or request has met:
+// it is logged with attrs and becomes [ErrPanic], so that the others go on.
+func Protect(ctx context.Context, f func() error, attrs ...any) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			slog.ErrorContext(ctx, "panic", append([]any{"panic", p, "stack", string(debug.Stack())}, attrs...)...)
@@ -22,7 +22,7 @@ func protected(ctx context.Context, f func() error, attrs ...any) (err error) {
 	return f()
 }
 
-// beside runs f in a goroutine of its own, protected: a panic there would end the
+// beside runs f in a goroutine of its own, by Protect: a panic there would end the
 // process, whoever recovers here. The func it returns waits for f's error, and
 // has to be called before the caller returns.
 func beside(ctx context.Context, f func() error) (wait func() error) {
@@ -30,7 +30,7 @@ func beside(ctx context.Context, f func() error) (wait func() error) {
 	var err error
 	go func() {
 		defer close(done)
-		err = protected(ctx, f)
+		err = Protect(ctx, f)
 	}()
 	return func() error {
 		<-done

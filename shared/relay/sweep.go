@@ -247,7 +247,7 @@ func together(ctx context.Context, views []*view, do func(i int, v *view) error)
 		all.Go(func() {
 			defer func() { <-slots }()
 			if errs[i] = gate.closed(); errs[i] == nil {
-				errs[i] = protected(ctx, func() error { return do(i, v) }, "desk", v.ref.Desk, "ticket", v.ref.Ticket)
+				errs[i] = Protect(ctx, func() error { return do(i, v) }, "desk", v.ref.Desk, "ticket", v.ref.Ticket)
 				gate.note(v.ref.Ticket, errs[i])
 			}
 		})

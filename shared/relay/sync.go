@@ -189,7 +189,7 @@ func (s *Sync) read(ctx context.Context, desk TicketDesk, items []SyncItem, inde
 		})
 		return err
 	})
-	err := protected(ctx, func() (err error) {
+	err := Protect(ctx, func() (err error) {
 		rooms, err = s.Rooms.Read(ctx, DeskHash(desk.Host()), groups...)
 		return err
 	})
@@ -249,5 +249,5 @@ func (s *Sync) guarded(ctx context.Context, w *work) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return protected(ctx, func() error { return w.run(ctx) }, "desk", w.item.Desk, "ticket", w.item.Ticket)
+	return Protect(ctx, func() error { return w.run(ctx) }, "desk", w.item.Desk, "ticket", w.item.Ticket)
 }

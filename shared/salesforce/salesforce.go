@@ -95,16 +95,15 @@ type Options struct {
 
 // Client calls one Salesforce org. It is safe for concurrent use.
 type Client struct {
-	http        *upstream.Client
-	base        *url.URL
-	local       bool
-	version     string
-	keyField    string
-	userField   string
-	autoAssign  string
-	credentials func(context.Context) (Credentials, error)
-	reread      func(context.Context) (Credentials, error)
-	now         func() time.Time
+	http       *upstream.Client
+	base       *url.URL
+	local      bool
+	version    string
+	keyField   string
+	userField  string
+	autoAssign string
+	secret     upstream.Secret[Credentials]
+	now        func() time.Time
 
 	tokens *upstream.Tokens[Credentials]
 
@@ -154,7 +153,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		http: h, base: base, local: o.Local, version: o.APIVersion,
 		keyField: o.KeyField, userField: o.UserField, autoAssign: assign,
-		credentials: o.Credentials, reread: o.Reread, now: o.Now,
+		secret: upstream.Secret[Credentials]{Load: o.Credentials, Reread: o.Reread}, now: o.Now,
 	}
 	c.tokens = upstream.NewTokens(c.fetchToken, tokenEarly, o.Now)
 	return c, nil
@@ -180,36 +179,20 @@ func (c *Client) Host() string { return c.http.Host() }
 
 // do sends an authorised REST call to the session's instance. A 401 from it,
 // or a refusal by the token endpoint, is answered once by reading the secret
-// again and by a new session; nothing was done by a call that got a 401, so it
-// may be sent again.
+// again and by a new session.
 func (c *Client) do(ctx context.Context, call upstream.Call) (*upstream.Response, error) {
-	creds, err := c.credentials(ctx)
-	if err != nil {
-		return nil, err
+	send := func(ctx context.Context, session upstream.Token) (*upstream.Response, error) {
+		return c.send(ctx, call, session)
 	}
-	token, err := c.tokens.Of(creds).Token(ctx)
-	if upstream.CredentialsRefused(err) {
-		fresh, rerr := c.reread(ctx)
-		if rerr != nil || fresh == creds {
-			return nil, err
-		}
-		token, err = c.tokens.Of(fresh).Token(ctx)
-	}
-	if err != nil {
-		return nil, upstream.NotDone(vendor, "token", err)
-	}
-	res, err := c.send(ctx, call, token)
-	if err != nil || res.Status != http.StatusUnauthorized || final401(res.Body) {
-		return res, err
-	}
-	fresh, rerr := c.reread(ctx)
-	if rerr != nil {
-		return res, nil
-	}
-	if token, err = c.tokens.Of(fresh).Renew(ctx, token); err != nil {
-		return nil, upstream.NotDone(vendor, "token", err)
-	}
-	return c.send(ctx, call, token)
+	return upstream.Authorize(ctx, c.secret, c.session, send, func(res *upstream.Response, err error) bool {
+		return upstream.Unauthorized(res, err) && !final401(res.Body)
+	})
+}
+
+// session returns a session of creds, other than the refused one.
+func (c *Client) session(ctx context.Context, creds Credentials, refused upstream.Token) (upstream.Token, error) {
+	t, err := c.tokens.Of(creds).Renew(ctx, refused)
+	return t, upstream.NotDone(vendor, "token", err)
 }
 
 func (c *Client) send(ctx context.Context, call upstream.Call, token upstream.Token) (*upstream.Response, error) {

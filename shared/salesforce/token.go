@@ -106,7 +106,7 @@ func (c *Client) OwnUser(ctx context.Context) (string, error) {
 	if own := c.own.Load(); own != nil {
 		return *own, nil
 	}
-	creds, err := c.credentials(ctx)
+	creds, err := c.secret.Load(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -81,8 +81,8 @@ type Options struct {
 	Local   bool   // also allow http to host.docker.internal (AWS_SAM_LOCAL)
 	// Credentials is asked before every call, so it should cache.
 	Credentials func(context.Context) (Credentials, error)
-	// Reread fetches the credentials again after the vendor refused them; nil
-	// never does.
+	// Reread fetches the credentials again after the vendor refused them. Nil:
+	// Credentials.
 	Reread    func(context.Context) (Credentials, error)
 	Now       func() time.Time // time.Now if nil
 	Random    func() uint32    // of the query's random; math/rand/v2 if nil
@@ -92,11 +92,10 @@ type Options struct {
 
 // Client calls the REST API of one IM app. It may be used by many goroutines.
 type Client struct {
-	http        *upstream.Client
-	credentials func(context.Context) (Credentials, error)
-	reread      func(context.Context) (Credentials, error)
-	random      func() uint32
-	signatures  *signatures
+	http       *upstream.Client
+	secret     upstream.Secret[Credentials]
+	random     func() uint32
+	signatures *signatures
 }
 
 // New validates o. It makes no call.
@@ -112,6 +111,9 @@ func New(o Options) (*Client, error) {
 		}
 		o.BaseURL = host
 	}
+	if o.Reread == nil {
+		o.Reread = o.Credentials
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -126,8 +128,8 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	return &Client{
-		http: client, credentials: o.Credentials, reread: o.Reread, random: o.Random,
-		signatures: newSignatures(o.Now),
+		http: client, secret: upstream.Secret[Credentials]{Load: o.Credentials, Reread: o.Reread},
+		random: o.Random, signatures: newSignatures(o.Now),
 	}, nil
 }
 
@@ -153,33 +155,29 @@ func repeat[T any](ctx context.Context, c *Client, service, command string, in a
 // not carried out for our signature's sake: once with a new signature, and once
 // with other credentials if reading them again yields others.
 func post[T any](ctx context.Context, c *Client, service, command string, in any) (T, error) {
-	var none T
-	creds, err := c.credentials(ctx)
-	if err != nil {
-		return none, err
-	}
-	sig, err := c.signatures.get(creds, "")
-	if err != nil {
-		return none, unsigned(command, err)
-	}
-	out, err := send[T](ctx, c, sig, service, command, in)
-	if signatureRefused(err) {
-		if sig, err = c.signatures.get(creds, sig.value); err != nil {
-			return none, unsigned(command, err)
+	prove := func(_ context.Context, creds Credentials, refused signature) (signature, error) {
+		if refused.value != "" && creds == refused.Credentials {
+			return signature{}, upstream.ErrSameProof
 		}
-		out, err = send[T](ctx, c, sig, service, command, in)
+		sig, err := c.signatures.get(creds, "")
+		if err != nil {
+			return signature{}, unsigned(command, err)
+		}
+		return sig, nil
 	}
-	if !upstream.CredentialsRefused(err) || c.reread == nil {
-		return out, err
+	sendSigned := func(ctx context.Context, sig signature) (T, error) {
+		out, err := send[T](ctx, c, sig, service, command, in)
+		if !signatureRefused(err) {
+			return out, err
+		}
+		if sig, err = c.signatures.get(sig.Credentials, sig.value); err != nil {
+			return out, unsigned(command, err)
+		}
+		return send[T](ctx, c, sig, service, command, in)
 	}
-	fresh, rereadErr := c.reread(ctx)
-	if rereadErr != nil || fresh == creds {
-		return out, err // the vendor's refusal says more than a failed read
-	}
-	if sig, err = c.signatures.get(fresh, ""); err != nil {
-		return none, unsigned(command, err)
-	}
-	return send[T](ctx, c, sig, service, command, in)
+	return upstream.Authorize(ctx, c.secret, prove, sendSigned, func(_ T, err error) bool {
+		return upstream.CredentialsRefused(err)
+	})
 }
 
 // unsigned is a call that was not sent because its credentials cannot sign.

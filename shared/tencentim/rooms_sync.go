@@ -153,7 +153,7 @@ func (r Rooms) Say(ctx context.Context, groupID string, n relay.Notice) (uint64,
 // History returns up to [MaxMessages] messages, newest first, none newer than
 // the sequence number from, or the newest ones for 0. Long ones make it fewer.
 func (r Rooms) History(ctx context.Context, groupID string, from uint64) ([]relay.Message, error) {
-	creds, err := r.Client.credentials(ctx)
+	creds, err := r.Client.secret.Load(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,15 @@ func ClassOf(err error) Class {
 	return Unknown
 }
 
+// RetryAfter returns how long the vendor asked to wait, 0 if it did not say.
+func RetryAfter(err error) time.Duration {
+	var e *Error
+	if !errors.As(err, &e) {
+		return 0
+	}
+	return e.RetryAfter
+}
+
 // HasCode reports whether err is an upstream Error with one of these vendor codes.
 func HasCode(err error, codes ...string) bool {
 	var e *Error

@@ -16,8 +16,23 @@ func WithShare(ctx context.Context, percent int) (context.Context, context.Cance
 	return context.WithTimeout(ctx, time.Until(deadline)*time.Duration(percent)/100)
 }
 
+// WithReserve returns a context that ends before ctx does: by reserve, or by one
+// part-th of the time that is left, whichever is less. Without a deadline there is
+// nothing to reserve of.
+func WithReserve(ctx context.Context, reserve time.Duration, part int) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	left := time.Until(deadline)
+	return context.WithTimeout(ctx, left-min(reserve, left/time.Duration(part)))
+}
+
 // Sleep pauses, or returns the context's error as soon as that ends.
 func Sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -43,12 +42,7 @@ const panics = 5
 // within leaves time to settle the messages: what is not settled is delivered
 // again, and what was done for it is found done.
 func within(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	left := time.Until(deadline)
-	return context.WithTimeout(ctx, left-min(reserve, left/4))
+	return upstream.WithReserve(ctx, reserve, 4)
 }
 
 // receives is how often a message was delivered, this time included.
@@ -127,7 +121,7 @@ func printable(s string) string {
 // postpone hides a message until it is worth another try. When that fails, the
 // queue's own visibility does.
 func (w *Mailbox) postpone(ctx context.Context, m events.SQSMessage, err error) {
-	wait := w.backoff(receives(m), retryAfter(err))
+	wait := w.backoff(receives(m), upstream.RetryAfter(err))
 	_, cerr := w.Queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl: &w.QueueURL, ReceiptHandle: &m.ReceiptHandle, VisibilityTimeout: int32(wait / time.Second),
 	})
@@ -176,14 +170,6 @@ func (w *Mailbox) backoff(receives int, asked time.Duration) time.Duration {
 }
 
 func doubled(receives int) time.Duration { return min(maxWait, firstWait<<min(receives-1, 10)) }
-
-func retryAfter(err error) time.Duration {
-	var up *upstream.Error
-	if !errors.As(err, &up) {
-		return 0
-	}
-	return up.RetryAfter
-}
 
 // pause waits inside the invocation after a vendor said "too fast": returning
 // would only bring the next batch at once.
@@ -261,7 +247,7 @@ func (w *Mailbox) each(ctx context.Context, e events.SQSEvent, handle func(conte
 		if !waiting[group] {
 			err := guarded(ctx, m, handle)
 			if upstream.ClassOf(err) == upstream.RateLimited {
-				pause = max(pause, retryAfter(err), time.Second)
+				pause = max(pause, upstream.RetryAfter(err), time.Second)
 			}
 			if err == nil || !w.settle(ctx, m, err) {
 				continue
@@ -277,14 +263,8 @@ func (w *Mailbox) each(ctx context.Context, e events.SQSEvent, handle func(conte
 }
 
 // guarded gives one message its time. A panic is a bug of ours.
-func guarded(ctx context.Context, m events.SQSMessage, handle func(context.Context, events.SQSMessage) error) (err error) {
+func guarded(ctx context.Context, m events.SQSMessage, handle func(context.Context, events.SQSMessage) error) error {
 	ctx, cancel := within(ctx)
 	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			slog.ErrorContext(ctx, "panic", "panic", p, "stack", string(debug.Stack()), "message", m.MessageId)
-			err = relay.ErrPanic
-		}
-	}()
-	return handle(ctx, m)
+	return relay.Protect(ctx, func() error { return handle(ctx, m) }, "message", m.MessageId)
 }

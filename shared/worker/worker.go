@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,7 +114,7 @@ func (w *Worker[M, I]) Lambda(ctx context.Context, e events.SQSEvent) (events.SQ
 			fail(m)
 		}
 		if upstream.ClassOf(err) == upstream.RateLimited {
-			pause = max(pause, retryAfter(err), time.Second)
+			pause = max(pause, upstream.RetryAfter(err), time.Second)
 			limited++
 		}
 	}
@@ -148,13 +147,14 @@ func (w *Worker[M, I]) run(ctx context.Context, items []I) []error {
 
 // sync is one run of Sync. A panic in it is the error of all its items.
 func (w *Worker[M, I]) sync(ctx context.Context, items []I) (errs []error) {
-	defer func() {
-		if p := recover(); p != nil {
-			slog.ErrorContext(ctx, "panic", "panic", p, "stack", string(debug.Stack()))
-			errs = slices.Repeat([]error{relay.ErrPanic}, len(items))
-		}
-	}()
-	return w.Sync.Run(ctx, items)
+	err := relay.Protect(ctx, func() error {
+		errs = w.Sync.Run(ctx, items)
+		return nil
+	})
+	if err != nil {
+		errs = slices.Repeat([]error{err}, len(items))
+	}
+	return errs
 }
 
 type brokenMessage struct {

@@ -40,7 +40,7 @@ type appClaims struct {
 	} `json:"context"`
 }
 
-var lastNumber = regexp.MustCompile(`(?:^|[/:])([1-9][0-9]{0,19})(?:\.json)?$`)
+var lastNumber = regexp.MustCompile(`(?:^|[/:])([0-9]+)(?:\.json)?$`)
 
 // ParseAppKey reads the app's public key as Zendesk shows it
 // (GET /api/v2/apps/{id}/public_key.pem).
@@ -88,7 +88,7 @@ func VerifyAppURL(token string, key *rsa.PublicKey, host string, now time.Time) 
 		return "", ErrAppToken
 	}
 	m := lastNumber.FindStringSubmatch(claims.Subject)
-	if m == nil {
+	if m == nil || !identity.IsZendeskID(m[1]) {
 		return "", ErrAppToken
 	}
 	return m[1], nil

@@ -56,9 +56,8 @@ type ChatOptions struct {
 
 // ChatClient calls the Chat API, which has credentials of its own.
 type ChatClient struct {
-	http        *upstream.Client
-	credentials func(context.Context) (ChatCredentials, error)
-	reread      func(context.Context) (ChatCredentials, error)
+	http   *upstream.Client
+	secret upstream.Secret[ChatCredentials]
 }
 
 // NewChat validates o and returns a client. It makes no call.
@@ -76,7 +75,7 @@ func NewChat(o ChatOptions) (*ChatClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ChatClient{http: h, credentials: o.Credentials, reread: o.Reread}, nil
+	return &ChatClient{http: h, secret: upstream.Secret[ChatCredentials]{Load: o.Credentials, Reread: o.Reread}}, nil
 }
 
 // Visitor is a Chat visitor.
@@ -149,24 +148,22 @@ func (id *flexibleID) UnmarshalJSON(b []byte) error {
 // do sends the call, and once more with the token as the secret has it now
 // when Zendesk refuses the one it had.
 func (c *ChatClient) do(ctx context.Context, call upstream.Call) (*upstream.Response, error) {
-	res, err := c.send(ctx, call, c.credentials)
-	if err != nil || res.Status != http.StatusUnauthorized {
-		return res, err
+	send := func(ctx context.Context, token string) (*upstream.Response, error) {
+		call.Header = http.Header{"Authorization": {"Bearer " + token}}
+		return c.http.Do(ctx, call)
 	}
-	return c.send(ctx, call, c.reread)
+	return upstream.Authorize(ctx, c.secret, token(call.Op), send, upstream.Unauthorized)
 }
 
-func (c *ChatClient) send(ctx context.Context, call upstream.Call, source func(context.Context) (ChatCredentials, error)) (*upstream.Response, error) {
-	creds, err := source(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if !upstream.HeaderValue(creds.APIToken) {
-		return nil, &upstream.Error{
-			Vendor: "zopim", Op: call.Op, Class: upstream.Refused, Credentials: true,
-			Err: errors.New("the token is empty or malformed"),
+// token returns what takes the token out of credentials.
+func token(op string) func(context.Context, ChatCredentials, string) (string, error) {
+	return func(_ context.Context, creds ChatCredentials, _ string) (string, error) {
+		if !upstream.HeaderValue(creds.APIToken) {
+			return "", &upstream.Error{
+				Vendor: "zopim", Op: op, Class: upstream.Refused, Credentials: true,
+				Err: errors.New("the token is empty or malformed"),
+			}
 		}
+		return creds.APIToken, nil
 	}
-	call.Header = http.Header{"Authorization": {"Bearer " + creds.APIToken}}
-	return c.http.Do(ctx, call)
 }

@@ -65,12 +65,11 @@ type Options struct {
 
 // Client calls one Zendesk account. It is safe for concurrent use.
 type Client struct {
-	http        *upstream.Client
-	credentials func(context.Context) (Credentials, error)
-	reread      func(context.Context) (Credentials, error)
-	now         func() time.Time
-	scope       string
-	tokens      *upstream.Tokens[Credentials]
+	http   *upstream.Client
+	secret upstream.Secret[Credentials]
+	now    func() time.Time
+	scope  string
+	tokens *upstream.Tokens[Credentials]
 }
 
 // New validates o and returns a client. It makes no call.
@@ -94,7 +93,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{http: h, credentials: o.Credentials, reread: o.Reread, now: o.Now, scope: o.Scope}
+	c := &Client{http: h, secret: upstream.Secret[Credentials]{Load: o.Credentials, Reread: o.Reread}, now: o.Now, scope: o.Scope}
 	c.tokens = upstream.NewTokens(c.fetchToken, tokenEarly, o.Now)
 	return c, nil
 }
@@ -103,36 +102,12 @@ func New(o Options) (*Client, error) {
 func (c *Client) Host() string { return c.http.Host() }
 
 // do sends an authorised call. A 401, from the API or from the token endpoint,
-// is answered once by reading the secret again and, for OAuth, by a new token;
-// nothing was done by a call that got one, so it may be sent again.
+// is answered once by reading the secret again and, for OAuth, by a new token.
 func (c *Client) do(ctx context.Context, call upstream.Call) (*upstream.Response, error) {
-	creds, err := c.credentials(ctx)
-	if err != nil {
-		return nil, err
+	send := func(ctx context.Context, auth authorization) (*upstream.Response, error) {
+		return c.send(ctx, call, auth)
 	}
-	auth, err := c.authorize(ctx, creds, authorization{})
-	if upstream.CredentialsRefused(err) {
-		fresh, rerr := c.reread(ctx)
-		if rerr != nil || fresh == creds {
-			return nil, err
-		}
-		auth, err = c.authorize(ctx, fresh, authorization{})
-	}
-	if err != nil {
-		return nil, err
-	}
-	res, err := c.send(ctx, call, auth)
-	if err != nil || res.Status != http.StatusUnauthorized {
-		return res, err
-	}
-	fresh, rerr := c.reread(ctx)
-	if rerr != nil {
-		return res, nil
-	}
-	if auth, err = c.authorize(ctx, fresh, auth); err != nil {
-		return nil, err
-	}
-	return c.send(ctx, call, auth)
+	return upstream.Authorize(ctx, c.secret, c.authorize, send, upstream.Unauthorized)
 }
 
 func (c *Client) send(ctx context.Context, call upstream.Call, auth authorization) (*upstream.Response, error) {

@@ -25,6 +25,7 @@ import (
 
 	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // Options describe the storm. All fields but Progress are required.
@@ -219,14 +220,7 @@ func spent(dir string) uint64 {
 
 // pause waits and reports whether ctx is still alive.
 func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return upstream.Sleep(ctx, d) == nil
 }
 
 // customers serves one customer after the other until the noise ends; a story

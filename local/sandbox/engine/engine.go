@@ -19,6 +19,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/caseroom/caseroom/shared/upstream"
 )
 
 // MaxRequest bounds a request's body: a file that a chat client uploads, of
@@ -181,17 +183,7 @@ func (e *Engine) Operation(vendor, op string, h http.HandlerFunc) http.Handler {
 
 // pause waits for d and reports whether ctx is still alive.
 func pause(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return upstream.Sleep(ctx, d) == nil
 }
 
 // Answer holds an answer back until the engine has decided what becomes of it. It
