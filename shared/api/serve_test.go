@@ -17,16 +17,8 @@ import (
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/problem"
 	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 )
-
-// counts is a Meter that remembers.
-type counts map[string]int
-
-func (c counts) Count(_ context.Context, metric string, n int, dims ...string) {
-	c[metric+" "+strings.Join(dims, " ")] += n
-}
-
-func (c *counts) of(metric string) int { return (*c)[metric] }
 
 func event(method, path, body string) events.APIGatewayV2HTTPRequest {
 	e := events.APIGatewayV2HTTPRequest{
@@ -50,7 +42,7 @@ type answer struct {
 func serve(t testing.TB, f *api.Function, ctx context.Context, e events.APIGatewayV2HTTPRequest) answer {
 	t.Helper()
 	if f.Meter == nil {
-		f.Meter = counts{}
+		f.Meter = &upstreamtest.Counts{}
 	}
 	f.Now = time.Now
 	res, err := f.Lambda()(ctx, e)
@@ -187,7 +179,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		after string
 	}{
 		"panic":                {t.Context(), func(*api.Request) (any, error) { panic("canary") }, 500, "internal", ""},
-		"nil pointer":          {t.Context(), func(r *api.Request) (any, error) { return (*counts)(nil).of("canary"), nil }, 500, "internal", ""},
+		"nil pointer":          {t.Context(), func(r *api.Request) (any, error) { return (*upstreamtest.Counts)(nil).Of("canary"), nil }, 500, "internal", ""},
 		"not encodable":        {t.Context(), func(*api.Request) (any, error) { return make(chan int), nil }, 500, "internal", ""},
 		"unclassified":         {t.Context(), fail(errors.New("canary")), 500, "internal", ""},
 		"refused":              {t.Context(), fail(up(upstream.Refused, 0)), 502, "upstream", ""},
@@ -222,12 +214,12 @@ func fail(err error) api.Handler {
 }
 
 func TestQuotaIsCounted(t *testing.T) {
-	meter := counts{}
+	meter := &upstreamtest.Counts{}
 	f := &api.Function{Meter: meter, Routes: api.Routes{"POST /x": fail(&upstream.Error{Vendor: "tencent", Class: upstream.Refused, Quota: true})}}
 	serve(t, f, t.Context(), event("POST", "/x", "{}"))
 	for _, m := range []string{"QuotaExceeded vendor tencent", "UpstreamFailures vendor tencent class refused", "Requests code upstream"} {
-		if meter[m] != 1 {
-			t.Errorf("%s counted %d times: %v", m, meter[m], meter)
+		if n := meter.Of(m); n != 1 {
+			t.Errorf("%s counted %d times: %v", m, n, meter)
 		}
 	}
 }
@@ -236,7 +228,7 @@ func FuzzLambda(f *testing.F) {
 	f.Add("POST", "/x", "a=b", `{"groupId":"ZENDESK#1","userId":1}`, "application/json", "Bearer x", false)
 	f.Add("GET", "//", "#", "\xff", "text/plain;;", ",", true)
 	f.Add("POST", "/x", "", strings.Repeat("[", 20000), "application/json", "", false)
-	fn := &api.Function{Meter: counts{}, Now: time.Now, Routes: (&api.Members{Auth: &api.Authenticator{
+	fn := &api.Function{Meter: &upstreamtest.Counts{}, Now: time.Now, Routes: (&api.Members{Auth: &api.Authenticator{
 		DeskKeys: func(context.Context) (api.DeskKeys, error) {
 			return api.DeskKeys{Zendesk: []string{"0123456789abcdef"}}, nil
 		},

@@ -26,6 +26,7 @@ import (
 	"github.com/caseroom/caseroom/shared/connections"
 	"github.com/caseroom/caseroom/shared/cronofy"
 	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
@@ -39,50 +40,6 @@ type fataler interface {
 	Helper()
 	Fatalf(format string, args ...any)
 	Errorf(format string, args ...any)
-}
-
-// clock is a clock that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-func (c *clock) wait(ctx context.Context, d time.Duration) error {
-	c.add(d)
-	return ctx.Err()
-}
-
-// counts is a meter that adds up.
-type counts struct {
-	mu sync.Mutex
-	n  map[string]int
-}
-
-func (c *counts) Count(_ context.Context, metric string, n int, _ ...string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n == nil {
-		c.n = map[string]int{}
-	}
-	c.n[metric] += n
-}
-
-func (c *counts) of(metric string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n[metric]
 }
 
 // queue is the queue of calendars, in memory.
@@ -109,10 +66,10 @@ func (q *queue) take() []calendar.Hint {
 // bed is Sync on its real clients, with the sandbox for vendors.
 type bed struct {
 	fataler
-	clock     *clock
+	clock     *upstreamtest.Clock
 	box       *sandbox.Sandbox
 	server    *httptest.Server
-	meter     *counts
+	meter     *upstreamtest.Counts
 	queue     *queue
 	desk      zendesk.TaskDesk
 	feed      *zendesk.SyncDesk
@@ -157,11 +114,11 @@ func (b *bed) close() {
 
 func startBed(t fataler) *bed {
 	t.Helper()
-	c := &clock{now: time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)}
+	c := upstreamtest.NewClock(time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC))
 	box := sandbox.New(sandbox.Options{Seed: 1, Now: c.Now})
 	box.Cronofy().SetLimits(sandbox.CronofyLimits{})
 	box.Zendesk().SetLimits(sandbox.ZendeskLimits{})
-	b := &bed{fataler: t, clock: c, box: box, meter: &counts{}, queue: &queue{}}
+	b := &bed{fataler: t, clock: c, box: box, meter: &upstreamtest.Counts{}, queue: &queue{}}
 	b.server = httptest.NewServer(http.HandlerFunc(b.serve))
 	b.build()
 	b.ok(box.Zendesk().SetTimeZone(b.agentID(0), "Europe/Berlin"))
@@ -193,7 +150,7 @@ func (b *bed) build() {
 			return aws.Credentials{AccessKeyID: fix.AWS.AccessKeyID, SecretAccessKey: fix.AWS.SecretAccessKey}, nil
 		}),
 	})}
-	b.calendars = &cronofy.Calendars{Client: b.client, Records: b.records, Meter: b.meter, Now: b.clock.Now, Wait: b.clock.wait}
+	b.calendars = &cronofy.Calendars{Client: b.client, Records: b.records, Meter: b.meter, Now: b.clock.Now, Wait: b.clock.Wait}
 	b.sync = &calendar.Sync{
 		Desk: b.desk, Calendars: b.calendars, Queue: b.queue, Meter: b.meter, Now: b.clock.Now,
 		Settings: calendar.Settings{Host: b.desk.Host(), Start: "08:00", Length: 10 * time.Minute, Reminder: 15, Subjects: true},
@@ -360,7 +317,7 @@ func (noRooms) FitName(name, _ string) string { return name }
 // reconcile queues what the desk's feed of changes shows since.
 func (b *bed) reconcile(since time.Time) {
 	b.Helper()
-	b.clock.add(2 * time.Minute) // the feed does not show the last one
+	b.clock.Add(2 * time.Minute) // the feed does not show the last one
 	r := &relay.Reconcile{
 		Desks: map[relay.DeskName]relay.ChangeDesk{relay.Zendesk: b.feed}, Rooms: noRooms{}, Queue: noHints{}, Calendars: calendar.Tasks{Queue: b.queue}, Meter: b.meter, Now: b.clock.Now,
 	}

@@ -86,7 +86,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 			}
 		},
 		"lose tokens":  func(*rapid.T) { w.box.Cronofy().EndTokens() },
-		"pass time":    func(t *rapid.T) { w.clock.add(time.Duration(rapid.IntRange(1, 5000).Draw(t, "seconds")) * time.Second) },
+		"pass time":    func(t *rapid.T) { w.clock.Add(time.Duration(rapid.IntRange(1, 5000).Draw(t, "seconds")) * time.Second) },
 		"restart":      func(*rapid.T) { w.build() },
 		"work":         w.work,
 		"work on more": w.work,
@@ -128,7 +128,7 @@ func TestProperty(t *testing.T) {
 		w.lossy = rapid.Bool().Draw(t, "rotate")
 		w.box.Cronofy().Rotate(w.lossy)
 		w.start = w.clock.Now()
-		w.clock.add(time.Minute)
+		w.clock.Add(time.Minute)
 		w.connect(0)
 		w.connect(1)
 		w.drain()

@@ -136,7 +136,7 @@ func TestFirstConnection(t *testing.T) {
 	b.drain()
 	b.want(0, mine...)
 	b.want(1)
-	if calls := b.meter.of("CalendarRepairs"); calls != len(mine) {
+	if calls := b.meter.Of("CalendarRepairs"); calls != len(mine) {
 		t.Errorf("%d repairs of %d tasks", calls, len(mine))
 	}
 	b.box.ResetCalls()
@@ -254,7 +254,7 @@ func TestSharedAccount(t *testing.T) {
 func TestNoConnection(t *testing.T) {
 	b := newBed(t)
 	b.must(hintOf(b.task(0, "nobody's calendar", due)), calendar.Hint{Agent: calendar.Everybody})
-	if b.meter.of("CalendarSkipped") != 1 {
+	if b.meter.Of("CalendarSkipped") != 1 {
 		t.Error("not counted")
 	}
 	for _, c := range b.box.Calls() {
@@ -296,7 +296,7 @@ func TestRefusals(t *testing.T) {
 			if up != nil && relay.Permanent(err) {
 				t.Error("would be dead at once")
 			}
-			if tt.metric != "" && b.meter.of(tt.metric) != 1 {
+			if tt.metric != "" && b.meter.Of(tt.metric) != 1 {
 				t.Errorf("%s is not counted", tt.metric)
 			}
 			b.box.ClearFaults()
@@ -374,7 +374,7 @@ func TestFiveHundredTasks(t *testing.T) {
 	b.connect(1)
 	b.drain()
 	start := b.clock.Now()
-	b.clock.add(time.Minute)
+	b.clock.Add(time.Minute)
 	var ids []int64
 	var pending []calendar.Hint
 	told := func(id int64) {

@@ -20,6 +20,7 @@ import (
 	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/cronofy"
 	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 )
 
 // memory keeps records, as connections does in Secrets Manager.
@@ -64,10 +65,6 @@ func (m *memory) List(context.Context) (agents []string, err error) {
 	return agents, nil
 }
 
-type noMeter struct{}
-
-func (noMeter) Count(context.Context, string, int, ...string) {}
-
 const (
 	alex     = "alex@caseroom.example"
 	agent    = "900000101"
@@ -110,7 +107,7 @@ func (b *bed) newClient(s cronofy.Secret) *cronofy.Client {
 // process is one process's view of the same connections.
 func (b *bed) process() *cronofy.Calendars {
 	return &cronofy.Calendars{
-		Client: b.client, Records: b.records, Meter: noMeter{}, Now: time.Now,
+		Client: b.client, Records: b.records, Meter: &upstreamtest.Counts{}, Now: time.Now,
 		Wait: func(ctx context.Context, _ time.Duration) error { return upstream.Sleep(ctx, 20*time.Millisecond) },
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/cronofy"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 )
 
 // during does something once, right before a request to a path that holds part.
@@ -117,7 +118,7 @@ func TestJobsKeepWhatChangedMeanwhile(t *testing.T) {
 		b.connect()
 		_, err := calendar.Leave(t.Context(), b.records, agent, time.Now())
 		b.ok(err)
-		again := &cronofy.Calendars{Client: b.client, Records: b.records, Meter: noMeter{}, Now: time.Now}
+		again := &cronofy.Calendars{Client: b.client, Records: b.records, Meter: &upstreamtest.Counts{}, Now: time.Now}
 		b.watched(&during{"/oauth/token/revoke", func() {
 			_, err := again.Connect(t.Context(), agent, b.code(), redirect)
 			b.ok(err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 )
 
 // bigRoom is a room of many messages in a slow chat, and a ticket and an archive
@@ -98,7 +99,7 @@ func (b *bigRoom) file(t *testing.T, most int) (tries int, filed string) {
 	t.Helper()
 	for tries = 1; tries <= most; tries++ {
 		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
-		transcripts := &relay.Transcripts{Rooms: b, Archive: b, Meter: &counts{}}
+		transcripts := &relay.Transcripts{Rooms: b, Archive: b, Meter: &upstreamtest.Counts{}}
 		to, err := transcripts.File(ctx, relay.Filing{
 			Desk: b, Ref: relay.Ref{Desk: relay.Zendesk, Ticket: "7"}, Created: 1, From: 1, Customer: "carol", ArchiveOnly: b.final,
 		})

@@ -37,7 +37,7 @@ func TestFeeds(t *testing.T) {
 		b.box.Zendesk().SetLimits(sandbox.ZendeskLimits{}) // the clock stands still
 		begin := b.clock.Now()
 		ids := b.many(desk, 503)
-		b.clock.add(5 * time.Minute)
+		b.clock.Add(5 * time.Minute)
 		until := b.clock.Now()
 		feed := b.zdOrSf(desk)
 
@@ -133,7 +133,7 @@ func TestFeedAdmin(t *testing.T) {
 	b.zd.Admin = admin
 	ids := b.many(relay.Zendesk, 1)
 	b.ok(b.box.Zendesk().Assign(b.number(relay.Ref{Desk: relay.Zendesk, Ticket: ids[0]}), fix.Zendesk.OwnUserID))
-	b.clock.add(5 * time.Minute)
+	b.clock.Add(5 * time.Minute)
 	page, err := b.zd.Changes(context.Background(), b.clock.Now().Add(-time.Hour), b.clock.Now(), "")
 	if err != nil || len(page.Tickets) != 1 || len(page.Tickets[0].Agents) != 0 {
 		t.Errorf("%+v, %v", page, err)
@@ -147,9 +147,9 @@ func TestCompareMerged(t *testing.T) {
 	ref, into := b.open(relay.Zendesk, "carol", "Printer"), b.open(relay.Zendesk, "carol", "Lamp")
 	b.converge(ref)
 	b.converge(into)
-	b.clock.add(time.Hour)
+	b.clock.Add(time.Hour)
 	b.ok(b.box.Zendesk().Merge(b.number(into), b.number(ref)))
-	b.clock.add(5 * time.Minute)
+	b.clock.Add(5 * time.Minute)
 	report, q := b.reconcile(relay.Zendesk)
 	if report.Differing != 1 || report.Repaired != 0 {
 		t.Errorf("%+v", report)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 )
 
 // late is a chat in whose calls something else happens first.
@@ -74,7 +75,7 @@ func TestSlowMembers(t *testing.T) {
 
 		m.Rooms = late{b.rooms, func() {
 			<-asked
-			b.clock.add(4 * time.Millisecond)
+			b.clock.Add(4 * time.Millisecond)
 		}}
 		b.ok(m.Leave(t.Context(), ref, right))
 		if len(queue) != 1 {
@@ -114,7 +115,7 @@ func (q slowQueue) Send(context.Context, relay.Hint) error {
 func TestPanickingMembers(t *testing.T) {
 	t.Parallel()
 	q := make(slowQueue)
-	m := &relay.Members{Rooms: buggy{}, Queue: q, Meter: &counts{}, Now: time.Now}
+	m := &relay.Members{Rooms: buggy{}, Queue: q, Meter: &upstreamtest.Counts{}, Now: time.Now}
 	defer func() {
 		if recover() == nil {
 			t.Error("no panic")

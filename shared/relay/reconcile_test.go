@@ -73,7 +73,7 @@ func (b *bed) repair(q *hints) {
 // quiet checks that neither ring finds anything to do.
 func (b *bed) quiet(desk relay.DeskName) {
 	b.Helper()
-	b.clock.add(2 * time.Minute)
+	b.clock.Add(2 * time.Minute)
 	r, q := b.reconciler()
 	r.Each = func(f relay.Found) { b.Errorf("reconcile still finds %+v", f) }
 	if _, err := r.Run(context.Background(), relay.Scheduled(desk, b.clock.Now())); err != nil || len(q.list) > 0 {
@@ -101,7 +101,7 @@ var changes = []struct {
 	{"reopened", func(b *bed, ref relay.Ref) {
 		b.end(ref)
 		b.converge(ref)
-		b.clock.add(30 * time.Minute)
+		b.clock.Add(30 * time.Minute)
 		b.reopen(ref)
 	}, func(b *bed, ref relay.Ref) { b.wantMuted(ref, false) }, false},
 	{"deleted", func(b *bed, ref relay.Ref) { b.remove(ref) }, func(b *bed, ref relay.Ref) {
@@ -114,7 +114,7 @@ var changes = []struct {
 	{"undeleted", func(b *bed, ref relay.Ref) {
 		b.remove(ref)
 		b.converge(ref, "deleted")
-		b.clock.add(30 * time.Minute)
+		b.clock.Add(30 * time.Minute)
 		b.undelete(ref)
 	}, func(b *bed, ref relay.Ref) {
 		b.wantMuted(ref, false)
@@ -139,16 +139,16 @@ func TestReconcileRepairsWhatNobodyTold(t *testing.T) {
 				ref, other := b.open(desk, "carol", "Printer"), b.open(desk, "dave", "Lamp")
 				b.converge(ref)
 				b.converge(other)
-				b.clock.add(time.Hour)
+				b.clock.Add(time.Hour)
 				c.change(b, ref)
-				b.clock.add(5 * time.Minute)
+				b.clock.Add(5 * time.Minute)
 				report, q := b.reconcile(desk)
 				if report.Differing != 1 || report.Queued != 1 || len(q.list) != 1 || q.list[0].Ticket != ref.Ticket {
 					t.Fatalf("%+v, queued %+v", report, q.list)
 				}
 				silent := c.silent && desk == relay.Zendesk
-				if want := map[bool]int{false: 1, true: 0}[silent]; report.Repaired != want || b.meter.of("Repaired") != want {
-					t.Errorf("repaired %d, counted %d, want %d", report.Repaired, b.meter.of("Repaired"), want)
+				if want := map[bool]int{false: 1, true: 0}[silent]; report.Repaired != want || b.meter.Of("Repaired") != want {
+					t.Errorf("repaired %d, counted %d, want %d", report.Repaired, b.meter.Of("Repaired"), want)
 				}
 				b.repair(q)
 				c.want(b, ref)
@@ -165,7 +165,7 @@ func TestReconcileYoungChange(t *testing.T) {
 		ref := b.open(desk, "carol", "Printer")
 		b.converge(ref)
 		b.assign(ref, 0)
-		b.clock.add(2 * time.Minute)
+		b.clock.Add(2 * time.Minute)
 		report, q := b.reconcile(desk)
 		if report.Queued != 1 || report.Repaired != 0 || len(q.list) != 1 {
 			t.Errorf("%+v", report)
@@ -177,7 +177,7 @@ func TestReconcileDryRun(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sandbox.TencentPlan{})
 	ref := b.open(relay.Zendesk, "carol", "Printer")
-	b.clock.add(10 * time.Minute)
+	b.clock.Add(10 * time.Minute)
 	r, q := b.reconciler()
 	var found []relay.Found
 	r.Each = func(f relay.Found) { found = append(found, f) }
@@ -186,7 +186,7 @@ func TestReconcileDryRun(t *testing.T) {
 	w := relay.Scheduled(relay.Zendesk, b.clock.Now())
 	w.DryRun = true
 	report, err := r.Run(context.Background(), w)
-	if err != nil || report.Differing != 1 || report.Repaired != 1 || report.Queued != 0 || len(q.list) != 0 || b.meter.of("Repaired") != 0 || pages != 1 {
+	if err != nil || report.Differing != 1 || report.Repaired != 1 || report.Queued != 0 || len(q.list) != 0 || b.meter.Of("Repaired") != 0 || pages != 1 {
 		t.Errorf("%+v, %v, queued %v after %d pages", report, err, q.list, pages)
 	}
 	if len(found) != 1 || found[0].Ref != ref || !slices.Contains(found[0].Why, relay.NotAnnounced) {
@@ -201,9 +201,9 @@ func TestReconcileCalls(t *testing.T) {
 		b.sync.Table.Calls = true
 		ref := b.open(desk, "carol", "Printer")
 		b.converge(ref)
-		b.clock.add(time.Hour)
+		b.clock.Add(time.Hour)
 		b.assign(ref, 0)
-		b.clock.add(5 * time.Minute)
+		b.clock.Add(5 * time.Minute)
 		if report, _ := b.reconcile(desk); report.Ours != 1 || report.Differing != 0 {
 			t.Errorf("%+v", report)
 		}
@@ -221,9 +221,9 @@ func TestReconcileWindows(t *testing.T) {
 		var refs []relay.Ref
 		for i := range tickets {
 			refs = append(refs, b.open(desk, "carol"+strconv.Itoa(i), "Printer"))
-			b.clock.add(7 * time.Minute)
+			b.clock.Add(7 * time.Minute)
 		}
-		b.clock.add(30 * time.Minute)
+		b.clock.Add(30 * time.Minute)
 		queued := map[string]int{}
 		r, q := b.reconciler()
 		for at := begin.Add(5 * time.Minute); at.Before(b.clock.Now()); at = at.Add(5 * time.Minute) {
@@ -241,7 +241,7 @@ func TestReconcileWindows(t *testing.T) {
 		}
 
 		// What changed behind a window is another one's.
-		b.clock.add(time.Minute)
+		b.clock.Add(time.Minute)
 		report, err := r.Run(context.Background(), relay.Window{Desk: desk, From: begin.Add(-time.Minute), Until: begin.Add(20 * time.Minute)})
 		if err != nil || report.Ours != 3 {
 			t.Errorf("%+v, %v", report, err)
@@ -374,7 +374,7 @@ func TestReconcileRefusals(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sandbox.TencentPlan{})
 	b.open(relay.Zendesk, "carol", "Printer")
-	b.clock.add(10 * time.Minute)
+	b.clock.Add(10 * time.Minute)
 	now := b.clock.Now()
 	b.box.Zendesk().SetLimits(sandbox.ZendeskLimits{}) // the clock stands still
 	r, q := b.reconciler()
@@ -395,7 +395,7 @@ func TestReconcileRefusals(t *testing.T) {
 	}
 	b.ok(b.box.Zendesk().SetRole(b.box.Fixtures().Zendesk.OwnUserID, "admin"))
 	q.err = errors.New("no queue")
-	if report, err := r.Run(context.Background(), w); err == nil || report.Queued != 0 || b.meter.of("Repaired") != 0 {
+	if report, err := r.Run(context.Background(), w); err == nil || report.Queued != 0 || b.meter.Of("Repaired") != 0 {
 		t.Errorf("no queue: %+v, %v", report, err)
 	}
 	q.err = nil
@@ -420,7 +420,7 @@ func TestOmniChannelOrder(t *testing.T) {
 		want = append(want, b.open(relay.Salesforce, "carol", fmt.Sprint(n)).Ticket)
 	}
 	slices.Sort(want)
-	b.clock.add(time.Hour)
+	b.clock.Add(time.Hour)
 	from := b.clock.Now()
 	for _, id := range want {
 		_, err := org.AddAgentWork(id, b.box.Fixtures().Salesforce.AgentIDs[0])
@@ -446,12 +446,12 @@ func TestReconcileOthersWork(t *testing.T) {
 	org := b.box.Salesforce()
 	id, err := org.CreateCase("theirs", "")
 	b.ok(err)
-	b.clock.add(time.Hour)
+	b.clock.Add(time.Hour)
 	b.quiet(relay.Salesforce)
 	work, err := org.AddAgentWork(id, b.box.Fixtures().Salesforce.AgentIDs[0])
 	b.ok(err)
 	b.ok(org.SetAgentWork(work, "Declined"))
-	b.clock.add(5 * time.Minute)
+	b.clock.Add(5 * time.Minute)
 	b.box.ResetCalls()
 	report, _ := b.reconcile(relay.Salesforce)
 	if want := []string{"salesforce query_all", "salesforce query", "salesforce query_all"}; report.Queued != 0 || !slices.Equal(b.ops(), want) {
@@ -472,10 +472,10 @@ func TestReconcileOmniChannel(t *testing.T) {
 	b.ok(org.SetOwner(ref.Ticket, agents[1]))
 	b.converge(ref)
 	b.wantMembers(ref, "carol", "sf_"+agents[0], "sf_"+agents[1])
-	b.clock.add(time.Hour)
+	b.clock.Add(time.Hour)
 	b.quiet(relay.Salesforce)
 	b.ok(org.SetAgentWork(work, "Closed"))
-	b.clock.add(5 * time.Minute)
+	b.clock.Add(5 * time.Minute)
 	report, q := b.reconcile(relay.Salesforce)
 	if report.Listed != 1 || report.Queued != 1 || report.Repaired != 1 {
 		t.Errorf("%+v", report)

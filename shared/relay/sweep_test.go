@@ -14,6 +14,7 @@ import (
 	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 )
 
 const (
@@ -79,7 +80,7 @@ func TestSweepRepairs(t *testing.T) {
 				b.converge(ref)
 				b.converge(other)
 				c.change(b, ref)
-				b.clock.add(day)
+				b.clock.Add(day)
 				report, q := b.sweepAll()
 				if report.Queued != 1 || len(q.list) != 1 || q.list[0].Ticket != ref.Ticket {
 					t.Fatalf("%+v, queued %+v", report, q.list)
@@ -105,7 +106,7 @@ func TestSweepHiddenTicket(t *testing.T) {
 	ref := b.open(relay.Zendesk, "carol", "Printer")
 	b.converge(ref)
 	b.remove(ref)
-	b.clock.add(60 * day)
+	b.clock.Add(60 * day)
 	s, q := b.sweeper()
 	var why []relay.Difference
 	s.Each = func(x relay.Swept) { why = append(why, x.Why...) }
@@ -128,11 +129,11 @@ func TestSweepDissolves(t *testing.T) {
 		b.end(ref)
 		b.converge(ref)
 
-		b.clock.add(dissolveAfter - time.Minute)
+		b.clock.Add(dissolveAfter - time.Minute)
 		if report, _ := b.sweepAll(); report.Dissolved != 0 || b.gone(ref) {
 			t.Fatalf("too soon: %+v", report)
 		}
-		b.clock.add(2 * time.Minute)
+		b.clock.Add(2 * time.Minute)
 		s, _ := b.sweeper()
 		var done []relay.Swept
 		s.Each = func(x relay.Swept) {
@@ -144,7 +145,7 @@ func TestSweepDissolves(t *testing.T) {
 			t.Fatalf("a dry run: %+v, %+v", report, done)
 		}
 		report, q := b.sweepAll()
-		if report.Dissolved != 1 || !b.gone(ref) || b.gone(open) || b.meter.of("RoomDissolved") != 1 {
+		if report.Dissolved != 1 || !b.gone(ref) || b.gone(open) || b.meter.Of("RoomDissolved") != 1 {
 			t.Fatalf("%+v", report)
 		}
 		if got := b.filed(ref); len(got) != 1 || !strings.Contains(got[0], "it is broken") {
@@ -160,7 +161,7 @@ func TestSweepDissolves(t *testing.T) {
 			t.Error("a room that was dissolved came back")
 		}
 		b.reopen(ref)
-		b.clock.add(5 * time.Minute)
+		b.clock.Add(5 * time.Minute)
 		_, q = b.reconcile(desk)
 		b.repair(q)
 		b.wantMembers(ref, "carol")
@@ -177,14 +178,14 @@ func TestSweepUndeleteWindow(t *testing.T) {
 		b.converge(ref)
 		b.end(ref)
 		b.converge(ref)
-		b.clock.add(6 * day)
+		b.clock.Add(6 * day)
 		b.remove(ref)
 		b.converge(ref, "deleted")
-		b.clock.add(window - time.Hour)
+		b.clock.Add(window - time.Hour)
 		if report, _ := b.sweepAll(); report.Dissolved != 0 || report.Queued != 0 || b.gone(ref) {
 			t.Fatalf("too soon: %+v", report)
 		}
-		b.clock.add(2 * time.Hour)
+		b.clock.Add(2 * time.Hour)
 		if report, _ := b.sweepAll(); report.Dissolved != 1 || !b.gone(ref) {
 			t.Errorf("too late: %+v", report)
 		}
@@ -200,13 +201,13 @@ func TestSweepUndeletedInTime(t *testing.T) {
 		b.say("carol", ref, "still here")
 		b.remove(ref)
 		b.converge(ref, "deleted")
-		b.clock.add(10 * day)
+		b.clock.Add(10 * day)
 		b.undelete(ref)
 		_, q := b.sweepAll()
 		b.repair(q)
 		b.wantMuted(ref, false)
 		b.wantMembers(ref, "carol")
-		b.clock.add(60 * day)
+		b.clock.Add(60 * day)
 		if report, _ := b.sweepAll(); report.Dissolved != 0 || b.gone(ref) {
 			t.Errorf("%+v", report)
 		}
@@ -222,7 +223,7 @@ func TestSweepOnlyCompleteTranscripts(t *testing.T) {
 		b.converge(ref)
 		b.end(ref)
 		b.converge(ref)
-		b.clock.add(dissolveAfter + time.Hour)
+		b.clock.Add(dissolveAfter + time.Hour)
 		// An admin may write where everybody else is muted.
 		_, err := b.rooms.Say(context.Background(), ref.GroupID(), relay.Notice{Text: "one more word", Random: 7})
 		b.ok(err)
@@ -248,7 +249,7 @@ func TestSweepRoomThatChanges(t *testing.T) {
 		b.converge(ref)
 		b.end(ref)
 		b.converge(ref)
-		b.clock.add(dissolveAfter + time.Hour)
+		b.clock.Add(dissolveAfter + time.Hour)
 		s, _ := b.sweeper()
 		s.Desks[desk] = &turningDesk{SweepDesk: s.Desks[desk], turn: func() { b.reopen(ref) }}
 		if report := b.sweepWith(s, false); report.Dissolved != 0 || b.gone(ref) {
@@ -282,7 +283,7 @@ func TestSweepFilesWhatAges(t *testing.T) {
 		b.say("carol", ref, "the first day")
 		var all []string
 		for n := range 12 {
-			b.clock.add(day)
+			b.clock.Add(day)
 			text := fmt.Sprintf("day %d", n+2)
 			b.say("carol", ref, text)
 			all = append(all, text)
@@ -315,7 +316,7 @@ func TestSweepFilesLongMessagesThatAge(t *testing.T) {
 	ref := b.open(relay.Zendesk, "carol", "Printer")
 	b.converge(ref)
 	b.say("carol", ref, "the first day")
-	b.clock.add(5*day + 13*time.Hour)
+	b.clock.Add(5*day + 13*time.Hour)
 	for range 3 {
 		b.say("carol", ref, strings.Repeat("x", 5000))
 	}
@@ -333,7 +334,7 @@ func TestSweepVanishedRoom(t *testing.T) {
 		b.converge(ref)
 		b.end(ended)
 		b.converge(ended)
-		b.clock.add(3 * day)
+		b.clock.Add(3 * day)
 		for _, r := range []relay.Ref{ref, ended} {
 			b.ok(b.rooms.Destroy(context.Background(), r.GroupID()))
 		}
@@ -371,7 +372,7 @@ func TestSweepStrangers(t *testing.T) {
 		Mark: relay.Mark{Desk: relay.DeskHash("other.zendesk.com"), Locked: b.clock.Now()},
 	})
 	b.ok(err)
-	b.clock.add(90 * day)
+	b.clock.Add(90 * day)
 
 	report, q := b.sweepAll()
 	if report.Foreign != 1 || report.Dissolved != 0 || report.Failed != 0 {
@@ -424,15 +425,15 @@ func TestSweepOneBadRoom(t *testing.T) {
 			b.end(refs[i])
 			b.converge(refs[i])
 		}
-		b.clock.add(dissolveAfter + time.Hour)
+		b.clock.Add(dissolveAfter + time.Hour)
 		s, _ := b.sweeper()
 		s.Rooms = &brokenChat{b.rooms, refs[1].GroupID(), refs[2].GroupID()}
 		report := b.sweepWith(s, false)
 		if report.Dissolved != 2 || report.Failed != 2 || b.gone(refs[1]) || b.gone(refs[2]) || !b.gone(refs[0]) || !b.gone(refs[3]) {
 			t.Errorf("%+v", report)
 		}
-		if b.meter.of("SweepFailed") != 2 {
-			t.Errorf("%d counted", b.meter.of("SweepFailed"))
+		if b.meter.Of("SweepFailed") != 2 {
+			t.Errorf("%d counted", b.meter.Of("SweepFailed"))
 		}
 	})
 }
@@ -528,7 +529,7 @@ func TestSweepOnePanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &relay.Sweep{
 			Desks: map[relay.DeskName]relay.SweepDesk{relay.Zendesk: &oldTickets{}}, Rooms: panickyChat{&farChat{}}, Queue: &hints{},
-			Meter: &counts{}, Now: time.Now, DissolveAfter: dissolveAfter, HistoryDays: 7,
+			Meter: &upstreamtest.Counts{}, Now: time.Now, DissolveAfter: dissolveAfter, HistoryDays: 7,
 		}
 		report, err := s.Run(t.Context(), relay.SweepPage{List: relay.AllRooms})
 		if err != nil || report.Filed != 499 || report.Failed != 1 {
@@ -556,7 +557,7 @@ func TestSweepFarChat(t *testing.T) {
 			chat := &farChat{ended: ended, locked: time.Now().Add(-20 * day)}
 			s := &relay.Sweep{
 				Desks: map[relay.DeskName]relay.SweepDesk{relay.Zendesk: &oldTickets{ended: ended}}, Rooms: chat, Queue: &hints{},
-				Meter: &counts{}, Now: time.Now, DissolveAfter: dissolveAfter, HistoryDays: 7,
+				Meter: &upstreamtest.Counts{}, Now: time.Now, DissolveAfter: dissolveAfter, HistoryDays: 7,
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 110*time.Second)
 			defer cancel()
@@ -662,7 +663,7 @@ func TestSweepRoomReopenedMeanwhile(t *testing.T) {
 		b.converge(ref)
 		b.end(ref)
 		b.converge(ref)
-		b.clock.add(8 * day)
+		b.clock.Add(8 * day)
 		s, _ := b.sweeper()
 		s.Rooms = &reopening{s.Rooms, func() {
 			b.reopen(ref)
@@ -684,7 +685,7 @@ func TestSweepRoomOfAVanishedCustomer(t *testing.T) {
 	b.end(ref)
 	b.converge(ref)
 	b.ok(b.rooms.Remove(t.Context(), ref.GroupID(), "carol"))
-	b.clock.add(8 * day)
+	b.clock.Add(8 * day)
 	if report, _ := b.sweepAll(); report.Dissolved != 1 || !b.gone(ref) {
 		t.Errorf("%+v: the room stays", report)
 	}

@@ -377,7 +377,7 @@ func TestSyncUnreadable(t *testing.T) {
 	if err := b.run(old)[0]; !errors.Is(err, relay.ErrUnreadable) {
 		t.Errorf("%v", err)
 	}
-	if b.meter.of("TicketUnreadable") != 1 {
+	if b.meter.Of("TicketUnreadable") != 1 {
 		t.Error("a day of it is not counted")
 	}
 	// Without a room there is nothing to come back for.
@@ -386,7 +386,7 @@ func TestSyncUnreadable(t *testing.T) {
 		t.Errorf("a ticket that may show up: %v", err)
 	}
 	hidden.Since = old.Since
-	if err := b.run(hidden)[0]; err != nil || b.meter.of("TicketUnreadable") != 2 {
+	if err := b.run(hidden)[0]; err != nil || b.meter.Of("TicketUnreadable") != 2 {
 		t.Errorf("a ticket that has not shown up for a day: %v", err)
 	}
 	// A deletion that the ticket read alone does not confirm.
@@ -425,8 +425,8 @@ func TestSyncSquat(t *testing.T) {
 		b.converge(ref)
 		b.wantMembers(ref, "carol", agent)
 		b.wantSaid(ref, "has joined")
-		if b.group(ref).Owner != "" || b.meter.of("RoomSquatted") != 1 {
-			t.Errorf("owner %q, counted %d", b.group(ref).Owner, b.meter.of("RoomSquatted"))
+		if b.group(ref).Owner != "" || b.meter.Of("RoomSquatted") != 1 {
+			t.Errorf("owner %q, counted %d", b.group(ref).Owner, b.meter.Of("RoomSquatted"))
 		}
 	})
 }
@@ -520,7 +520,7 @@ func TestSyncDuplicates(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sandbox.TencentPlan{})
 	older := b.open(relay.Zendesk, "carol", "Printer")
-	b.clock.add(3 * time.Hour) // Zendesk has forgotten the key
+	b.clock.Add(3 * time.Hour) // Zendesk has forgotten the key
 	newer := b.open(relay.Zendesk, "carol", "Printer")
 	if newer == older {
 		t.Fatal("there is one ticket")
@@ -550,7 +550,7 @@ func TestSyncFollowUp(t *testing.T) {
 	older := b.open(relay.Zendesk, "carol", "Printer")
 	z := b.box.Zendesk()
 	b.ok(z.Close(b.number(older)))
-	b.clock.add(3 * time.Hour) // Zendesk has forgotten the key
+	b.clock.Add(3 * time.Hour) // Zendesk has forgotten the key
 	newer := b.open(relay.Zendesk, "carol", "Printer")
 	if newer == older {
 		t.Fatal("there is one ticket")
@@ -669,7 +669,7 @@ func TestSyncDuplicateNotSettled(t *testing.T) {
 	b.assign(ref, 0)
 	b.converge(ref)
 	b.wantMembers(ref, "carol", agent)
-	if n := b.meter.of("DuplicateUnsolved"); n != 1 {
+	if n := b.meter.Of("DuplicateUnsolved"); n != 1 {
 		t.Errorf("DuplicateUnsolved is %d, want 1", n)
 	}
 }

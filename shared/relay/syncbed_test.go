@@ -23,34 +23,11 @@ import (
 	"github.com/caseroom/caseroom/shared/s3archive"
 	"github.com/caseroom/caseroom/shared/salesforce"
 	"github.com/caseroom/caseroom/shared/tencentim"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
 const bucket = "transcripts-test"
-
-// clock is a clock that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// wait lets a pause pass at once.
-func (c *clock) wait(ctx context.Context, d time.Duration) error {
-	c.add(d)
-	return ctx.Err()
-}
 
 // fataler is what testing.T and rapid.T have in common.
 type fataler interface {
@@ -59,34 +36,13 @@ type fataler interface {
 	Errorf(format string, args ...any)
 }
 
-// counts is a meter that adds up.
-type counts struct {
-	mu sync.Mutex
-	n  map[string]int
-}
-
-func (c *counts) Count(_ context.Context, metric string, n int, _ ...string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n == nil {
-		c.n = map[string]int{}
-	}
-	c.n[metric] += n
-}
-
-func (c *counts) of(metric string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n[metric]
-}
-
 // bed is Sync on its real clients, with the sandbox for vendors.
 type bed struct {
 	fataler
-	clock  *clock
+	clock  *upstreamtest.Clock
 	box    *sandbox.Sandbox
 	server *httptest.Server
-	meter  *counts
+	meter  *upstreamtest.Counts
 	sync   *relay.Sync
 	zd     *zendesk.SyncDesk
 	sf     *salesforce.SyncDesk
@@ -155,9 +111,9 @@ func startBed(t fataler, plan sandbox.TencentPlan) *bed {
 	t.Helper()
 	// Long ago: a UserSig is signed by the real clock, and tests move this one on
 	// by months.
-	c := &clock{now: time.Date(2025, 11, 3, 10, 0, 0, 0, time.UTC)}
+	c := upstreamtest.NewClock(time.Date(2025, 11, 3, 10, 0, 0, 0, time.UTC))
 	box := sandbox.New(sandbox.Options{Seed: 1, Now: c.Now, Tencent: plan, Buckets: []string{bucket}})
-	b := &bed{fataler: t, clock: c, box: box, meter: &counts{}}
+	b := &bed{fataler: t, clock: c, box: box, meter: &upstreamtest.Counts{}}
 	server := httptest.NewServer(http.HandlerFunc(b.serve))
 	b.server = server
 	fix := box.Fixtures()
@@ -181,7 +137,7 @@ func startBed(t fataler, plan sandbox.TencentPlan) *bed {
 	}})
 	must(err)
 	b.rooms = tencentim.Rooms{Client: tc}
-	b.zd = &zendesk.SyncDesk{Client: zc, Now: c.Now, Wait: c.wait}
+	b.zd = &zendesk.SyncDesk{Client: zc, Now: c.Now, Wait: c.Wait}
 	b.sf = &salesforce.SyncDesk{Client: sc, Now: c.Now}
 	archive := s3archive.New(aws.Config{
 		Region: fix.AWS.Region, BaseEndpoint: aws.String(server.URL + "/aws"), HTTPClient: http.DefaultClient,
@@ -200,7 +156,7 @@ func startBed(t fataler, plan sandbox.TencentPlan) *bed {
 		Table:       relay.Table{Archive: true},
 		Meter:       b.meter, Now: c.Now,
 	}
-	b.desks = map[relay.DeskName]relay.Desk{relay.Zendesk: zendesk.Desk{Client: zc, Wait: c.wait}, relay.Salesforce: salesforce.Desk{Client: sc, Wait: c.wait}}
+	b.desks = map[relay.DeskName]relay.Desk{relay.Zendesk: zendesk.Desk{Client: zc, Wait: c.Wait}, relay.Salesforce: salesforce.Desk{Client: sc, Wait: c.Wait}}
 	b.create = &relay.CreateTicket{Rooms: b.rooms, Queue: noQueue{}, Meter: b.meter, Now: c.Now, Random: strings.NewReader("")}
 	return b
 }
@@ -223,7 +179,7 @@ func (b *bed) run(items ...relay.SyncItem) []error {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	b.clock.add(3 * time.Second)
+	b.clock.Add(3 * time.Second)
 	return b.sync.Run(ctx, items)
 }
 

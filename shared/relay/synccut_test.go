@@ -34,7 +34,7 @@ func (b *bed) killed(n int, how int, item relay.SyncItem) bool {
 		cancel()
 		return how
 	})
-	b.clock.add(3 * time.Second)
+	b.clock.Add(3 * time.Second)
 	_ = b.sync.Run(ctx, []relay.SyncItem{item})
 	b.setCut(nil)
 	return died.Load()
@@ -127,7 +127,7 @@ func TestSyncCutAnywhere(t *testing.T) {
 						cut.do(b, ref)
 						item := item(ref, cut.hints...)
 						there := b.killed(n, how, item)
-						b.clock.add(10 * time.Minute) // the vendor has forgotten what it was told
+						b.clock.Add(10 * time.Minute) // the vendor has forgotten what it was told
 						item.Redelivered = there
 						if err := b.run(item)[0]; err != nil {
 							t.Fatalf("cut at call %d: %v", n, err)
@@ -189,7 +189,7 @@ func TestSyncFaults(t *testing.T) {
 							t.Errorf("%s: %v", op, err)
 						}
 						item.Redelivered = true
-						b.clock.add(10 * time.Minute)
+						b.clock.Add(10 * time.Minute)
 					}
 					b.wantMuted(ref, true)
 					b.wantMembers(ref, "carol")
@@ -228,7 +228,7 @@ func TestSyncOutdatedNotice(t *testing.T) {
 			t.Fatalf("the mark knows of it: %v", mark)
 		}
 		b.reopen(ref)
-		b.clock.add(10 * time.Minute) // the vendor has forgotten what it was told
+		b.clock.Add(10 * time.Minute) // the vendor has forgotten what it was told
 		item.Redelivered = true
 		if err := b.run(item)[0]; err != nil {
 			t.Fatal(err)

@@ -165,7 +165,7 @@ func TestMergeApartIsRemembered(t *testing.T) {
 				if said := b.said(loser); len(said) != 2 {
 					t.Errorf("said %q", said)
 				}
-				b.clock.add(5 * time.Minute)
+				b.clock.Add(5 * time.Minute)
 				b.quiet(desk)
 			})
 		})

@@ -47,14 +47,14 @@ func (b *bed) invoke(meanwhile func(), items ...relay.SyncItem) (errs []error, w
 			mu.Lock()
 			defer mu.Unlock()
 			waits = append(waits, d)
-			b.clock.add(d)
+			b.clock.Add(d)
 			if meanwhile != nil {
 				meanwhile()
 			}
 			return ctx.Err()
 		},
 	}
-	b.clock.add(3 * time.Second)
+	b.clock.Add(3 * time.Second)
 	errs = patient.Run(ctx, items)
 	return errs, waits
 }
@@ -165,7 +165,7 @@ func TestSyncCutAroundAWait(t *testing.T) {
 					})
 					errs, _ := b.invoke(nil, item)
 					b.setCut(nil)
-					b.clock.add(10 * time.Minute)
+					b.clock.Add(10 * time.Minute)
 					item.Redelivered = errs[0] != nil
 					if err := b.run(item)[0]; err != nil {
 						t.Fatalf("cut at call %d: %v", n, err)

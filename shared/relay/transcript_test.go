@@ -90,7 +90,7 @@ func TestTranscriptOfForgottenMessages(t *testing.T) {
 		ref := b.open(desk, "carol", "Printer")
 		b.converge(ref)
 		b.say("carol", ref, "too long ago")
-		b.clock.add(8 * 24 * time.Hour)
+		b.clock.Add(8 * 24 * time.Hour)
 		b.say("carol", ref, "just now")
 		b.end(ref)
 		b.converge(ref)
@@ -160,7 +160,7 @@ func TestDeleteFilesAndDissolves(t *testing.T) {
 			b.converge(ref)
 			b.say("carol", ref, "it burns")
 		}
-		b.clock.add(5 * time.Second)
+		b.clock.Add(5 * time.Second)
 		b.ok(dissolve(true).Run(ctx, open))
 		if f := b.filed(open); !gone(open) || len(f) != 1 || !strings.Contains(f[0], "it burns") {
 			t.Errorf("gone %v, filed %q", gone(open), f)
@@ -214,7 +214,7 @@ func TestDeleteBesideSync(t *testing.T) {
 		}, stays: true, wanted: "wait"},
 		"the room is made anew": {at: "group_msg_get_simple", do: func(b *bed, ref relay.Ref) {
 			b.ok(b.rooms.Destroy(ctx, ref.GroupID()))
-			b.clock.add(2 * time.Second)
+			b.clock.Add(2 * time.Second)
 			b.converge(ref)
 			b.say("carol", ref, "hello again")
 		}, stays: true, wanted: "hello again"},
@@ -232,7 +232,7 @@ func TestDeleteBesideSync(t *testing.T) {
 			ref := b.open(relay.Zendesk, "carol", "Printer")
 			b.converge(ref)
 			b.say("carol", ref, "it burns")
-			b.clock.add(5 * time.Second)
+			b.clock.Add(5 * time.Second)
 			b.at(c.at, func() { c.do(b, ref) })
 			err := (&relay.Dissolve{Desks: b.sync.Desks, Rooms: b.rooms, Transcripts: b.sync.Transcripts}).Run(ctx, ref)
 			g, there := b.box.Group(ref.GroupID())
@@ -279,7 +279,7 @@ func TestDeleteLeavesTheMark(t *testing.T) {
 	b := newBed(t, sandbox.TencentPlan{})
 	ref := b.open(relay.Zendesk, "carol", "Printer")
 	b.converge(ref)
-	b.clock.add(5 * time.Second)
+	b.clock.Add(5 * time.Second)
 	b.at("modify_group_base_info", func() {
 		b.assign(ref, 0)
 		b.converge(ref)

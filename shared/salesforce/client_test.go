@@ -61,12 +61,12 @@ func TestCreateCaseRequest(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			o := newOrg(t)
-			o.on("POST "+tc.path, reply(201, `{"id":"500000000000001","success":true,"errors":[]}`))
+			o.On("POST "+tc.path, reply(201, `{"id":"500000000000001","success":true,"errors":[]}`))
 			id, err := o.client(tc.change).CreateCase(t.Context(), tc.in)
 			if err != nil || id != caseID {
 				t.Fatalf("%q, %v; want the 18-character id", id, err)
 			}
-			got := o.to(tc.path)[0]
+			got := o.To(tc.path)[0]
 			if diff := cmp.Diff(asJSON(t, tc.body), asJSON(t, got.Body)); diff != "" {
 				t.Errorf("body (-want +got)\n%s", diff)
 			}
@@ -102,7 +102,7 @@ func TestCaseByKey(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			o := newOrg(t)
-			o.on("GET "+casePath, tc.h)
+			o.On("GET "+casePath, tc.h)
 			id, err := o.client().CaseByKey(t.Context(), key, "ann")
 			if id != tc.want || (err == nil) != (tc.class == "") {
 				t.Fatalf("%q, %v", id, err)
@@ -112,7 +112,7 @@ func TestCaseByKey(t *testing.T) {
 					t.Errorf("got %+v", e)
 				}
 			}
-			got := o.to(casePath)[0]
+			got := o.To(casePath)[0]
 			if got.Query != "fields=Id%2CCaseroom_User__c" || got.Header.Get("Authorization") != "Bearer 00D!tok-1" {
 				t.Errorf("query %q, headers %v", got.Query, got.Header)
 			}
@@ -121,16 +121,16 @@ func TestCaseByKey(t *testing.T) {
 	t.Run("no key field", func(t *testing.T) {
 		o := newOrg(t)
 		id, err := o.client(func(o *salesforce.Options) { o.KeyField = "" }).CaseByKey(t.Context(), key, "ann")
-		if id != "" || err != nil || len(o.calls) != 0 {
-			t.Errorf("%q, %v, %d calls", id, err, len(o.calls))
+		if id != "" || err != nil || len(o.Calls()) != 0 {
+			t.Errorf("%q, %v, %d calls", id, err, len(o.Calls()))
 		}
 	})
 	t.Run("no user field", func(t *testing.T) {
 		o := newOrg(t)
-		o.on("GET "+casePath, reply(200, `{"Id":"`+caseID+`"}`))
+		o.On("GET "+casePath, reply(200, `{"Id":"`+caseID+`"}`))
 		id, err := o.client(func(o *salesforce.Options) { o.UserField = "" }).CaseByKey(t.Context(), key, "ann")
-		if id != caseID || err != nil || o.to(casePath)[0].Query != "fields=Id" {
-			t.Errorf("%q, %v, %+v", id, err, o.to(casePath))
+		if id != caseID || err != nil || o.To(casePath)[0].Query != "fields=Id" {
+			t.Errorf("%q, %v, %+v", id, err, o.To(casePath))
 		}
 	})
 }
@@ -173,7 +173,7 @@ func TestErrorClasses(t *testing.T) {
 		for _, tc := range tests {
 			t.Run(ep.name+"/"+tc.name, func(t *testing.T) {
 				o := newOrg(t)
-				o.on(ep.route, tc.h)
+				o.On(ep.route, tc.h)
 				e := mustError(t, ep.call(t.Context(), o.client()))
 				if e.Class != tc.class || e.Status != tc.status || e.Code != tc.code || e.Credentials != tc.credentials {
 					t.Errorf("got %+v, want class %s, status %d, code %q, credentials %v", e, tc.class, tc.status, tc.code, tc.credentials)
@@ -186,7 +186,7 @@ func TestErrorClasses(t *testing.T) {
 	}
 	t.Run("not a success after all", func(t *testing.T) {
 		o := newOrg(t)
-		o.on("POST "+casesPath, reply(201, `{"id":"`+caseID+`","success":false,"errors":[]}`))
+		o.On("POST "+casesPath, reply(201, `{"id":"`+caseID+`","success":false,"errors":[]}`))
 		_, err := o.client().CreateCase(t.Context(), salesforce.Case{})
 		if e := mustError(t, err); e.Class != upstream.Unknown {
 			t.Errorf("got %+v", e)
@@ -194,12 +194,12 @@ func TestErrorClasses(t *testing.T) {
 	})
 	t.Run("a create is sent once", func(t *testing.T) {
 		o := newOrg(t)
-		o.on("POST "+casesPath, inTurn(created, drop))
+		o.On("POST "+casesPath, inTurn(created, drop))
 		c := o.client()
 		for range 2 { // the second on the first's kept connection
 			_, _ = c.CreateCase(t.Context(), salesforce.Case{Key: key})
 		}
-		if n := len(o.to(casesPath)); n != 2 {
+		if n := len(o.To(casesPath)); n != 2 {
 			t.Errorf("%d requests for two creations", n)
 		}
 	})
@@ -224,7 +224,7 @@ func TestSessionIsRenewedOnce(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			o := newOrg(t)
-			o.on("GET "+casePath, tc.h)
+			o.On("GET "+casePath, tc.h)
 			_, err := o.client().CaseByKey(t.Context(), key, "ann")
 			if tc.ok != (err == nil) {
 				t.Errorf("error %v", err)
@@ -234,21 +234,21 @@ func TestSessionIsRenewedOnce(t *testing.T) {
 					t.Errorf("got %+v", e)
 				}
 			}
-			if calls, mints := len(o.to(casePath)), len(o.to(tokenPath)); calls != tc.calls || mints != tc.mints {
+			if calls, mints := len(o.To(casePath)), len(o.To(tokenPath)); calls != tc.calls || mints != tc.mints {
 				t.Errorf("%d calls, %d tokens; want %d, %d", calls, mints, tc.calls, tc.mints)
 			}
 		})
 	}
 	t.Run("case creation", func(t *testing.T) {
 		o := newOrg(t)
-		o.on("POST "+casesPath, inTurn(expired, created))
+		o.On("POST "+casesPath, inTurn(expired, created))
 		if id, err := o.client().CreateCase(t.Context(), salesforce.Case{Key: key}); err != nil || id != caseID {
 			t.Errorf("%q, %v", id, err)
 		}
 	})
 	t.Run("the secret is gone", func(t *testing.T) {
 		o := newOrg(t)
-		o.on("GET "+casePath, expired)
+		o.On("GET "+casePath, expired)
 		_, err := o.client(func(o *salesforce.Options) {
 			o.Reread = func(context.Context) (salesforce.Credentials, error) {
 				return salesforce.Credentials{}, errors.New("gone")
@@ -260,8 +260,8 @@ func TestSessionIsRenewedOnce(t *testing.T) {
 	})
 	t.Run("the renewal fails", func(t *testing.T) {
 		o := newOrg(t)
-		o.on("POST "+tokenPath, inTurn(o.grant, reply(500, ``)))
-		o.on("POST "+casesPath, expired)
+		o.On("POST "+tokenPath, inTurn(o.grant, reply(500, ``)))
+		o.On("POST "+casesPath, expired)
 		_, err := o.client().CreateCase(t.Context(), salesforce.Case{Key: key})
 		if e := mustError(t, err); e.Class != upstream.Unavailable || e.Op != "oauth_token" {
 			t.Errorf("got %+v", e)

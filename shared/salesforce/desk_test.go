@@ -41,7 +41,7 @@ func TestDeskCreate(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			o := newOrg(t)
-			o.on("POST "+casesPath, created)
+			o.On("POST "+casesPath, created)
 			n := ann
 			tc.change(&n)
 			id, err := salesforce.Desk{Client: o.client()}.Create(t.Context(), n)
@@ -57,7 +57,7 @@ func TestDeskCreate(t *testing.T) {
 					delete(want, k)
 				}
 			}
-			if diff := cmp.Diff(any(want), asJSON(t, o.to(casesPath)[0].Body)); diff != "" {
+			if diff := cmp.Diff(any(want), asJSON(t, o.To(casesPath)[0].Body)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -92,9 +92,9 @@ func TestRefusedDataCostsTheDataAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOrg(t)
-			o.on("POST "+casesPath, inTurn(tc.answers...))
+			o.On("POST "+casesPath, inTurn(tc.answers...))
 			id, err := salesforce.Desk{Client: o.client(), FallbackEmail: tc.fallback}.Create(t.Context(), ann)
-			posts := o.to(casesPath)
+			posts := o.To(casesPath)
 			if len(posts) != len(tc.answers) {
 				t.Errorf("%d creations", len(posts))
 			}
@@ -145,8 +145,8 @@ func TestUnknownOutcomeIsLookedUp(t *testing.T) {
 		} {
 			t.Run(name+"/"+lookups, func(t *testing.T) {
 				o := newOrg(t)
-				o.on("POST "+casesPath, outcome)
-				o.on("GET "+casePath, tc.get)
+				o.On("POST "+casesPath, outcome)
+				o.On("GET "+casePath, tc.get)
 				waits := 0
 				d := salesforce.Desk{Client: o.client(), Wait: func(context.Context, time.Duration) error { waits++; return nil }}
 				id, err := d.Create(t.Context(), ann)
@@ -159,17 +159,17 @@ func TestUnknownOutcomeIsLookedUp(t *testing.T) {
 						t.Errorf("%q, %+v; want the creation's error", id, e)
 					}
 				}
-				if posts, gets := len(o.to(casesPath)), len(o.to(casePath)); posts != 1 || gets != tc.gets || waits != tc.waits {
+				if posts, gets := len(o.To(casesPath)), len(o.To(casePath)); posts != 1 || gets != tc.gets || waits != tc.waits {
 					t.Errorf("%d creations, %d look-ups, %d waits; want 1, %d, %d", posts, gets, waits, tc.gets, tc.waits)
 				}
 			})
 		}
 		t.Run(name+"/no key field", func(t *testing.T) {
 			o := newOrg(t)
-			o.on("POST "+casesPath, outcome)
+			o.On("POST "+casesPath, outcome)
 			_, err := salesforce.Desk{Client: o.client(func(o *salesforce.Options) { o.KeyField = "" }), Wait: noWait}.Create(t.Context(), ann)
 			mustError(t, err)
-			if n := len(o.to(casesPath)); n != 1 {
+			if n := len(o.To(casesPath)); n != 1 {
 				t.Errorf("%d creations", n)
 			}
 		})
@@ -187,12 +187,12 @@ func TestCertainFailuresAreNotLookedUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOrg(t)
-			o.on("POST "+casesPath, h)
+			o.On("POST "+casesPath, h)
 			_, err := salesforce.Desk{Client: o.client()}.Create(t.Context(), ann)
 			if e := mustError(t, err); e.OutcomeUnknown() {
 				t.Errorf("got %+v", e)
 			}
-			if n := len(o.to(casePath)); n != 0 {
+			if n := len(o.To(casePath)); n != 0 {
 				t.Errorf("%d look-ups", n)
 			}
 		})
@@ -202,9 +202,9 @@ func TestCertainFailuresAreNotLookedUp(t *testing.T) {
 func TestTimeOutLeavesTimeToLookUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newDirectOrg(t)
-		o.on("POST "+casesPath, hang)
-		o.on("GET "+casePath, reply(200, `{"Id":"`+caseID+`"}`))
-		c := o.client(func(options *salesforce.Options) { options.Transport = roundTrip(o.direct) })
+		o.On("POST "+casesPath, hang)
+		o.On("GET "+casePath, reply(200, `{"Id":"`+caseID+`"}`))
+		c := o.client(func(options *salesforce.Options) { options.Transport = o })
 		id, err := salesforce.Desk{Client: c, Wait: noWait}.Create(t.Context(), ann)
 		if err != nil || id != caseID {
 			t.Errorf("%q, %v", id, err)
@@ -252,9 +252,9 @@ func TestWriteGetsPartOfTheDeadline(t *testing.T) {
 
 func TestLookUpEndsWithTheContext(t *testing.T) {
 	o := newOrg(t)
-	o.on("POST "+casesPath, reply(500, ``))
+	o.On("POST "+casesPath, reply(500, ``))
 	ctx, cancel := context.WithCancel(t.Context())
-	o.on("GET "+casePath, func(w http.ResponseWriter, r *http.Request) {
+	o.On("GET "+casePath, func(w http.ResponseWriter, r *http.Request) {
 		restError(404, "NOT_FOUND")(w, r)
 		cancel()
 	})
@@ -262,7 +262,7 @@ func TestLookUpEndsWithTheContext(t *testing.T) {
 	if e := mustError(t, err); e.Op != "case_create" || e.Status != 500 {
 		t.Errorf("got %+v", e)
 	}
-	if n := len(o.to(casePath)); n != 1 {
+	if n := len(o.To(casePath)); n != 1 {
 		t.Errorf("%d look-ups", n)
 	}
 }
@@ -282,7 +282,7 @@ func TestDeskFind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOrg(t)
-			o.on("GET "+casePath, tc.h)
+			o.On("GET "+casePath, tc.h)
 			id, err := salesforce.Desk{Client: o.client()}.Find(t.Context(), "ann", key)
 			if id != tc.want || (err == nil) != (tc.class == "") {
 				t.Fatalf("%q, %v", id, err)
@@ -290,7 +290,7 @@ func TestDeskFind(t *testing.T) {
 			if err != nil && upstream.ClassOf(err) != tc.class {
 				t.Errorf("class %s", upstream.ClassOf(err))
 			}
-			if n := len(o.to(casePath)); n != tc.gets {
+			if n := len(o.To(casePath)); n != tc.gets {
 				t.Errorf("%d reads, want %d", n, tc.gets)
 			}
 		})
@@ -298,7 +298,7 @@ func TestDeskFind(t *testing.T) {
 	t.Run("no key field", func(t *testing.T) {
 		o := newOrg(t)
 		id, err := salesforce.Desk{Client: o.client(func(o *salesforce.Options) { o.KeyField = "" })}.Find(t.Context(), "ann", key)
-		if id != "" || err != nil || len(o.calls) != 0 {
+		if id != "" || err != nil || len(o.Calls()) != 0 {
 			t.Errorf("%q, %v", id, err)
 		}
 	})

@@ -43,11 +43,11 @@ func TestPermissionSetCoversTheClient(t *testing.T) {
 
 	o := newOrg(t)
 	c := o.client()
-	o.on("POST "+casesPath, reply(201, `{"id":"500000000000001","success":true,"errors":[]}`))
+	o.On("POST "+casesPath, reply(201, `{"id":"500000000000001","success":true,"errors":[]}`))
 	const data = instanceAt + "/services/data/v68.0"
 	const part = data + "/sobjects/Caseroom_Transcript__c/Caseroom_Name__c/part"
-	o.on("GET "+data+"/queryAll", reply(200, `{"done":true,"records":[]}`))
-	o.on("PATCH "+part, reply(201, `{"id":"a0T000000000001AAA","success":true,"errors":[],"created":true}`))
+	o.On("GET "+data+"/queryAll", reply(200, `{"done":true,"records":[]}`))
+	o.On("PATCH "+part, reply(201, `{"id":"a0T000000000001AAA","success":true,"errors":[],"created":true}`))
 	if _, err := c.CreateCase(t.Context(), salesforce.Case{Subject: "s", Description: "d", SuppliedName: "n", SuppliedEmail: "e@example.com", Key: key, UserID: "ann"}); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestPermissionSetCoversTheClient(t *testing.T) {
 	}
 	for object, path := range map[string]string{"Case": casesPath, "Caseroom_Transcript__c": part} {
 		var sent map[string]string
-		if err := json.Unmarshal([]byte(o.to(path)[0].Body), &sent); err != nil {
+		if err := json.Unmarshal([]byte(o.To(path)[0].Body), &sent); err != nil {
 			t.Fatal(err)
 		}
 		for name := range sent {
@@ -68,7 +68,7 @@ func TestPermissionSetCoversTheClient(t *testing.T) {
 			}
 		}
 	}
-	asked, err := url.ParseQuery(o.to(data + "/queryAll")[0].Query)
+	asked, err := url.ParseQuery(o.To(data + "/queryAll")[0].Query)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,15 +19,16 @@ import (
 
 	"github.com/caseroom/caseroom/shared/salesforce"
 	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 )
 
 func TestClientCredentials(t *testing.T) {
 	o := newOrg(t)
-	o.on("POST "+casesPath, created)
+	o.On("POST "+casesPath, created)
 	if _, err := o.client().CreateCase(t.Context(), salesforce.Case{Key: key}); err != nil {
 		t.Fatal(err)
 	}
-	got := o.to(tokenPath)[0]
+	got := o.To(tokenPath)[0]
 	form, err := url.ParseQuery(got.Body)
 	if err != nil || got.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || got.Query != "" {
 		t.Fatalf("%v, %+v", err, got)
@@ -38,21 +39,21 @@ func TestClientCredentials(t *testing.T) {
 }
 
 func TestJWTBearer(t *testing.T) {
-	o, clk := newOrg(t), newClock()
-	o.on("POST "+casesPath, created)
-	o.on("POST "+tokenPath, func(w http.ResponseWriter, r *http.Request) {
+	o, clk := newOrg(t), upstreamtest.NewClock(noon)
+	o.On("POST "+casesPath, created)
+	o.On("POST "+tokenPath, func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil || r.PostForm.Get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" || len(r.PostForm) != 2 {
 			t.Errorf("form %v, %v", r.PostForm, err)
 		}
 		claims := jwt.MapClaims{}
-		token, err := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithTimeFunc(clk.now), jwt.WithJSONNumber()).
+		token, err := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithTimeFunc(clk.Now), jwt.WithJSONNumber()).
 			ParseWithClaims(r.PostForm.Get("assertion"), claims, func(*jwt.Token) (any, error) { return &privateKey().PublicKey, nil })
 		if err != nil || !token.Valid {
 			t.Errorf("assertion: %v", err)
 		}
 		want := jwt.MapClaims{
 			"iss": clientID, "sub": username, "aud": "https://test.salesforce.com",
-			"exp": json.Number(fmt.Sprint(clk.now().Unix() + 180)),
+			"exp": json.Number(fmt.Sprint(clk.Now().Unix() + 180)),
 		}
 		if fmt.Sprint(claims) != fmt.Sprint(want) {
 			t.Errorf("claims %v, want %v", claims, want)
@@ -60,28 +61,28 @@ func TestJWTBearer(t *testing.T) {
 		o.grant(w, r)
 	})
 	creds := salesforce.Credentials{ClientID: clientID, Username: username, PrivateKey: privatePEM(t), Audience: "https://test.salesforce.com"}
-	c := o.client(func(o *salesforce.Options) { o.Now, o.Credentials = clk.now, fixed(creds) })
+	c := o.client(func(o *salesforce.Options) { o.Now, o.Credentials = clk.Now, fixed(creds) })
 	if _, err := c.CreateCase(t.Context(), salesforce.Case{Key: key}); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(o.to(tokenPath)); n != 1 {
+	if n := len(o.To(tokenPath)); n != 1 {
 		t.Errorf("%d token requests", n)
 	}
 }
 
 func TestTokenIsCachedAndReplaced(t *testing.T) {
-	o, clk := newOrg(t), newClock()
-	o.on("GET "+casePath, reply(200, `{"Id":"`+caseID+`"}`))
-	c := o.client(func(o *salesforce.Options) { o.Now = clk.now })
+	o, clk := newOrg(t), upstreamtest.NewClock(noon)
+	o.On("GET "+casePath, reply(200, `{"Id":"`+caseID+`"}`))
+	c := o.client(func(o *salesforce.Options) { o.Now = clk.Now })
 	for _, step := range []struct {
 		after time.Duration
 		mints int
 	}{{0, 1}, {58 * time.Minute, 1}, {61 * time.Second, 2}, {time.Minute, 2}} {
-		clk.add(step.after)
+		clk.Add(step.after)
 		if _, err := c.CaseByKey(t.Context(), key, "ann"); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(o.to(tokenPath)); n != step.mints {
+		if n := len(o.To(tokenPath)); n != step.mints {
 			t.Errorf("after another %v: %d tokens, want %d", step.after, n, step.mints)
 		}
 	}
@@ -89,7 +90,7 @@ func TestTokenIsCachedAndReplaced(t *testing.T) {
 
 func TestTokenIsFetchedOnceByMany(t *testing.T) {
 	o := newOrg(t)
-	o.on("GET "+casePath, func(w http.ResponseWriter, r *http.Request) {
+	o.On("GET "+casePath, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "Bearer 00D!tok-1" {
 			restError(401, "INVALID_SESSION_ID")(w, r)
 			return
@@ -106,7 +107,7 @@ func TestTokenIsFetchedOnceByMany(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := len(o.to(tokenPath)); n != 2 {
+	if n := len(o.To(tokenPath)); n != 2 {
 		t.Errorf("%d tokens asked for, want 2", n)
 	}
 }
@@ -115,7 +116,7 @@ func TestSecretRotation(t *testing.T) {
 	old := salesforce.Credentials{ClientID: clientID, ClientSecret: "rotated-away"}
 	t.Run("picked up", func(t *testing.T) {
 		o := newOrg(t)
-		o.on("GET "+casePath, reply(200, `{"Id":"`+caseID+`"}`))
+		o.On("GET "+casePath, reply(200, `{"Id":"`+caseID+`"}`))
 		c := o.client(func(o *salesforce.Options) { o.Credentials, o.Reread = fixed(old), fixed(byClient) })
 		if _, err := c.CaseByKey(t.Context(), key, "ann"); err != nil {
 			t.Fatal(err)
@@ -127,7 +128,7 @@ func TestSecretRotation(t *testing.T) {
 		if e := mustError(t, err); !e.Credentials || e.Code != "invalid_client" || e.Class != upstream.Refused {
 			t.Errorf("got %+v", e)
 		}
-		if n := len(o.to(tokenPath)); n != 1 {
+		if n := len(o.To(tokenPath)); n != 1 {
 			t.Errorf("%d token requests, want 1", n)
 		}
 	})
@@ -137,15 +138,15 @@ func TestSecretRotation(t *testing.T) {
 		_, err := salesforce.Desk{Client: o.client(func(o *salesforce.Options) {
 			o.Credentials = func(context.Context) (salesforce.Credentials, error) { return salesforce.Credentials{}, want }
 		})}.Create(t.Context(), ann)
-		if !errors.Is(err, want) || len(o.calls) != 0 {
-			t.Errorf("%v, %d calls", err, len(o.calls))
+		if !errors.Is(err, want) || len(o.Calls()) != 0 {
+			t.Errorf("%v, %d calls", err, len(o.Calls()))
 		}
 	})
 	t.Run("incomplete", func(t *testing.T) {
 		o := newOrg(t)
 		_, err := o.client(func(o *salesforce.Options) { o.Credentials = fixed(salesforce.Credentials{ClientID: "x"}) }).CaseByKey(t.Context(), key, "ann")
-		if e := mustError(t, err); !e.Credentials || len(o.calls) != 0 {
-			t.Errorf("%+v, %d calls", e, len(o.calls))
+		if e := mustError(t, err); !e.Credentials || len(o.Calls()) != 0 {
+			t.Errorf("%+v, %d calls", e, len(o.Calls()))
 		}
 	})
 }
@@ -171,7 +172,7 @@ func TestTokenAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOrg(t)
-			o.on("POST "+tokenPath, tc.h)
+			o.On("POST "+tokenPath, tc.h)
 			// Create: a case that was never asked for is not looked up.
 			_, err := salesforce.Desk{Client: o.client(), Wait: noWait}.Create(t.Context(), ann)
 			if e := mustError(t, err); e.Class != tc.class || e.Code != tc.code || e.Credentials != tc.credentials {
@@ -224,8 +225,8 @@ func loginFault(code string) string {
 
 func TestSOAPLogin(t *testing.T) {
 	o := newOrg(t)
-	o.on("POST "+casesPath, created)
-	o.on("POST "+soapPath, func(w http.ResponseWriter, r *http.Request) {
+	o.On("POST "+casesPath, created)
+	o.On("POST "+soapPath, func(w http.ResponseWriter, r *http.Request) {
 		reply(200, loginAnswer(o.instance+"/services/Soap/u/64.0/00D000000000001", "00D!AQ.tok-1", "false"))(w, r)
 	})
 	c := o.client(func(o *salesforce.Options) { o.Credentials = fixed(bySOAP) })
@@ -234,7 +235,7 @@ func TestSOAPLogin(t *testing.T) {
 			t.Fatalf("%q, %v", id, err)
 		}
 	}
-	logins := o.to(soapPath)
+	logins := o.To(soapPath)
 	if len(logins) != 1 {
 		t.Fatalf("%d logins", len(logins))
 	}
@@ -259,7 +260,7 @@ func TestSOAPLogin(t *testing.T) {
 	if _, ok := logins[0].Header["Soapaction"]; !ok {
 		t.Error("no SOAPAction header")
 	}
-	if auth := o.to(casesPath)[0].Header.Get("Authorization"); auth != "Bearer 00D!AQ.tok-1" {
+	if auth := o.To(casesPath)[0].Header.Get("Authorization"); auth != "Bearer 00D!AQ.tok-1" {
 		t.Errorf("Authorization %q", auth)
 	}
 }
@@ -293,20 +294,20 @@ func TestSOAPLoginFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOrg(t)
-			o.on("POST "+soapPath, reply(tc.status, tc.body))
+			o.On("POST "+soapPath, reply(tc.status, tc.body))
 			c := o.client(func(o *salesforce.Options) { o.Credentials = fixed(bySOAP) })
 			_, err := c.CreateCase(t.Context(), salesforce.Case{Key: key})
 			if e := mustError(t, err); e.Class != tc.class || e.Code != tc.code || e.Credentials != tc.credentials || e.Op != "soap_login" {
 				t.Errorf("got %+v", e)
 			}
-			if n := len(o.to(soapPath)); n != 1 {
+			if n := len(o.To(soapPath)); n != 1 {
 				t.Errorf("%d logins", n)
 			}
 		})
 	}
 	t.Run("reset", func(t *testing.T) {
 		o := newOrg(t)
-		o.on("POST "+soapPath, drop)
+		o.On("POST "+soapPath, drop)
 		_, err := o.client(func(o *salesforce.Options) { o.Credentials = fixed(bySOAP) }).CreateCase(t.Context(), salesforce.Case{})
 		if e := mustError(t, err); e.Class != upstream.Unavailable {
 			t.Errorf("got %+v", e)
@@ -374,7 +375,7 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err != nil {
-			mustNotLeak(t, err.Error())
+			upstreamtest.NoLeak(t, err.Error(), secret...)
 		}
 	}
 	var c salesforce.Credentials
@@ -388,7 +389,7 @@ func TestCredentials(t *testing.T) {
 	all := salesforce.Credentials{ClientSecret: clientSecret, Username: username, PrivateKey: pem, Password: password, SecurityToken: security}
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "a", all, "b", &all)
 	fmt.Fprintf(&log, "%v %+v %#v %s", all, all, all, &all)
-	mustNotLeak(t, log.String())
+	upstreamtest.NoLeak(t, log.String(), secret...)
 	if !strings.Contains(log.String(), "REDACTED") {
 		t.Error(log.String())
 	}

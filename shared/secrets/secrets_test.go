@@ -21,6 +21,7 @@ import (
 	"github.com/caseroom/caseroom/shared/awsenv"
 	"github.com/caseroom/caseroom/shared/problem"
 	"github.com/caseroom/caseroom/shared/secrets"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 )
 
 // canary is in every secret of these tests and must be nowhere else.
@@ -43,20 +44,21 @@ func secretText(key string) string {
 	return string(b)
 }
 
+var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
 // fixture is a store on the real SDK client, against a server that speaks
 // Secrets Manager's wire format.
 type fixture struct {
 	store *secrets.Store
 	api   *wire
-	clock *clock
+	clock *upstreamtest.Clock
 	log   *syncBuffer
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{api: newWire(t), clock: &clock{}, log: &syncBuffer{}}
-	f.clock.set(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC))
-	f.store = secrets.New(f.api.client(t), f.clock.now, func() float64 { return 0 }, slog.New(slog.NewJSONHandler(f.log, nil)))
+	f := &fixture{api: newWire(t), clock: upstreamtest.NewClock(noon), log: &syncBuffer{}}
+	f.store = secrets.New(f.api.client(t), f.clock.Now, func() float64 { return 0 }, slog.New(slog.NewJSONHandler(f.log, nil)))
 	t.Cleanup(func() {
 		if strings.Contains(f.log.String(), canary) {
 			t.Errorf("the log tells a value: %s", f.log)
@@ -136,12 +138,6 @@ func fail(w http.ResponseWriter, status int, code string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "Message": "told in prose with " + canary})
 }
 
-type clock struct{ at atomic.Pointer[time.Time] }
-
-func (c *clock) set(t time.Time)         { c.at.Store(&t) }
-func (c *clock) now() time.Time          { return *c.at.Load() }
-func (c *clock) advance(d time.Duration) { c.set(c.now().Add(d)) }
-
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -202,12 +198,12 @@ func TestLoadCachesForFiveMinutes(t *testing.T) {
 			t.Fatalf("got %d, %v", c.SDKAppID, err)
 		}
 	}
-	f.clock.advance(5*time.Minute - time.Second)
+	f.clock.Add(5*time.Minute - time.Second)
 	if _, err := src.Load(t.Context()); err != nil || f.api.calls.Load() != 1 {
 		t.Errorf("%d calls (%v), want 1", f.api.calls.Load(), err)
 	}
 	f.api.set(text(secretText(canary + "2")))
-	f.clock.advance(time.Second)
+	f.clock.Add(time.Second)
 	if c, err := src.Load(t.Context()); err != nil || c.SecretKey != canary+"2" {
 		t.Errorf("an aged value was not replaced: %v", err)
 	}
@@ -219,13 +215,13 @@ func TestLoadCachesForFiveMinutes(t *testing.T) {
 func TestJitterShortensTheCache(t *testing.T) {
 	f := newFixture(t)
 	f.api.set(text(secretText(canary)))
-	store := secrets.New(f.api.client(t), f.clock.now, func() float64 { return 0.5 }, slog.New(slog.DiscardHandler))
+	store := secrets.New(f.api.client(t), f.clock.Now, func() float64 { return 0.5 }, slog.New(slog.DiscardHandler))
 	src := secrets.For[credentials](store, "caseroom/tencent")
 	for _, step := range []struct {
 		after time.Duration
 		calls int32
 	}{{0, 1}, {4*time.Minute + 29*time.Second, 1}, {time.Second, 2}} {
-		f.clock.advance(step.after)
+		f.clock.Add(step.after)
 		if _, err := src.Load(t.Context()); err != nil || f.api.calls.Load() != step.calls {
 			t.Errorf("after %s: %d calls (%v), want %d", step.after, f.api.calls.Load(), err, step.calls)
 		}
@@ -292,7 +288,7 @@ func TestFirstReadFails(t *testing.T) {
 			if again == err {
 				t.Error("two callers share one error value")
 			}
-			f.clock.advance(time.Second)
+			f.clock.Add(time.Second)
 			f.api.set(text(secretText(canary)))
 			if c, err := src.Load(t.Context()); err != nil || c.SecretKey != canary {
 				t.Errorf("not recovered after a second: %v", err)
@@ -331,7 +327,7 @@ func TestLastGoodValueIsKept(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.api.set(bad)
-			f.clock.advance(6 * time.Minute)
+			f.clock.Add(6 * time.Minute)
 			for range 3 {
 				if c, err := src.Load(t.Context()); err != nil || c.SecretKey != canary {
 					t.Fatalf("the last good value is lost: %v", err)
@@ -342,7 +338,7 @@ func TestLastGoodValueIsKept(t *testing.T) {
 			}
 			f.wantLogged(t, name)
 			f.api.set(text(secretText(canary + "2")))
-			f.clock.advance(10 * time.Second)
+			f.clock.Add(10 * time.Second)
 			if c, err := src.Load(t.Context()); err != nil || c.SecretKey != canary+"2" {
 				t.Errorf("not recovered: %v", err)
 			}
@@ -367,7 +363,7 @@ func TestReloadAtMostOnceAMinute(t *testing.T) {
 		{src.Reload, 2 * time.Second, 3},
 	}
 	for i, step := range steps {
-		f.clock.advance(step.after)
+		f.clock.Add(step.after)
 		if c, err := step.do(t.Context()); err != nil || c.SecretKey != canary {
 			t.Fatalf("step %d: %v", i, err)
 		}
@@ -388,7 +384,7 @@ func TestReloadSeesTheNewValueAndKeepsTheOldOnFailure(t *testing.T) {
 	if c, err := src.Reload(t.Context()); err != nil || c.SecretKey != canary+"2" {
 		t.Errorf("the rotated value was not read: %v", err)
 	}
-	f.clock.advance(time.Minute)
+	f.clock.Add(time.Minute)
 	f.api.set(failing(400, "AccessDeniedException"))
 	if c, err := src.Reload(t.Context()); err != nil || c.SecretKey != canary+"2" {
 		t.Errorf("the last good value is lost: %v", err)
@@ -421,12 +417,11 @@ func (g *gate) GetSecretValue(ctx context.Context, _ *secretsmanager.GetSecretVa
 	}
 }
 
-func (g *gate) source(c *clock) *secrets.Source[credentials] {
+func (g *gate) source(c *upstreamtest.Clock) *secrets.Source[credentials] {
 	if c == nil {
-		c = &clock{}
-		c.set(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC))
+		c = upstreamtest.NewClock(noon)
 	}
-	store := secrets.New(g, c.now, func() float64 { return 0 }, slog.New(slog.DiscardHandler))
+	store := secrets.New(g, c.Now, func() float64 { return 0 }, slog.New(slog.DiscardHandler))
 	return secrets.For[credentials](store, "caseroom/tencent")
 }
 
@@ -532,8 +527,7 @@ func TestCancelledReloadDoesNotUseUpTheMinute(t *testing.T) {
 }
 
 func TestAgedValueServesWhileSomebodyReads(t *testing.T) {
-	c := &clock{}
-	c.set(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC))
+	c := upstreamtest.NewClock(noon)
 	g := newGate(secretText(canary))
 	src := g.source(c)
 	first := make(chan struct{})
@@ -542,7 +536,7 @@ func TestAgedValueServesWhileSomebodyReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-first
-	c.advance(6 * time.Minute)
+	c.Add(6 * time.Minute)
 	reader := make(chan error, 1)
 	go func() { _, err := src.Load(t.Context()); reader <- err }()
 	<-g.arrived
@@ -557,10 +551,9 @@ func TestAgedValueServesWhileSomebodyReads(t *testing.T) {
 
 // A caller who has an aged value keeps half of its time to use it.
 func TestRefreshTakesHalfOfTheTimeLeft(t *testing.T) {
-	c := &clock{}
-	c.set(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC))
+	c := upstreamtest.NewClock(noon)
 	api := &deadlines{}
-	store := secrets.New(api, c.now, func() float64 { return 0 }, slog.New(slog.DiscardHandler))
+	store := secrets.New(api, c.Now, func() float64 { return 0 }, slog.New(slog.DiscardHandler))
 	src := secrets.For[credentials](store, "caseroom/tencent")
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
@@ -568,7 +561,7 @@ func TestRefreshTakesHalfOfTheTimeLeft(t *testing.T) {
 		if _, err := src.Load(ctx); err != nil {
 			t.Fatal(err)
 		}
-		c.advance(6 * time.Minute)
+		c.Add(6 * time.Minute)
 	}
 	own, _ := ctx.Deadline()
 	if len(api.seen) != 2 || api.seen[0] != own || own.Sub(api.seen[1]) < time.Second {

@@ -22,15 +22,12 @@ import (
 
 	"github.com/caseroom/caseroom/shared/tencentim"
 	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 )
 
 func credentials(c tencentim.Credentials) func(context.Context) (tencentim.Credentials, error) {
 	return func(context.Context) (tencentim.Credentials, error) { return c, nil }
 }
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestNewHosts(t *testing.T) {
 	t.Parallel()
@@ -46,7 +43,7 @@ func TestNewHosts(t *testing.T) {
 		var got string
 		c, err := tencentim.New(tencentim.Options{
 			Region: region, Credentials: credentials(creds),
-			Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			Transport: upstreamtest.RoundTrip(func(r *http.Request) (*http.Response, error) {
 				got = r.URL.Scheme + "://" + r.URL.Host + r.URL.Path
 				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"ActionStatus":"OK","ErrorCode":0}`))}, nil
 			}),
@@ -721,7 +718,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	}
 	transportError := func(f func(*http.Request) error) func(*tencentim.Options) {
 		return func(o *tencentim.Options) {
-			o.Transport = roundTrip(func(r *http.Request) (*http.Response, error) { return nil, f(r) })
+			o.Transport = upstreamtest.RoundTrip(func(r *http.Request) (*http.Response, error) { return nil, f(r) })
 		}
 	}
 	for name, tt := range map[string]struct {
@@ -752,7 +749,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 						tt.set(o)
 					}
 					next := o.Transport
-					o.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+					o.Transport = upstreamtest.RoundTrip(func(r *http.Request) (*http.Response, error) {
 						sent = append(sent, r.URL.Host, r.URL.Query().Get("usersig"), r.URL.RawQuery)
 						return next.RoundTrip(r)
 					})
@@ -829,7 +826,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b string) {
 		c, err := tencentim.New(tencentim.Options{
 			Region: "sg", Credentials: credentials(creds),
-			Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			Transport: upstreamtest.RoundTrip(func(*http.Request) (*http.Response, error) {
 				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(b))}, nil
 			}),
 		})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 	"github.com/caseroom/caseroom/shared/worker"
 )
 
@@ -62,10 +63,6 @@ func (q *queue) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...fu
 	return &sqs.SendMessageOutput{}, nil
 }
 
-type noMeter struct{}
-
-func (noMeter) Count(context.Context, string, int, ...string) {}
-
 func message(id, ticket, hint string, receives int) events.SQSMessage {
 	return events.SQSMessage{
 		MessageId: id, ReceiptHandle: id, Body: fmt.Sprintf(`{"v":1,"desk":"zendesk","ticket":%q,"hint":%q}`, ticket, hint),
@@ -81,7 +78,7 @@ func run(t *testing.T, s *syncs, q *queue, waits *[]time.Duration, records ...ev
 		q.hidden = map[string]int32{}
 	}
 	w := &worker.Worker[relay.Hint, relay.SyncItem]{Decode: relay.DecodeHint, Item: relay.NewSyncItem, Sync: s, Mailbox: worker.Mailbox{
-		Queue: q, QueueURL: "https://sqs/queue", DeadLetterURL: "https://sqs/dead", Meter: noMeter{},
+		Queue: q, QueueURL: "https://sqs/queue", DeadLetterURL: "https://sqs/dead", Meter: &upstreamtest.Counts{},
 		Random: func() float64 { return 0.5 },
 		Wait: func(_ context.Context, d time.Duration) error {
 			*waits = append(*waits, d)

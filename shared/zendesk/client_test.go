@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -18,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/caseroom/caseroom/shared/upstream"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
@@ -58,9 +58,9 @@ var endpoints = []struct {
 
 func TestRequests(t *testing.T) {
 	a := newAccount(t)
-	a.on("POST "+ticketsAt, reply(201, `{"ticket":{"id":35436,"external_id":"x"},"audit":{}}`))
-	a.on("GET "+ticketsAt, reply(200, `{"tickets":[{"id":9,"external_id":"`+ourID+`"},{"id":3,"external_id":"other"},{"id":8,"external_id":"`+ourID+`"}]}`))
-	a.on("POST "+usersAt, reply(201, `{"user":{"id":4417,"role":"end-user"}}`))
+	a.On("POST "+ticketsAt, reply(201, `{"ticket":{"id":35436,"external_id":"x"},"audit":{}}`))
+	a.On("GET "+ticketsAt, reply(200, `{"tickets":[{"id":9,"external_id":"`+ourID+`"},{"id":3,"external_id":"other"},{"id":8,"external_id":"`+ourID+`"}]}`))
+	a.On("POST "+usersAt, reply(201, `{"user":{"id":4417,"role":"end-user"}}`))
 	c, ctx := a.client(), t.Context()
 
 	id, err := c.CreateTicket(ctx, zendesk.Ticket{
@@ -78,7 +78,7 @@ func TestRequests(t *testing.T) {
 	if err != nil || user != 4417 {
 		t.Errorf("CreateUser: %d, %v", user, err)
 	}
-	a.on("GET "+usersAt, reply(200, `{"users":[{"id":1,"external_id":"other","role":"end-user"},{"id":4418,"external_id":"Caseroom:Ann","role":"end-user"}]}`))
+	a.On("GET "+usersAt, reply(200, `{"users":[{"id":1,"external_id":"other","role":"end-user"},{"id":4418,"external_id":"Caseroom:Ann","role":"end-user"}]}`))
 	user, err = c.UserByExternalID(ctx, "caseroom:ann")
 	if err != nil || user != 4418 {
 		t.Errorf("UserByExternalID: %d, %v; want our row alone", user, err)
@@ -91,11 +91,11 @@ func TestRequests(t *testing.T) {
 		{"POST", usersAt, "", `{"user":{"name":"Ann","external_id":"caseroom:ann","skip_verify_email":true}}`, ""},
 		{"GET", usersAt, "external_id=caseroom%3Aann", "", ""},
 	}
-	if len(a.calls) != len(want) {
-		t.Fatalf("%d calls, want %d", len(a.calls), len(want))
+	if len(a.Calls()) != len(want) {
+		t.Fatalf("%d calls, want %d", len(a.Calls()), len(want))
 	}
 	for i, w := range want {
-		got := a.calls[i]
+		got := a.Calls()[i]
 		if got.Method != w.method || got.Path != w.path || got.Query != w.query {
 			t.Errorf("call %d: %s %s?%s, want %s %s?%s", i, got.Method, got.Path, got.Query, w.method, w.path, w.query)
 		}
@@ -128,16 +128,16 @@ func asJSON(t *testing.T, s string) (v any) {
 
 func TestLegacyTokenIsSentAsBasic(t *testing.T) {
 	a := newAccount(t)
-	a.on("GET "+ticketsAt, reply(200, `{"tickets":[]}`))
+	a.On("GET "+ticketsAt, reply(200, `{"tickets":[]}`))
 	c := a.client(func(o *zendesk.Options) { o.Credentials = legacy })
 	if _, err := c.TicketsByExternalID(t.Context(), ourID); err != nil {
 		t.Fatal(err)
 	}
-	r := http.Request{Header: a.to(ticketsAt)[0].Header}
+	r := http.Request{Header: a.To(ticketsAt)[0].Header}
 	if user, pass, ok := r.BasicAuth(); !ok || user != "bot@example.com/token" || pass != apiToken {
 		t.Errorf("basic auth %q %q", user, pass)
 	}
-	if n := len(a.to(tokensAt)); n != 0 {
+	if n := len(a.To(tokensAt)); n != 0 {
 		t.Errorf("%d token requests", n)
 	}
 }
@@ -183,7 +183,7 @@ func TestErrorClasses(t *testing.T) {
 		for _, tc := range tests {
 			t.Run(ep.name+"/"+tc.name, func(t *testing.T) {
 				a := newAccount(t)
-				a.on(ep.route, func(w http.ResponseWriter, r *http.Request) {
+				a.On(ep.route, func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Retry-After", "17")
 					reply(tc.status, tc.body)(w, r)
 				})
@@ -201,14 +201,14 @@ func TestErrorClasses(t *testing.T) {
 		}
 		t.Run(ep.name+"/reset", func(t *testing.T) {
 			a := newAccount(t)
-			a.on(ep.route, drop)
+			a.On(ep.route, drop)
 			if e := mustError(t, ep.call(t.Context(), a.client())); e.Class != upstream.Unknown {
 				t.Errorf("class %s", e.Class)
 			}
 		})
 		t.Run(ep.name+"/time-out", func(t *testing.T) {
 			a := newAccount(t)
-			a.on(ep.route, hang)
+			a.On(ep.route, hang)
 			c := a.client(func(o *zendesk.Options) { o.Timeout, o.Credentials = 30*time.Millisecond, legacy })
 			if e := mustError(t, ep.call(t.Context(), c)); e.Class != upstream.Unknown {
 				t.Errorf("class %s", e.Class)
@@ -218,22 +218,22 @@ func TestErrorClasses(t *testing.T) {
 }
 
 func TestTokenIsCachedAndRenewedEarly(t *testing.T) {
-	a, clk := newAccount(t), newClock()
-	a.on("GET "+ticketsAt, reply(200, `{"tickets":[]}`))
-	c := a.client(func(o *zendesk.Options) { o.Now = clk.now })
+	a, clk := newAccount(t), upstreamtest.NewClock(noon)
+	a.On("GET "+ticketsAt, reply(200, `{"tickets":[]}`))
+	c := a.client(func(o *zendesk.Options) { o.Now = clk.Now })
 	for _, step := range []struct {
 		after time.Duration
 		mints int
 	}{{0, 1}, {28 * time.Minute, 1}, {61 * time.Second, 2}, {time.Minute, 2}} {
-		clk.add(step.after)
+		clk.Add(step.after)
 		if _, err := c.TicketsByExternalID(t.Context(), ourID); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(a.to(tokensAt)); n != step.mints {
+		if n := len(a.To(tokensAt)); n != step.mints {
 			t.Errorf("after another %v: %d tokens asked for, want %d", step.after, n, step.mints)
 		}
 	}
-	calls := a.to(ticketsAt)
+	calls := a.To(ticketsAt)
 	if got := calls[len(calls)-1].Header.Get("Authorization"); got != "Bearer tok-2" {
 		t.Errorf("the last call used %s", got)
 	}
@@ -242,7 +242,7 @@ func TestTokenIsCachedAndRenewedEarly(t *testing.T) {
 func TestTokenIsFetchedOnceByMany(t *testing.T) {
 	a := newAccount(t)
 	// The first token is refused, so all of them want a second one as well.
-	a.on("GET "+ticketsAt, func(w http.ResponseWriter, r *http.Request) {
+	a.On("GET "+ticketsAt, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "Bearer tok-1" {
 			reply(401, `{"error":"invalid_token"}`)(w, r)
 			return
@@ -259,7 +259,7 @@ func TestTokenIsFetchedOnceByMany(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := len(a.to(tokensAt)); n != 2 {
+	if n := len(a.To(tokensAt)); n != 2 {
 		t.Errorf("%d tokens asked for, want 2", n)
 	}
 }
@@ -290,7 +290,7 @@ func TestUnauthorizedIsAnsweredOnce(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newAccount(t)
-			a.on("GET "+ticketsAt, tc.api)
+			a.On("GET "+ticketsAt, tc.api)
 			c := a.client(func(o *zendesk.Options) { o.Credentials, o.Reread = tc.creds, tc.next })
 			_, err := c.TicketsByExternalID(t.Context(), ourID)
 			if tc.ok != (err == nil) {
@@ -302,7 +302,7 @@ func TestUnauthorizedIsAnsweredOnce(t *testing.T) {
 				}
 			}
 			var auths []string
-			for _, c := range a.to(ticketsAt) {
+			for _, c := range a.To(ticketsAt) {
 				auths = append(auths, c.Header.Get("Authorization"))
 			}
 			if diff := cmp.Diff(tc.auths, auths); diff != "" {
@@ -324,12 +324,12 @@ func TestTokenEndpointFailures(t *testing.T) {
 	}
 	t.Run("secret rotated", func(t *testing.T) {
 		a := newAccount(t)
-		a.on("GET "+ticketsAt, reply(200, `{"tickets":[]}`))
+		a.On("GET "+ticketsAt, reply(200, `{"tickets":[]}`))
 		c := a.client(func(o *zendesk.Options) { o.Credentials, o.Reread = old, oauth })
 		if _, err := c.TicketsByExternalID(t.Context(), ourID); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(a.to(tokensAt)); n != 2 {
+		if n := len(a.To(tokensAt)); n != 2 {
 			t.Errorf("%d token requests, want 2", n)
 		}
 	})
@@ -340,7 +340,7 @@ func TestTokenEndpointFailures(t *testing.T) {
 		if e := mustError(t, err); !e.Credentials || e.Code != "invalid_client" || e.Class != upstream.Refused {
 			t.Errorf("got %+v", e)
 		}
-		if n := len(a.to(tokensAt)); n != 1 {
+		if n := len(a.To(tokensAt)); n != 1 {
 			t.Errorf("%d token requests, want 1", n)
 		}
 	})
@@ -360,13 +360,13 @@ func TestTokenEndpointFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount(t)
-			a.on("POST "+tokensAt, tc.answer)
+			a.On("POST "+tokensAt, tc.answer)
 			// Create, not a read: a ticket that was never asked for is not looked up.
 			_, err := zendesk.Desk{Client: a.client(), Wait: noWait}.Create(t.Context(), ann)
 			if e := mustError(t, err); e.Class != tc.class || e.Credentials != tc.credentials {
 				t.Errorf("got %+v, want class %s, credentials %v", e, tc.class, tc.credentials)
 			}
-			if n := len(a.to(ticketsAt)); n != 0 {
+			if n := len(a.To(ticketsAt)); n != 0 {
 				t.Errorf("%d ticket calls without a token", n)
 			}
 		})
@@ -374,17 +374,17 @@ func TestTokenEndpointFailures(t *testing.T) {
 }
 
 func TestTokenWithoutExpiryIsKept(t *testing.T) {
-	a, clk := newAccount(t), newClock()
-	a.on("POST "+tokensAt, reply(200, `{"access_token":"tok-old"}`))
-	a.on("GET "+ticketsAt, reply(200, `{"tickets":[]}`))
-	c := a.client(func(o *zendesk.Options) { o.Now = clk.now })
+	a, clk := newAccount(t), upstreamtest.NewClock(noon)
+	a.On("POST "+tokensAt, reply(200, `{"access_token":"tok-old"}`))
+	a.On("GET "+ticketsAt, reply(200, `{"tickets":[]}`))
+	c := a.client(func(o *zendesk.Options) { o.Now = clk.Now })
 	for range 3 {
-		clk.add(100 * time.Hour)
+		clk.Add(100 * time.Hour)
 		if _, err := c.TicketsByExternalID(t.Context(), ourID); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(a.to(tokensAt)); n != 1 {
+	if n := len(a.To(tokensAt)); n != 1 {
 		t.Errorf("%d token requests", n)
 	}
 }
@@ -398,8 +398,8 @@ func TestCredentialsFailurePassesThrough(t *testing.T) {
 	if _, err := (zendesk.Desk{Client: c}).Create(t.Context(), ann); !errors.Is(err, want) {
 		t.Errorf("got %v", err)
 	}
-	if len(a.calls) != 0 {
-		t.Errorf("%d calls", len(a.calls))
+	if len(a.Calls()) != 0 {
+		t.Errorf("%d calls", len(a.Calls()))
 	}
 }
 
@@ -430,7 +430,7 @@ func TestCredentials(t *testing.T) {
 	c := zendesk.Credentials{ClientID: clientID, ClientSecret: clientSecret, APIToken: apiToken}
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "a", c, "b", &c)
 	fmt.Fprintf(&log, "%v %+v %#v %s", c, c, c, &c)
-	mustNotLeak(t, log.String())
+	upstreamtest.NoLeak(t, log.String(), secret...)
 	if !strings.Contains(log.String(), "REDACTED") {
 		t.Error(log.String())
 	}
@@ -451,15 +451,6 @@ func TestNewRefuses(t *testing.T) {
 	if err != nil || c.Host() != "acme.zendesk.com:8443" {
 		t.Errorf("%v, %v", c.Host(), err)
 	}
-}
-
-// roundTrip is a transport made of a function.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func answer(status int, body string) *http.Response {
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
 }
 
 func FuzzErrors(f *testing.F) {

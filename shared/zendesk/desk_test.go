@@ -41,14 +41,14 @@ func TestDeskCreate(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newAccount(t)
-			a.on("POST "+ticketsAt, reply(201, `{"ticket":{"id":12}}`))
-			a.on("POST "+usersAt, reply(201, `{"user":{"id":4417,"role":"end-user"}}`))
+			a.On("POST "+ticketsAt, reply(201, `{"ticket":{"id":12}}`))
+			a.On("POST "+usersAt, reply(201, `{"user":{"id":4417,"role":"end-user"}}`))
 			d := zendesk.Desk{Client: a.client()}
 			id, err := d.Create(t.Context(), tc.ticket)
 			if err != nil || id != "12" {
 				t.Fatalf("%q, %v", id, err)
 			}
-			users := a.to(usersAt)
+			users := a.To(usersAt)
 			if len(users) > 1 || (len(users) == 1) != (tc.user != "") {
 				t.Fatalf("%d user calls", len(users))
 			}
@@ -57,7 +57,7 @@ func TestDeskCreate(t *testing.T) {
 					t.Errorf("user (-want +got)\n%s", diff)
 				}
 			}
-			created := a.to(ticketsAt)
+			created := a.To(ticketsAt)
 			if len(created) != 1 {
 				t.Fatalf("%d ticket calls", len(created))
 			}
@@ -78,7 +78,7 @@ func TestDeskCreate(t *testing.T) {
 func TestAgentNeverBecomesRequester(t *testing.T) {
 	for _, role := range []string{"agent", "admin", "End-User", ""} {
 		a := newAccount(t)
-		a.on("GET "+usersAt, reply(200, `{"users":[{"id":4417,"external_id":"caseroom:ann","role":"`+role+`"}]}`))
+		a.On("GET "+usersAt, reply(200, `{"users":[{"id":4417,"external_id":"caseroom:ann","role":"`+role+`"}]}`))
 		noMail := ann
 		noMail.Email = ""
 		patience := 10 * time.Second
@@ -94,7 +94,7 @@ func TestAgentNeverBecomesRequester(t *testing.T) {
 		if e := mustError(t, err); role != "" && e.Class != upstream.Refused {
 			t.Errorf("role %q: %+v", role, e)
 		}
-		if n := len(a.to(ticketsAt)); n != 0 {
+		if n := len(a.To(ticketsAt)); n != 0 {
 			t.Errorf("role %q: %d ticket calls", role, n)
 		}
 	}
@@ -113,8 +113,8 @@ func TestSuspendedRequester(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount(t)
-			a.on("POST "+ticketsAt, reply(422, tc.body))
-			a.on("GET "+usersAt, reply(200, `{"users":[{"id":7,"external_id":"caseroom:ann","role":"end-user"}]}`))
+			a.On("POST "+ticketsAt, reply(422, tc.body))
+			a.On("GET "+usersAt, reply(200, `{"users":[{"id":7,"external_id":"caseroom:ann","role":"end-user"}]}`))
 			id, err := zendesk.Desk{Client: a.client(), Wait: noWait}.Create(t.Context(), ann)
 			if id != "" || errors.Is(err, relay.ErrSuspended) != tc.suspended {
 				t.Errorf("%q, %v", id, err)
@@ -126,7 +126,7 @@ func TestSuspendedRequester(t *testing.T) {
 			if tc.suspended {
 				want = 1
 			}
-			if n := len(a.to(ticketsAt)); n != want {
+			if n := len(a.To(ticketsAt)); n != want {
 				t.Errorf("%d calls", n)
 			}
 		})
@@ -159,9 +159,9 @@ func TestRefusedDataCostsTheDataAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount(t)
-			a.on("GET "+usersAt, tc.list)
-			a.on("POST "+usersAt, tc.post)
-			a.on("POST "+ticketsAt, func(w http.ResponseWriter, r *http.Request) {
+			a.On("GET "+usersAt, tc.list)
+			a.On("POST "+usersAt, tc.post)
+			a.On("POST "+ticketsAt, func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				if strings.Contains(string(body), `"email"`) {
 					reply(422, `{"error":"RecordInvalid","details":{"requester":[{"description":"Requester: Email:  is not properly formatted","error":"InvalidFormat"}]}}`)(w, r)
@@ -176,13 +176,13 @@ func TestRefusedDataCostsTheDataAlone(t *testing.T) {
 				t.Fatalf("%q, %v", id, err)
 			}
 			var methods []string
-			for _, c := range a.to(usersAt) {
+			for _, c := range a.To(usersAt) {
 				methods = append(methods, c.Method)
 			}
 			if !cmp.Equal(methods, tc.calls) {
 				t.Errorf("users: %v, want %v", methods, tc.calls)
 			}
-			tickets := a.to(ticketsAt)
+			tickets := a.To(ticketsAt)
 			last := tickets[len(tickets)-1]
 			want := `{"ticket":{"subject":"Help","comment":{"html_body":"<pre><code>` + strings.ReplaceAll(tc.text, "\n", `\n`) + `</code></pre>","public":true},"external_id":"` + ourID + `","tags":["caseroom"],"requester_id":` + tc.requester + `}}`
 			if diff := cmp.Diff(asJSON(t, want), asJSON(t, last.Body)); diff != "" {
@@ -199,7 +199,7 @@ func TestRefusedDataCostsTheDataAlone(t *testing.T) {
 // nothing to fill in.
 func TestLines(t *testing.T) {
 	a := newAccount(t)
-	a.on("POST "+ticketsAt, reply(201, `{"ticket":{"id":12}}`))
+	a.On("POST "+ticketsAt, reply(201, `{"ticket":{"id":12}}`))
 	n := ann
 	n.Subject = "  Re:\t{{ticket.requester.email}} {{{x}}} {%if%}\u202e\u200b" + strings.Repeat("é", 300)
 	n.Name = "\u2066Ann\u2069\u00a0\u00a0Ex"
@@ -217,7 +217,7 @@ func TestLines(t *testing.T) {
 		}
 	}
 	var first, second sent
-	if err := errors.Join(json.Unmarshal([]byte(a.to(ticketsAt)[0].Body), &first), json.Unmarshal([]byte(a.to(ticketsAt)[1].Body), &second)); err != nil {
+	if err := errors.Join(json.Unmarshal([]byte(a.To(ticketsAt)[0].Body), &first), json.Unmarshal([]byte(a.To(ticketsAt)[1].Body), &second)); err != nil {
 		t.Fatal(err)
 	}
 	subject := first.Ticket.Subject
@@ -232,7 +232,7 @@ func TestLines(t *testing.T) {
 // commit makes the ticket and then does what f does.
 func commit(a *account, f http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		a.on("GET "+ticketsAt, reply(200, `{"tickets":[{"id":31,"external_id":"`+ourID+`"}]}`))
+		a.On("GET "+ticketsAt, reply(200, `{"tickets":[{"id":31,"external_id":"`+ourID+`"}]}`))
 		f(w, r)
 	}
 }
@@ -269,8 +269,8 @@ func TestUnknownOutcomeIsLookedUp(t *testing.T) {
 		} {
 			t.Run(name+"/"+lookups, func(t *testing.T) {
 				a := newAccount(t)
-				a.on("POST "+ticketsAt, outcome)
-				a.on("GET "+ticketsAt, tc.list)
+				a.On("POST "+ticketsAt, outcome)
+				a.On("GET "+ticketsAt, tc.list)
 				waits := 0
 				d := zendesk.Desk{Client: a.client(), Wait: func(context.Context, time.Duration) error { waits++; return nil }}
 				id, err := d.Create(t.Context(), ann)
@@ -283,7 +283,7 @@ func TestUnknownOutcomeIsLookedUp(t *testing.T) {
 					}
 				}
 				posts, lists := 0, 0
-				for _, c := range a.to(ticketsAt) {
+				for _, c := range a.To(ticketsAt) {
 					if c.Method == "POST" {
 						posts++
 						if c.Header.Get("Idempotency-Key") != key {
@@ -308,8 +308,8 @@ func TestUnknownOutcomeIsLookedUp(t *testing.T) {
 func TestTimeOutLeavesTimeToLookUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newDirectAccount(t)
-		a.on("POST "+ticketsAt, commit(a, hang))
-		c := a.client(func(o *zendesk.Options) { o.Credentials, o.Transport = legacy, roundTrip(a.direct) })
+		a.On("POST "+ticketsAt, commit(a, hang))
+		c := a.client(func(o *zendesk.Options) { o.Credentials, o.Transport = legacy, a })
 		id, err := zendesk.Desk{Client: c, Wait: noWait}.Create(t.Context(), ann)
 		if err != nil || id != "31" {
 			t.Errorf("%q, %v", id, err)
@@ -361,9 +361,9 @@ func TestWriteGetsPartOfTheDeadline(t *testing.T) {
 
 func TestLookUpEndsWithTheContext(t *testing.T) {
 	a := newAccount(t)
-	a.on("POST "+ticketsAt, reply(500, ``))
+	a.On("POST "+ticketsAt, reply(500, ``))
 	ctx, cancel := context.WithCancel(t.Context())
-	a.on("GET "+ticketsAt, func(w http.ResponseWriter, r *http.Request) {
+	a.On("GET "+ticketsAt, func(w http.ResponseWriter, r *http.Request) {
 		reply(200, `{"tickets":[]}`)(w, r)
 		cancel()
 	})
@@ -371,7 +371,7 @@ func TestLookUpEndsWithTheContext(t *testing.T) {
 	if e := mustError(t, err); e.Op != "tickets_create" || e.Status != 500 {
 		t.Errorf("got %+v", e)
 	}
-	if n := len(a.to(ticketsAt)); n != 2 {
+	if n := len(a.To(ticketsAt)); n != 2 {
 		t.Errorf("%d calls, want the creation and one look-up", n)
 	}
 }
@@ -385,15 +385,15 @@ func TestCertainFailuresAreNotLookedUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount(t)
-			a.on("POST "+ticketsAt, h)
+			a.On("POST "+ticketsAt, h)
 			byID := ann
 			byID.Email = ""
-			a.on("GET "+usersAt, reply(200, `{"users":[{"id":7,"external_id":"caseroom:ann","role":"end-user"}]}`))
+			a.On("GET "+usersAt, reply(200, `{"users":[{"id":7,"external_id":"caseroom:ann","role":"end-user"}]}`))
 			_, err := zendesk.Desk{Client: a.client()}.Create(t.Context(), byID)
 			if e := mustError(t, err); e.OutcomeUnknown() {
 				t.Errorf("got %+v", e)
 			}
-			if n := len(a.to(ticketsAt)); n != 1 {
+			if n := len(a.To(ticketsAt)); n != 1 {
 				t.Errorf("%d ticket calls", n)
 			}
 		})
@@ -419,7 +419,7 @@ func TestDeskFind(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount(t)
-			a.on("GET "+ticketsAt, tc.list)
+			a.On("GET "+ticketsAt, tc.list)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			id, err := zendesk.Desk{Client: a.client()}.Find(ctx, "ann", key)

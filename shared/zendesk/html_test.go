@@ -62,7 +62,7 @@ func TestLongFirstComment(t *testing.T) {
 		"braces": strings.Repeat("{", 30000), "wide": strings.Repeat("漢", 30000), "fits": strings.Repeat("x", 30000),
 	} {
 		a := newAccount(t)
-		a.on("POST "+ticketsAt, reply(201, `{"ticket":{"id":12}}`))
+		a.On("POST "+ticketsAt, reply(201, `{"ticket":{"id":12}}`))
 		long := ann
 		long.Desc, long.StatedEmail = desc, "x@example.com"
 		if _, err := (zendesk.Desk{Client: a.client()}).Create(t.Context(), long); err != nil {
@@ -75,7 +75,7 @@ func TestLongFirstComment(t *testing.T) {
 				} `json:"comment"`
 			} `json:"ticket"`
 		}
-		if err := json.Unmarshal([]byte(a.to(ticketsAt)[0].Body), &sent); err != nil {
+		if err := json.Unmarshal([]byte(a.To(ticketsAt)[0].Body), &sent); err != nil {
 			t.Fatal(err)
 		}
 		text, _ := shown(t, sent.Ticket.Comment.HTML)
@@ -101,9 +101,9 @@ func TestPartsAreReadFromPlainText(t *testing.T) {
 		return `{"id":` + n + `,"author_id":` + author + `,"public":` + public + `,` + bodies + `}`
 	}
 	a := newAccount(t)
-	a.on("GET /api/v2/users/me", reply(200, `{"user":{"id":7,"role":"admin"}}`))
-	a.on("GET "+ticketsAt+"/12", reply(200, `{"ticket":{"id":12,"status":"open","updated_at":"2026-11-30T10:00:00Z"}}`))
-	a.on("GET "+ticketsAt+"/12/comments", reply(200, `{"comments":[`+strings.Join([]string{
+	a.On("GET /api/v2/users/me", reply(200, `{"user":{"id":7,"role":"admin"}}`))
+	a.On("GET "+ticketsAt+"/12", reply(200, `{"ticket":{"id":12,"status":"open","updated_at":"2026-11-30T10:00:00Z"}}`))
+	a.On("GET "+ticketsAt+"/12/comments", reply(200, `{"comments":[`+strings.Join([]string{
 		comment("1", "7", "false", `"body":"rendered","html_body":"<pre>","plain_body":"Chat&nbsp;transcript `+name+`5\nRoom"`),
 		comment("2", "7", "false", `"body":"Chat transcript `+name+`6 Room 12, messages"`),
 		comment("3", "8", "false", `"plain_body":"Chat transcript `+name+`7\n"`),

@@ -53,7 +53,7 @@ func TestVisitor(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newAccount(t)
-			a.on("GET "+visitorAt, tc.h)
+			a.On("GET "+visitorAt, tc.h)
 			got, err := a.chat().Visitor(t.Context(), "9855790-xjj3u5xPWhW1Fv")
 			if err != nil {
 				t.Fatal(err)
@@ -61,7 +61,7 @@ func TestVisitor(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
-			if auth := a.to(visitorAt)[0].Header.Get("Authorization"); auth != "Bearer "+chatToken {
+			if auth := a.To(visitorAt)[0].Header.Get("Authorization"); auth != "Bearer "+chatToken {
 				t.Errorf("Authorization %q", auth)
 			}
 		})
@@ -70,7 +70,7 @@ func TestVisitor(t *testing.T) {
 
 func TestVisitorTokenRotation(t *testing.T) {
 	a := newAccount(t)
-	a.on("GET "+visitorAt, func(w http.ResponseWriter, r *http.Request) {
+	a.On("GET "+visitorAt, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer new" {
 			reply(401, `{"error":"invalid_token"}`)(w, r)
 			return
@@ -88,7 +88,7 @@ func TestVisitorTokenRotation(t *testing.T) {
 			}
 		}
 	}
-	if n := len(a.to(visitorAt)); n != 4 {
+	if n := len(a.To(visitorAt)); n != 4 {
 		t.Errorf("%d calls, want two for each", n)
 	}
 }
@@ -108,7 +108,7 @@ func TestVisitorFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount(t)
-			a.on("GET "+visitorAt, tc.h)
+			a.On("GET "+visitorAt, tc.h)
 			_, err := a.chat().Visitor(t.Context(), "9855790-xjj3u5xPWhW1Fv")
 			if e := mustError(t, err); e.Class != tc.class {
 				t.Errorf("got %+v", e)
@@ -117,15 +117,15 @@ func TestVisitorFailures(t *testing.T) {
 	}
 	t.Run("no such visitor", func(t *testing.T) {
 		a := newAccount(t)
-		a.on("GET "+visitorAt, reply(404, `{}`))
+		a.On("GET "+visitorAt, reply(404, `{}`))
 		c := a.chat()
 		for _, id := range []string{"9855790-xjj3u5xPWhW1Fv", "", "..", ".", "a/b", "a?b", "a%2fb", "ж", strings.Repeat("a", 200)} {
 			if _, err := c.Visitor(t.Context(), id); !errors.Is(err, zendesk.ErrNoVisitor) {
 				t.Errorf("%q: %v", id, err)
 			}
 		}
-		if len(a.calls) != 1 {
-			t.Errorf("%d calls", len(a.calls))
+		if len(a.Calls()) != 1 {
+			t.Errorf("%d calls", len(a.Calls()))
 		}
 	})
 	t.Run("unusable token", func(t *testing.T) {

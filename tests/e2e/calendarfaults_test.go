@@ -47,10 +47,6 @@ func (s *stack) records() connections.Secrets {
 	return connections.Secrets{Prefix: sandbox.SecretCronofy, API: secretsmanager.NewFromConfig(s.process().AWS)}
 }
 
-type noMeter struct{}
-
-func (noMeter) Count(context.Context, string, int, ...string) {}
-
 // connect is an agent's connection as the callback makes it, past the functions.
 func (s *stack) connect(agent int64, account string) {
 	s.tb.Helper()

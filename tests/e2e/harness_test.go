@@ -47,6 +47,7 @@ import (
 	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/session"
 	"github.com/caseroom/caseroom/shared/tencentim"
+	"github.com/caseroom/caseroom/shared/upstream/upstreamtest"
 )
 
 const (
@@ -748,7 +749,7 @@ func (s *stack) process() *boot.Process {
 			return aws.Credentials{AccessKeyID: s.fix.AWS.AccessKeyID, SecretAccessKey: s.fix.AWS.SecretAccessKey}, nil
 		}),
 	}
-	p := boot.NewProcess(cfg, secrets.New(fixedSecrets(s.fix.Secrets), time.Now, rand.Float64, slog.Default()), noMeter{})
+	p := boot.NewProcess(cfg, secrets.New(fixedSecrets(s.fix.Secrets), time.Now, rand.Float64, slog.Default()), &upstreamtest.Counts{})
 	p.Transport = s.client.Transport
 	return p
 }
