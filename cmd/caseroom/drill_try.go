@@ -56,6 +56,10 @@ func (r *drill) delete(ctx context.Context) (string, error) {
 		if before, _, err = r.parts.salesforce.CaseStamp(ctx, r.ref.Ticket); err != nil {
 			return "", err
 		}
+		// Stamps are whole seconds: two changes within one have the same.
+		if err := upstream.Sleep(ctx, time.Second); err != nil {
+			return "", err
+		}
 	}
 	if err := r.deleteTicket(ctx, r.ref.Ticket); err != nil {
 		return "", err
