@@ -23,6 +23,7 @@ import (
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/relay"
+	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
 // The table of states, tried on the running command: a row is what somebody does
@@ -447,9 +448,12 @@ func tableRows() []tableRow {
 		{name: "other changes", steps: []step{
 			{owner(0), with(0)},
 			{func(f *file) {
-				f.at("tag", "comment", map[bool]fields{true: {"tags": []string{"vip"}}, false: {"body": "A note"}}[f.desk == relay.Zendesk])
+				f.at("tag", "comment", map[bool]fields{true: {"tags": []string{zendesk.Tag, "vip"}}, false: {"body": "A note"}}[f.desk == relay.Zendesk])
 			}, with(0)},
 			{syncs, with(0)},
+		}},
+		{name: "the tag is lost", desk: relay.Zendesk, steps: []step{
+			{all(owner(0), func(f *file) { f.at("tag", "", fields{"tags": []string{"vip"}}) }, syncs), with(0)},
 		}},
 		{name: "solved and reopened", steps: []step{
 			{all(owner(0), says, says, ends), over.and(mute)},
