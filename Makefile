@@ -31,6 +31,12 @@ export SAM_CLI_TELEMETRY ?= 0
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := .tools/staticcheck-$(STATICCHECK_VERSION)
 
+# What go vet runs, errorlint and gosec; and misspell, without its misses: a word
+# that is misspelt on purpose, and one of another language.
+LINT := .tools/lint
+MISSPELL := .tools/misspell
+MISSPELL_IGNORE := flexibel,momento
+
 GOVULNCHECK_VERSION := v1.9.0
 GOVULNCHECK := .tools/govulncheck-$(GOVULNCHECK_VERSION)
 GITLEAKS_VERSION := v8.30.1
@@ -157,9 +163,11 @@ test-format:
 
 # With -race all of Go's own tools share what test-unit compiles.
 .PHONY: test-lint
-test-lint: $(STATICCHECK)
-	@GOFLAGS=-race go vet ./...
-	@GOFLAGS=-race $(STATICCHECK) ./...
+test-lint: $(STATICCHECK) $(LINT) $(MISSPELL)
+	@GOFLAGS="$${GOFLAGS-} -race" go vet -vettool=$(CURDIR)/$(LINT) ./...
+	@GOFLAGS="$${GOFLAGS-} -race" $(STATICCHECK) ./...
+	@git ls-files -z '*.go' '*.md' '*.ts' '*.tsx' '*.js' '*.py' '*.yaml' '*.cls' '*.css' '*.html' | \
+		xargs -0 $(MISSPELL) -error -i $(MISSPELL_IGNORE)
 
 # The cross-checks against other libraries must run here, not be skipped. The
 # time-out is for a test that hangs: a busy machine takes ten times as long.
@@ -269,6 +277,19 @@ $(STATICCHECK):
 	@mkdir -p .tools && echo '*' > .tools/.gitignore
 	GOBIN=$(CURDIR)/.tools go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv .tools/staticcheck $@
+
+LINT_SOURCES := $(wildcard tools/lint/*)
+
+$(LINT): $(LINT_SOURCES)
+	@mkdir -p .tools && echo '*' > .tools/.gitignore
+	@cd tools/lint && go mod tidy -diff && go vet ./...
+	go build -C tools/lint -o $(CURDIR)/$@ .
+	@touch $@
+
+$(MISSPELL): $(LINT_SOURCES)
+	@mkdir -p .tools && echo '*' > .tools/.gitignore
+	go build -C tools/lint -o $(CURDIR)/$@ github.com/golangci/misspell/cmd/misspell
+	@touch $@
 
 $(GOVULNCHECK):
 	@mkdir -p .tools && echo '*' > .tools/.gitignore

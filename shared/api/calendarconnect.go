@@ -185,7 +185,7 @@ func (h *CalendarConnect) open(r *Request, a calendar.Asked) error {
 // keep is a Set-Cookie. Cronofy's redirect is a navigation, which Lax lets it
 // come along with.
 func keep(r *Request, nonce string, seconds int) string {
-	c := http.Cookie{
+	c := http.Cookie{ // #nosec G124 -- on this machine, over http, some browsers take no Secure cookie
 		Name: cookieName, Value: nonce, Path: r.Base + "/calendar", MaxAge: seconds,
 		HttpOnly: true, Secure: !local(r), SameSite: http.SameSiteLaxMode,
 	}

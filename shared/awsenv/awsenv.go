@@ -50,7 +50,7 @@ func Config() (aws.Config, error) {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts = 3
 				o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
-					return backoff(attempt, rand.Float64()), nil
+					return backoff(attempt, rand.Float64()), nil // #nosec G404 -- spreads retries
 				})
 			})
 		},

@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -134,7 +135,7 @@ func TestTranscriptRaced(t *testing.T) {
 	b.ok(err)
 	b.converge(ref)
 	part := relay.Part{Name: "x", Body: "Chat transcript x"}
-	if _, err := b.zd.File(ctx, ref.Ticket, part, stamp); err != relay.ErrMoved {
+	if _, err := b.zd.File(ctx, ref.Ticket, part, stamp); !errors.Is(err, relay.ErrMoved) {
 		t.Errorf("a note on a stale read: %v", err)
 	}
 	b.filedOnce(ref)

@@ -285,7 +285,7 @@ func TestFirstReadFails(t *testing.T) {
 			if f.api.calls.Load() != calls {
 				t.Error("asked again at once")
 			}
-			if again == err {
+			if errors.Is(again, err) {
 				t.Error("two callers share one error value")
 			}
 			f.clock.Add(time.Second)

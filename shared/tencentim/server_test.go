@@ -114,7 +114,8 @@ type handlerTransport struct{ h http.Handler }
 
 func (t handlerTransport) RoundTrip(r *http.Request) (res *http.Response, err error) {
 	defer func() {
-		if v := recover(); v == http.ErrAbortHandler {
+		v := recover()
+		if aborted, _ := v.(error); errors.Is(aborted, http.ErrAbortHandler) {
 			res, err = nil, io.ErrUnexpectedEOF
 		} else if v != nil {
 			panic(v)

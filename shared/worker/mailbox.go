@@ -123,7 +123,7 @@ func printable(s string) string {
 func (w *Mailbox) postpone(ctx context.Context, m events.SQSMessage, err error) {
 	wait := w.backoff(receives(m), upstream.RetryAfter(err))
 	_, cerr := w.Queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
-		QueueUrl: &w.QueueURL, ReceiptHandle: &m.ReceiptHandle, VisibilityTimeout: int32(wait / time.Second),
+		QueueUrl: &w.QueueURL, ReceiptHandle: &m.ReceiptHandle, VisibilityTimeout: int32(wait.Seconds()),
 	})
 	if cerr != nil {
 		slog.WarnContext(ctx, "visibility not changed", "message", m.MessageId, "code", awsenv.ErrorCode(cerr))

@@ -155,7 +155,7 @@ func TestWindows(t *testing.T) {
 			if c.sent == "" != (len(q.sent) == 0) || (c.sent != "" && !strings.Contains(*q.sent[0].MessageBody, c.sent)) {
 				t.Errorf("sent %v", q.sent)
 			}
-			if limited := c.again && c.err == error(down); limited != (len(waits) > 0) {
+			if limited := c.again && errors.Is(c.err, down); limited != (len(waits) > 0) {
 				t.Errorf("waited %v", waits)
 			}
 		})

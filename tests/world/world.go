@@ -396,7 +396,7 @@ func (w *World) serve(req *http.Request, body []byte) (res *http.Response, err e
 	in.RemoteAddr = "127.0.0.1:1"
 	defer func() {
 		if p := recover(); p != nil {
-			if p != http.ErrAbortHandler { //nolint:errorlint // what net/http compares with
+			if aborted, _ := p.(error); !errors.Is(aborted, http.ErrAbortHandler) {
 				panic(p)
 			}
 			res, err = nil, errLost

@@ -216,7 +216,7 @@ func object(part string) (map[string]json.RawMessage, bool) {
 		return nil, false
 	}
 	_, err = dec.Token()
-	return members, err == io.EOF
+	return members, errors.Is(err, io.EOF)
 }
 
 // text reports whether raw is a JSON string, and reads it.

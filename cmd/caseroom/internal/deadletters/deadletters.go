@@ -164,7 +164,9 @@ func (q Queue) Walk(ctx context.Context, api API, look func(Letter) (move bool))
 	}()
 	for seen, empty := 0, 0; seen < have.visible && empty < emptyLooks; {
 		out, err := api.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: &q.Dead, MaxNumberOfMessages: int32(min(batch, have.visible-seen)), VisibilityTimeout: int32(hidden / time.Second),
+			QueueUrl:                    &q.Dead,
+			MaxNumberOfMessages:         int32(min(batch, have.visible-seen)), // #nosec G115 -- from 1 to batch
+			VisibilityTimeout:           int32(hidden / time.Second),
 			WaitTimeSeconds:             int32(min(empty, 1)), // a short poll may miss what is there
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
 			MessageAttributeNames:       []string{"All"},
