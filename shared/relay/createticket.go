@@ -118,7 +118,7 @@ func (c *CreateTicket) ticket(ctx context.Context, desk Desk, t NewTicket) (stri
 // deadline only, so that a slow chat leaves time for the room.
 func (c *CreateTicket) importCustomer(ctx context.Context, a Account) (wait func() error, giveUp func()) {
 	ctx, cancel := upstream.WithShare(ctx, 50)
-	wait = beside(ctx, func() error { return c.Rooms.Import(ctx, a) })
+	wait = async(ctx, func() error { return c.Rooms.Import(ctx, a) })
 	return wait, func() {
 		cancel()
 		_ = wait()

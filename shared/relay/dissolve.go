@@ -43,7 +43,7 @@ func (d *Dissolve) file(ctx context.Context, ref Ref) error {
 	}
 	group := ref.GroupID()
 	var tickets map[string]Ticket
-	wait := beside(ctx, func() (err error) {
+	wait := async(ctx, func() (err error) {
 		tickets, err = desk.Tickets(ctx, ref.Ticket)
 		return err
 	})

@@ -61,9 +61,9 @@ func Permanent(err error) bool {
 	return up.Class == upstream.Refused && !up.Credentials && !up.Quota && up.Status != 401 && up.Status != 403
 }
 
-// mendable returns of several errors the first that another try may mend, else
+// firstRetryable returns the first error that another try may mend, or else
 // the first: what is left to do decides whether there is another try.
-func mendable(errs ...error) error {
+func firstRetryable(errs ...error) error {
 	var first error
 	for _, err := range errs {
 		switch {

@@ -180,7 +180,7 @@ func hintOf(ref Ref, t Ticket, erased bool) Hint {
 // A failure delays nothing but the greeting: reconcile finds the ticket in the
 // desk's change feed.
 func sendHint(ctx context.Context, q Queue, m Meter, h Hint) (wait func()) {
-	sent := beside(ctx, func() error { return q.Send(ctx, h) })
+	sent := async(ctx, func() error { return q.Send(ctx, h) })
 	return func() {
 		if err := sent(); err != nil {
 			m.Count(ctx, "QueueSendFailed", 1, "desk", string(h.Desk))

@@ -22,10 +22,10 @@ func Protect(ctx context.Context, f func() error, attrs ...any) (err error) {
 	return f()
 }
 
-// beside runs f in a goroutine of its own, by Protect: a panic there would end the
+// async runs f in a goroutine of its own, by Protect: a panic there would end the
 // process, whoever recovers here. The func it returns waits for f's error, and
 // has to be called before the caller returns.
-func beside(ctx context.Context, f func() error) (wait func() error) {
+func async(ctx context.Context, f func() error) (wait func() error) {
 	done := make(chan struct{})
 	var err error
 	go func() {

@@ -212,7 +212,7 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []Ref) er
 		right = append(right, v)
 	}
 	ageing := make([]bool, len(right))
-	errs := together(ctx, right, func(i int, v *view) (err error) {
+	errs := forEachLimited(ctx, right, func(i int, v *view) (err error) {
 		ageing[i], err = w.ageing(ctx, v)
 		return err
 	})
@@ -235,9 +235,9 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []Ref) er
 // one after another to a chat that is far away outlasts an invocation.
 const sweepAtOnce = 8
 
-// together works on views side by side and returns one error each. Those that
+// forEachLimited works on views side by side and returns one error each. Those that
 // have not begun when a vendor says "too fast" to two fail with the same error.
-func together(ctx context.Context, views []*view, do func(i int, v *view) error) []error {
+func forEachLimited(ctx context.Context, views []*view, do func(i int, v *view) error) []error {
 	errs := make([]error, len(views))
 	var gate gate
 	slots := make(chan struct{}, sweepAtOnce)
@@ -423,7 +423,7 @@ func (w *sweeping) dissolveSome(ctx context.Context, desk SweepDesk, refs []Ref)
 		return err
 	}
 	ends := make([]ending, len(views))
-	errs := together(ctx, views, func(i int, v *view) (err error) {
+	errs := forEachLimited(ctx, views, func(i int, v *view) (err error) {
 		ends[i], err = w.destroy(ctx, desk, v)
 		return err
 	})

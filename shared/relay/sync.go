@@ -167,7 +167,7 @@ func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, i
 				Table: s.Table, ref: it.Ref, room: rooms[it.GroupID()], gone: it.Deleted,
 			}}
 			w.ticket, w.seen = tickets[it.Ticket]
-			errs[i] = s.patiently(ctx, w, &gate)
+			errs[i] = s.retryOnRateLimit(ctx, w, &gate)
 		})
 	}
 	all.Wait()
@@ -183,7 +183,7 @@ func (s *Sync) read(ctx context.Context, desk TicketDesk, items []SyncItem, inde
 	}
 	var tickets map[string]Ticket
 	var rooms map[string]Room
-	wait := beside(ctx, func() (err error) {
+	wait := async(ctx, func() (err error) {
 		tickets, err = upstream.Retry(ctx, func(ctx context.Context) (map[string]Ticket, error) {
 			return desk.Tickets(ctx, ids...)
 		})
@@ -199,14 +199,14 @@ func (s *Sync) read(ctx context.Context, desk TicketDesk, items []SyncItem, inde
 	return tickets, rooms, err
 }
 
-// patiently runs one ticket's work, and goes on with it after a vendor's limit.
+// retryOnRateLimit runs one ticket's work, and goes on with it after a vendor's limit.
 // A refusal for being too fast is sure not to have done anything, and what the
 // work has done and read by then it knows: only its view of the ticket is as old
 // as the wait, which is less than an invocation. Whatever changes meanwhile has
 // a message of its own behind this one.
-func (s *Sync) patiently(ctx context.Context, w *work, gate *gate) error {
+func (s *Sync) retryOnRateLimit(ctx context.Context, w *work, gate *gate) error {
 	for {
-		err := s.guarded(ctx, w)
+		err := s.attempt(ctx, w)
 		if !limited(err) {
 			return err
 		}
@@ -241,8 +241,8 @@ func (s *Sync) pass(ctx context.Context, gate *gate) error {
 	return nil
 }
 
-// guarded runs one ticket's work under its own deadline, protected.
-func (s *Sync) guarded(ctx context.Context, w *work) error {
+// attempt runs one ticket's work under its own deadline, by Protect.
+func (s *Sync) attempt(ctx context.Context, w *work) error {
 	timeout := s.TicketTimeout
 	if timeout == 0 {
 		timeout = 25 * time.Second

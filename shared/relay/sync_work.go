@@ -198,7 +198,7 @@ func (w *work) open(ctx context.Context) error {
 	if err := w.leave(ctx, wanted); err != nil {
 		return err
 	}
-	return mendable(joinErr, tellErr, fileErr, flushErr)
+	return firstRetryable(joinErr, tellErr, fileErr, flushErr)
 }
 
 // lock ends the room's conversation: nobody may write, the transcript is filed
@@ -238,13 +238,13 @@ func (w *work) lock(ctx context.Context) error {
 // will be.
 func (w *work) finish(ctx context.Context, wanted []Account, errs ...error) error {
 	flushErr := w.flush(ctx)
-	if first := mendable(errs[0], flushErr); first != nil && !Permanent(first) {
+	if first := firstRetryable(errs[0], flushErr); first != nil && !Permanent(first) {
 		return first
 	}
 	if err := w.leave(ctx, wanted); err != nil {
 		return err
 	}
-	return mendable(append(errs, flushErr)...)
+	return firstRetryable(append(errs, flushErr)...)
 }
 
 // deleted locks the room of a ticket that is gone. Nothing is known of it but

@@ -130,10 +130,10 @@ func (w *Mailbox) postpone(ctx context.Context, m events.SQSMessage, err error) 
 	}
 }
 
-// unhide gives back a message behind one that waits. Its group keeps the order;
+// release gives back a message behind one that waits. Its group keeps the order;
 // hidden as it was received, it would keep the group waiting for as long as an
 // invocation may take, however short the first one's wait.
-func (w *Mailbox) unhide(ctx context.Context, m events.SQSMessage) {
+func (w *Mailbox) release(ctx context.Context, m events.SQSMessage) {
 	_, err := w.Queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl: &w.QueueURL, ReceiptHandle: &m.ReceiptHandle, VisibilityTimeout: 0,
 	})
@@ -211,10 +211,10 @@ func (w *Mailbox) settle(ctx context.Context, m events.SQSMessage, err error) (a
 	return true
 }
 
-// goOn sends the message that follows on m to the worker's own queue. A try that
+// sendNext sends the message that follows on m to the worker's own queue. A try that
 // was cut off behind it sends it again, and the queue drops the second; but not
 // the same message when it follows on another one, for the first may be done.
-func (w *Mailbox) goOn(ctx context.Context, m events.SQSMessage, group string, message any) error {
+func (w *Mailbox) sendNext(ctx context.Context, m events.SQSMessage, group string, message any) error {
 	body, err := json.Marshal(message)
 	if err != nil {
 		return &deadError{err}
@@ -245,7 +245,7 @@ func (w *Mailbox) each(ctx context.Context, e events.SQSEvent, handle func(conte
 	for _, m := range e.Records {
 		group := m.Attributes["MessageGroupId"]
 		if !waiting[group] {
-			err := guarded(ctx, m, handle)
+			err := handleOne(ctx, m, handle)
 			if upstream.ClassOf(err) == upstream.RateLimited {
 				pause = max(pause, upstream.RetryAfter(err), time.Second)
 			}
@@ -253,7 +253,7 @@ func (w *Mailbox) each(ctx context.Context, e events.SQSEvent, handle func(conte
 				continue
 			}
 		} else {
-			w.unhide(ctx, m)
+			w.release(ctx, m)
 		}
 		waiting[group] = true
 		res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
@@ -262,8 +262,8 @@ func (w *Mailbox) each(ctx context.Context, e events.SQSEvent, handle func(conte
 	return res, nil
 }
 
-// guarded gives one message its time. A panic is a bug of ours.
-func guarded(ctx context.Context, m events.SQSMessage, handle func(context.Context, events.SQSMessage) error) error {
+// handleOne gives one message its time. A panic is a bug of ours.
+func handleOne(ctx context.Context, m events.SQSMessage, handle func(context.Context, events.SQSMessage) error) error {
 	ctx, cancel := within(ctx)
 	defer cancel()
 	return relay.Protect(ctx, func() error { return handle(ctx, m) }, "message", m.MessageId)

@@ -59,7 +59,7 @@ func (w *Pages) page(ctx context.Context, m events.SQSMessage) error {
 	}
 	if at.List == "" {
 		for _, p := range w.Sweep.Start(false) {
-			if err := w.goOn(ctx, m, p.List, pageMessage{Sweep: at.Sweep, List: p.List}); err != nil {
+			if err := w.sendNext(ctx, m, p.List, pageMessage{Sweep: at.Sweep, List: p.List}); err != nil {
 				return err
 			}
 		}
@@ -76,5 +76,5 @@ func (w *Pages) page(ctx context.Context, m events.SQSMessage) error {
 	if report.Next == nil {
 		return nil
 	}
-	return w.goOn(ctx, m, report.Next.List, pageMessage{Sweep: at.Sweep, List: report.Next.List, Cursor: report.Next.Cursor})
+	return w.sendNext(ctx, m, report.Next.List, pageMessage{Sweep: at.Sweep, List: report.Next.List, Cursor: report.Next.Cursor})
 }

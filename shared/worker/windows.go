@@ -85,5 +85,5 @@ func (w *Windows) window(ctx context.Context, m events.SQSMessage) error {
 		return err
 	}
 	// What is done stays done: the rest is another message.
-	return w.goOn(ctx, m, string(window.Desk), windowMessage{window.Desk, window.From, window.Until, report.Next})
+	return w.sendNext(ctx, m, string(window.Desk), windowMessage{window.Desk, window.From, window.Until, report.Next})
 }
