@@ -4,15 +4,13 @@ package main
 import (
 	"context"
 
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootcalendar"
 	"github.com/caseroom/caseroom/shared/boot/bootcronofy"
 	"github.com/caseroom/caseroom/shared/boot/bootqueue"
 	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/config"
-	"github.com/caseroom/caseroom/shared/connections"
 	"github.com/caseroom/caseroom/shared/cronofy"
 	"github.com/caseroom/caseroom/shared/secrets"
 )
@@ -33,7 +31,7 @@ func main() {
 			Auth:      &api.Authenticator{Agents: p.Agents(env.ZendeskApp)},
 			Tokens:    calendar.Tokens{Now: p.Now, Secret: stateSecret(secrets.For[cronofy.Secret](p.Secrets, env.Cronofy.Secret))},
 			Records:   calendars.Records,
-			Feeds:     connections.Feeds{API: secretsmanager.NewFromConfig(p.AWS), Prefix: env.Cronofy.Secret},
+			Feeds:     bootcalendar.Feeds(p, env.Cronofy),
 			Authorize: calendars.Client.AuthorizeURL,
 			Connect:   calendars.Connect,
 			Queue:     bootqueue.Of[calendar.Hint](p, env.CalendarQueue.URL),

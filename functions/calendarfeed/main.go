@@ -3,17 +3,14 @@ package main
 
 import (
 	"context"
-	"time"
 	_ "time/tzdata" // Lambda's image has no zones
-
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootcalendar"
 	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/config"
-	"github.com/caseroom/caseroom/shared/connections"
 	"github.com/caseroom/caseroom/shared/ics"
 	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/zendesk"
@@ -30,17 +27,12 @@ func main() {
 	handler := &api.CalendarFeed{}
 	if env.Cronofy.BaseURL != "" && env.Zendesk.BaseURL != "" {
 		desk := zendesk.TaskDesk{Client: boot.Value(bootzendesk.Client(p, env.Zendesk))}
-		settings := calendar.Settings{
-			Host:     desk.Host(),
-			Start:    env.CalendarEvents.Start,
-			Length:   time.Duration(env.CalendarEvents.Length) * time.Minute,
-			Reminder: -1,
-			Subjects: env.CalendarEvents.Subjects,
-		}
+		settings := bootcalendar.Settings(desk.Host(), env.CalendarEvents)
+		settings.Reminder = -1 // the calendar's own
 		handler = &api.CalendarFeed{
 			On:         true,
 			Tokens:     calendar.Tokens{Now: p.Now, Secret: stateSecret(secrets.For[calendar.Secret](p.Secrets, env.Cronofy.Secret))},
-			Generation: connections.Feeds{API: secretsmanager.NewFromConfig(p.AWS), Prefix: env.Cronofy.Secret}.Generation,
+			Generation: bootcalendar.Feeds(p, env.Cronofy).Generation,
 			Events: func(ctx context.Context, agent string) ([]calendar.Event, error) {
 				return settings.Agenda(ctx, desk, agent)
 			},

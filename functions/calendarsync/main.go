@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootcalendar"
 	"github.com/caseroom/caseroom/shared/boot/bootcronofy"
 	"github.com/caseroom/caseroom/shared/boot/bootqueue"
 	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
@@ -37,15 +38,9 @@ func main() {
 			Desk:      desk,
 			Calendars: boot.Value(bootcronofy.Calendars(p, env.Cronofy)),
 			Queue:     bootqueue.Of[calendar.Hint](p, env.CalendarQueue.URL),
-			Settings: calendar.Settings{
-				Host:     desk.Host(),
-				Start:    env.CalendarEvents.Start,
-				Length:   time.Duration(env.CalendarEvents.Length) * time.Minute,
-				Reminder: env.CalendarEvents.Reminder,
-				Subjects: env.CalendarEvents.Subjects,
-			},
-			Meter: p.Meter,
-			Now:   p.Now,
+			Settings:  bootcalendar.Settings(desk.Host(), env.CalendarEvents),
+			Meter:     p.Meter,
+			Now:       p.Now,
 		},
 		Mailbox: bootqueue.Mailbox(p, env.CalendarQueue.URL, env.CalendarDeadLetters.URL),
 	}).Lambda)

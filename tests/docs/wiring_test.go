@@ -15,7 +15,7 @@ var constructed = []string{
 	"zendesk.New", "zendesk.NewChat", "salesforce.New", "tencentim.New", "cronofy.New", "cronofy.Calendars",
 	"relay.CreateTicket", "relay.Members", "relay.Dissolve", "relay.Sync", "relay.Reconcile", "relay.Sweep", "relay.Transcripts",
 	"zendesk.Desk", "zendesk.SyncDesk", "salesforce.Desk", "salesforce.SyncDesk",
-	"s3archive.New", "sqsqueue.New", "worker.Mailbox",
+	"s3archive.New", "sqsqueue.New", "worker.Mailbox", "connections.Secrets", "connections.Feeds", "calendar.Settings",
 }
 
 // TestOneWiring wants functions, the command and the tests of whole stacks to

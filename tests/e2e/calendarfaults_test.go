@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
 	"github.com/caseroom/caseroom/local/sandbox"
+	"github.com/caseroom/caseroom/shared/boot/bootcalendar"
 	"github.com/caseroom/caseroom/shared/boot/bootcronofy"
 	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/config"
@@ -44,7 +43,7 @@ const alexAccount, billieAccount = "alex@caseroom.example", "billie@caseroom.exa
 
 // records are agents' connections past the functions.
 func (s *stack) records() connections.Secrets {
-	return connections.Secrets{Prefix: sandbox.SecretCronofy, API: secretsmanager.NewFromConfig(s.process().AWS)}
+	return bootcalendar.Records(s.process(), config.Cronofy{Secret: sandbox.SecretCronofy})
 }
 
 // connect is an agent's connection as the callback makes it, past the functions.
@@ -71,7 +70,7 @@ func (s *stack) dueTask(agent int64) int64 {
 }
 
 func (s *stack) eventID(ticket int64) string {
-	return calendar.Settings{Host: strings.TrimPrefix(s.boxURL, "http://")}.EventID(strconv.FormatInt(ticket, 10))
+	return bootcalendar.Settings(strings.TrimPrefix(s.boxURL, "http://"), config.CalendarEvents{}).EventID(strconv.FormatInt(ticket, 10))
 }
 
 // shown puts a ticket's event into a calendar, as it may stand there from before.

@@ -3,11 +3,9 @@
 package bootcronofy
 
 import (
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootcalendar"
 	"github.com/caseroom/caseroom/shared/config"
-	"github.com/caseroom/caseroom/shared/connections"
 	"github.com/caseroom/caseroom/shared/cronofy"
 	"github.com/caseroom/caseroom/shared/secrets"
 )
@@ -21,7 +19,7 @@ func Calendars(p *boot.Process, c config.Cronofy) (*cronofy.Calendars, error) {
 	}
 	return &cronofy.Calendars{
 		Client:  client,
-		Records: connections.Secrets{API: secretsmanager.NewFromConfig(p.AWS), Prefix: c.Secret},
+		Records: bootcalendar.Records(p, c),
 		Meter:   p.Meter,
 		Now:     p.Now,
 	}, nil
