@@ -104,7 +104,7 @@ var codes = map[string][]fault{
 	"tencent get_group_info":      {code("70001", stale), code("10002", lost), code("60007", busy)},
 	"tencent destroy_group":       {code("70001", stale), code("10007", refused), code("10002", lost)},
 	"tencent add_group_member":    {code("70001", stale), code("10019", stranger), code("10010", gone), code("10014", refused), code("result:0", refused), code("result:3", refused), code("result:4", refused), code("60007", busy), code("10002", lost)},
-	"tencent delete_group_member": {code("70001", stale), code("10015", gone), code("10007", refused), code("60007", busy), code("10002", lost)},
+	"tencent delete_group_member": {code("70001", stale), code("10007", refused), code("60007", busy), code("10002", lost)},
 
 	"aws PutSecretValue":      recordCodes,
 	"aws CreateSecret":        recordCodes,
