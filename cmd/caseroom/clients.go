@@ -30,6 +30,7 @@ type settings struct {
 	config.Salesforce
 	config.Tencent
 	config.Following
+	config.Hosts
 	config.Queue
 	config.DeadLetters
 	config.Windows
@@ -80,7 +81,7 @@ func (s *stack) parts() (*parts, error) {
 	if d := p.found.Salesforce; d != nil {
 		p.salesforce = d.Client
 	}
-	if p.rooms, err = boottencent.Rooms(process, p.Tencent); err != nil {
+	if p.rooms, err = boottencent.Rooms(process, p.Tencent, p.Former...); err != nil {
 		return nil, err
 	}
 	p.chat = p.rooms.Client

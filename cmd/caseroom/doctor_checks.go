@@ -320,6 +320,7 @@ func (d *doctor) lookChat(ctx context.Context) {
 	switch {
 	case err == nil:
 		d.ok(id, "app %d, admin %s, region %s", app.SDKAppID, app.AdminUserID, d.Region)
+		d.lookHosts(ctx)
 	case upstream.HasCode(err, regionCodes...):
 		d.bad("region.tencent", fmt.Sprintf("look in the console where app %d is, and set TencentRegion to it: %s; if it is there, sdkAppId in %s is wrong",
 			app.SDKAppID, strings.Join(slices.Sorted(maps.Keys(tencentim.Hosts)), ", "), d.Tencent.Secret), "the app is not in region %s: %v", d.Region, err)
@@ -329,6 +330,47 @@ func (d *doctor) lookChat(ctx context.Context) {
 		d.bad(id, "set this machine's clock: UserSigs are signed by it", "%v", err)
 	default:
 		d.refusal(id, "Tencent Cloud Chat", d.Tencent.Secret, err)
+	}
+}
+
+// hostsLooked is how many rooms are looked at for the hosts in their marks.
+const hostsLooked = 500
+
+// lookHosts compares the desks' hosts with those in rooms' marks: a desk that was
+// renamed has rooms that all name another host.
+func (d *doctor) lookHosts(ctx context.Context) {
+	groups, _, err := d.parts.rooms.List(ctx, "", hostsLooked)
+	if err != nil {
+		d.bad("hosts", "try again in a minute: the chat lists its groups once a second", "%v", err)
+		return
+	}
+	for name, desk := range d.parts.desks {
+		id := "hosts." + string(name)
+		var ids []string
+		for _, group := range groups {
+			if ref, err := relay.ParseGroupID(group); err == nil && ref.Desk == name {
+				ids = append(ids, group)
+			}
+		}
+		if len(ids) == 0 {
+			d.ok(id, "no room yet")
+			continue
+		}
+		rooms, err := d.parts.rooms.Read(ctx, relay.DeskHash(desk.Host()), ids...)
+		if err != nil {
+			d.bad(id, "try again", "%v", err)
+			continue
+		}
+		count := map[relay.Whose]int{}
+		for _, r := range rooms {
+			count[r.Whose]++
+		}
+		if count[relay.OurRoom] == 0 && count[relay.ForeignRoom] > 0 {
+			d.bad(id, "if the desk was renamed, put its former host into FormerHosts and deploy: docs/rename.md",
+				"%s is in the mark of no room, and %d rooms name other hosts", desk.Host(), count[relay.ForeignRoom])
+			continue
+		}
+		d.ok(id, "%s is in the marks of %d rooms", desk.Host(), count[relay.OurRoom])
 	}
 }
 

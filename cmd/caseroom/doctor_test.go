@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,6 +148,30 @@ func TestDoctorBusyAgent(t *testing.T) {
 	got := only(o, func(d *doctor) { d.roomsPerUser = 1 })
 	if len(got) != 1 || got[0].ID != "quota.rooms-per-agent" || !strings.Contains(got[0].Detail, agent) {
 		t.Errorf("found %+v", got)
+	}
+}
+
+// A desk that was renamed has rooms that all name its former host.
+func TestDoctorHosts(t *testing.T) {
+	l := newLab(t)
+	old := relay.DeskHash("acme.zendesk.com")
+	for i := range 3 {
+		_, err := l.parts.rooms.Ensure(t.Context(), relay.NewRoom{
+			GroupID: fmt.Sprintf("ZENDESK#%d", 9000+i), Neutral: "Ticket", Mark: relay.Mark{Desk: old}, Customer: "carol",
+		})
+		l.must(err)
+	}
+	found := func() bool {
+		d := &doctor{parts: l.parts, broken: map[string]bool{}}
+		d.lookHosts(t.Context())
+		return d.broken["hosts.zendesk"]
+	}
+	if !found() {
+		t.Error("not noticed")
+	}
+	l.parts.rooms.Former = []string{old}
+	if found() {
+		t.Error("found with the former host")
 	}
 }
 

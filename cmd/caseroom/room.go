@@ -115,7 +115,7 @@ type markView struct {
 type roomView struct {
 	Ticket  ticketView   `json:"ticket"`
 	Group   string       `json:"groupId"`
-	Whose   string       `json:"whose"` // none, ours, foreign or squatted
+	Whose   string       `json:"whose"` // none, ours, damaged, foreign or squatted
 	Name    string       `json:"name,omitempty"`
 	Created *time.Time   `json:"created,omitempty"`
 	Muted   bool         `json:"muted"`
@@ -128,6 +128,7 @@ type roomView struct {
 
 var whose = map[relay.Whose]string{
 	relay.NoRoom: "none", relay.OurRoom: "ours", relay.ForeignRoom: "foreign", relay.SquattedRoom: "squatted",
+	relay.OtherGroup: "squatted", relay.DamagedRoom: "damaged",
 }
 
 var statuses = map[relay.Status]string{relay.Open: "open", relay.Solved: "solved", relay.Closed: "closed"}
@@ -260,6 +261,8 @@ func (v *roomView) printRoom(line liner) {
 		line("", "another installation on this chat app has it")
 	case "squatted":
 		line("", "somebody else's group has the id")
+	case "damaged":
+		line("", "its mark cannot be read")
 	default:
 		line("  name", "%s", v.Name)
 		line("  made", "%s", v.Created.Format(time.RFC3339))

@@ -26,6 +26,7 @@ func main() {
 		config.CalendarDeadLetters
 		config.CalendarEvents
 		config.Zendesk
+		config.Hosts
 	}
 	p := boot.New("calendarsync", &env)
 
@@ -38,7 +39,7 @@ func main() {
 			Desk:      desk,
 			Calendars: boot.Value(bootcronofy.Calendars(p, env.Cronofy)),
 			Queue:     bootqueue.Of[calendar.Hint](p, env.CalendarQueue.URL),
-			Settings:  bootcalendar.Settings(desk.Host(), env.CalendarEvents),
+			Settings:  bootcalendar.Settings(desk.Host(), env.CalendarEvents, env.Hosts.Former...),
 			Meter:     p.Meter,
 			Now:       p.Now,
 		},

@@ -20,6 +20,7 @@ func main() {
 		config.Salesforce
 		config.NewCases
 		config.Tencent
+		config.Hosts
 		config.Rooms
 		config.Identities
 		config.Login
@@ -28,7 +29,7 @@ func main() {
 	}
 	p := boot.New("createticket", &env)
 
-	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
+	rooms := boot.Value(boottencent.Rooms(p, env.Tencent, env.Hosts.Former...))
 	auth := &api.Authenticator{
 		Login:   boot.Value(p.Login(env.Login)),
 		Cookie:  env.Login.Cookie,

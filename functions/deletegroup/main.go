@@ -15,6 +15,7 @@ func main() {
 		config.Zendesk
 		config.Salesforce
 		config.Tencent
+		config.Hosts
 		config.Identities
 		config.Lifecycle
 		config.DeskKeys
@@ -22,7 +23,7 @@ func main() {
 	p := boot.New("deletegroup", &env)
 
 	desks := boot.Value(bootdesks.New(p, bootdesks.Options{Zendesk: env.Zendesk, Salesforce: env.Salesforce})).Tickets()
-	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
+	rooms := boot.Value(boottencent.Rooms(p, env.Tencent, env.Hosts.Former...))
 
 	p.Serve((&api.Members{
 		Auth:     &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},

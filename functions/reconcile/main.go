@@ -21,6 +21,7 @@ func main() {
 		config.ZendeskAdmin
 		config.Salesforce
 		config.Tencent
+		config.Hosts
 		config.Identities
 		config.Lifecycle
 		config.Queue
@@ -35,7 +36,7 @@ func main() {
 		Admin:      env.ZendeskAdmin,
 		Omni:       env.Lifecycle.Omni,
 	}))
-	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
+	rooms := boot.Value(boottencent.Rooms(p, env.Tencent, env.Hosts.Former...))
 	table := boot.Table(config.Following{Identities: env.Identities, Lifecycle: env.Lifecycle})
 
 	reconcile := p.Reconcile(table, desks.Changes(), rooms, bootqueue.Of[relay.Hint](p, env.Queue.URL))

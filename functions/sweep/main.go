@@ -19,6 +19,7 @@ func main() {
 		config.Zendesk
 		config.Salesforce
 		config.Tencent
+		config.Hosts
 		config.Identities
 		config.Lifecycle
 		config.Queue
@@ -31,7 +32,7 @@ func main() {
 		Salesforce: env.Salesforce,
 		Omni:       env.Lifecycle.Omni,
 	}))
-	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
+	rooms := boot.Value(boottencent.Rooms(p, env.Tencent, env.Hosts.Former...))
 	table := boot.Table(config.Following{Identities: env.Identities, Lifecycle: env.Lifecycle})
 
 	lambda.Start((&worker.Pages{

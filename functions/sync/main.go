@@ -19,6 +19,7 @@ func main() {
 		config.Zendesk
 		config.Salesforce
 		config.Tencent
+		config.Hosts
 		config.Following
 		config.Queue
 		config.DeadLetters
@@ -30,7 +31,7 @@ func main() {
 		Salesforce: env.Salesforce,
 		Omni:       env.Following.Omni,
 	}))
-	rooms := boot.Value(boottencent.Rooms(p, env.Tencent))
+	rooms := boot.Value(boottencent.Rooms(p, env.Tencent, env.Hosts.Former...))
 
 	lambda.Start((&worker.Worker[relay.Hint, relay.SyncItem]{
 		Decode:  relay.DecodeHint,

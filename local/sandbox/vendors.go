@@ -107,6 +107,14 @@ func (s *Sandbox) JoinAs(user, groupID string) error { return s.tencent.JoinAs(u
 // QuitAs leaves a group as the client SDK does.
 func (s *Sandbox) QuitAs(user, groupID string) error { return s.tencent.QuitAs(user, groupID) }
 
+// SetIntroduction edits a group as the app's console does.
+func (s *Sandbox) SetIntroduction(groupID, text string) error {
+	return s.tencent.SetIntroduction(groupID, text)
+}
+
+// SetOwner gives a group an owner as the app's console does.
+func (s *Sandbox) SetOwner(groupID, user string) error { return s.tencent.SetOwner(groupID, user) }
+
 // ClientMessages returns what a member's client shows of a group: without
 // HistoryMsgBeforeJoin, nothing from before they joined.
 func (s *Sandbox) ClientMessages(user, groupID string) ([]tencent.Message, error) {

@@ -57,6 +57,8 @@ type Event struct {
 type Settings struct {
 	// Host is the desk's, port included; it makes the events' ids.
 	Host string
+	// Former are the hosts that the desk had before, whose events are replaced.
+	Former []string
 	// Start is the time of day at which an event begins, as "08:00". "due" is
 	// the time at which the task is due.
 	Start  string
@@ -167,15 +169,26 @@ func line(s string, n int) string {
 }
 
 // EventID returns the id of a ticket's event, the same in everybody's calendar.
-func (s Settings) EventID(ticket string) string {
-	return "caseroom-" + relay.DeskHash(s.Host) + "-" + ticket
+func (s Settings) EventID(ticket string) string { return eventID(s.Host, ticket) }
+
+func eventID(host, ticket string) string { return "caseroom-" + relay.DeskHash(host) + "-" + ticket }
+
+// Ticket returns the ticket of an event's id, of a former host's too; ok is false
+// for an event that is not this desk's.
+func (s Settings) Ticket(id string) (ticket string, ok bool) {
+	for _, host := range append([]string{s.Host}, s.Former...) {
+		if ticket, ok := strings.CutPrefix(id, eventID(host, "")); ok && identity.IsZendeskID(ticket) {
+			return ticket, true
+		}
+	}
+	return "", false
 }
 
-// Ticket returns the ticket of an event's id; ok is false for an event that is
-// not this desk's.
-func (s Settings) Ticket(eventID string) (ticket string, ok bool) {
-	ticket, ok = strings.CutPrefix(eventID, s.EventID(""))
-	return ticket, ok && identity.IsZendeskID(ticket)
+// stale reports whether an event's id is of a former host: the ticket has another
+// event now.
+func (s Settings) stale(id string) bool {
+	ticket, ours := s.Ticket(id)
+	return ours && id != s.EventID(ticket)
 }
 
 // Agenda returns the events of an agent's open tasks, in the order of their ids.

@@ -352,7 +352,7 @@ func (b *batch) agent(ctx context.Context, agent string) error {
 		if _, ours := b.Settings.Ticket(e.ID); !ours {
 			continue
 		}
-		if e.Elsewhere == "" {
+		if e.Elsewhere == "" && !b.Settings.stale(e.ID) {
 			shown[e.ID] = e
 		} else if err := cal.Remove(ctx, e); err != nil && !errors.Is(err, ErrRefused) {
 			return b.skip(ctx, err)

@@ -176,6 +176,22 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// A renamed desk's events are replaced by the daily comparison, once.
+func TestRenamedDesk(t *testing.T) {
+	b := newBed(t)
+	b.connect(0)
+	here := b.task(0, "here", due)
+	old := calendar.Settings{Host: "before.zendesk.com"}.EventID(strconv.FormatInt(here, 10))
+	b.ok(b.box.Cronofy().PutEvent(people[0], sandbox.CronofyEvent{ID: old, Summary: "#1", Start: due, End: due}))
+	b.sync.Settings.Former = []string{"before.zendesk.com"}
+	b.must(calendar.Hint{Agent: calendar.Everybody})
+	b.drain()
+	b.want(0, here)
+	if _, there := b.events(0)[old]; there {
+		t.Error("the former host's event is still there")
+	}
+}
+
 func TestDisconnect(t *testing.T) {
 	b := newBed(t)
 	ctx := context.Background()

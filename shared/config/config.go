@@ -117,6 +117,12 @@ type Rooms struct {
 // SubjectNames reports whether rooms are named by their tickets' subjects.
 func (r Rooms) SubjectNames() bool { return r.Names == "subject" }
 
+// Hosts are the hosts that desks had before they were renamed. Marks and events
+// that name them are ours, and are rewritten.
+type Hosts struct {
+	Former []string `env:"FORMER_HOSTS" check:"host"`
+}
+
 // Identities are the settings of who may be whom in the chat.
 type Identities struct {
 	// AgentIDs is "prefixed" (zd_…, sf_…) or "raw" (bare desk ids).

@@ -25,6 +25,7 @@ type all struct {
 	config.Zopim
 	config.Rooms
 	config.NewCases
+	config.Hosts
 	config.Salesforce
 	config.Tencent
 	config.Identities
@@ -58,6 +59,7 @@ var contract = map[string]string{
 	"PANEL_URL":                 "",
 	"ZOPIM_BASE_URL":            "",
 	"ROOM_NAMES":                "neutral",
+	"FORMER_HOSTS":              "",
 	"LOGIN_ISSUER":              "",
 	"LOGIN_AUDIENCE":            "",
 	"LOGIN_JWKS_URL":            "",
@@ -185,6 +187,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"PANEL_URL":                 "https://chat.example.com",
 		"ZOPIM_BASE_URL":            "http://localhost:3100/chat",
 		"ROOM_NAMES":                "subject",
+		"FORMER_HOSTS":              "acme.zendesk.com,127.0.0.1:3100",
 		"LOGIN_ISSUER":              "https://login.example.com",
 		"LOGIN_AUDIENCE":            "shop",
 		"LOGIN_JWKS_URL":            "https://login.example.com/.well-known/jwks.json",
@@ -325,6 +328,8 @@ func TestRefusals(t *testing.T) {
 		{"TRANSCRIPT_BUCKET", "s3://bucket", "the name of an S3 bucket"},
 		{"TRANSCRIPT_BUCKET", "Bucket", "the name of an S3 bucket"},
 		{"TRANSCRIPT_BUCKET", "bucket-", "the name of an S3 bucket"},
+		{"FORMER_HOSTS", "https://acme.zendesk.com", "hosts such as acme.zendesk.com"},
+		{"FORMER_HOSTS", "acme.zendesk.com/x", "hosts such as acme.zendesk.com"},
 		{"DISSOLVE_AFTER", "7d", "a duration above zero"},
 		{"DISSOLVE_AFTER", "-1h", "a duration above zero"},
 		{"DISSOLVE_AFTER", "0s", "a duration above zero"},

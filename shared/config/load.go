@@ -298,6 +298,9 @@ var checks = map[string]check{
 		name, domain, ok := strings.Cut(s, "@")
 		return ok && len(s) <= 80 && made(name, ".!#$%&'*+/=?^_{|}~-") && made(domain, ".-") && strings.Contains(domain, ".")
 	}),
+	"host": text("hosts such as acme.zendesk.com, with a port if they have one, separated by commas", func(s string) bool {
+		return made(s, ".-:") && s == strings.ToLower(s) && strings.Trim(s, ".-:") == s
+	}),
 	"duration": {
 		want:   "a duration above zero, such as 168h",
 		number: func(n int64) bool { return n > 0 },

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"regexp"
 	"strconv"
 	"time"
@@ -32,6 +31,8 @@ type CreateTicket struct {
 	Random io.Reader // of the keys caseroom makes
 	// SubjectNames names rooms by their tickets' subjects (ROOM_NAMES=subject).
 	SubjectNames bool
+
+	squats Squats
 }
 
 // deskKeeps is how long caseroom relies on a desk to remember an idempotency
@@ -64,17 +65,14 @@ func (c *CreateTicket) Run(ctx context.Context, desk Desk, t NewTicket) (Ref, er
 	if c.SubjectNames {
 		name = t.Subject
 	}
-	squatted, err := c.Rooms.Ensure(ctx, NewRoom{
+	l := landlord{c.Rooms, &c.squats, c.Meter, c.Now}
+	err = l.ensure(ctx, ref, NewRoom{
 		GroupID:  ref.GroupID(),
 		Name:     name,
 		Neutral:  ref.NeutralName(),
 		Mark:     Mark{Desk: DeskHash(desk.Host())},
 		Customer: t.UserID,
-	})
-	if squatted {
-		c.Meter.Count(ctx, "RoomSquatted", 1, "desk", string(ref.Desk))
-		slog.WarnContext(ctx, "room squatted", "desk", ref.Desk, "ticket", ticketID)
-	}
+	}, nil)
 	if err != nil {
 		return ref, roomFailed(ticketID, errors.Join(err, importErr))
 	}
@@ -83,9 +81,12 @@ func (c *CreateTicket) Run(ctx context.Context, desk Desk, t NewTicket) (Ref, er
 
 func roomFailed(ticketID string, err error) *problem.Error {
 	var p *problem.Error
-	if errors.Is(err, ErrForeignRoom) {
+	switch {
+	case errors.Is(err, ErrForeignRoom):
 		p = problem.Wrap(err, problem.Conflict, "The ticket exists, but another installation that shares this chat app holds its room.")
-	} else {
+	case errors.Is(err, ErrUnclaimed):
+		p = problem.Wrap(err, problem.Conflict, "The ticket exists, but the group that has its room's id cannot be told to be its room, and this customer is not in it.")
+	default:
 		p = problem.Wrap(err, problem.Unavailable, "The ticket exists; its room could not be made yet. Send the same request with the same Idempotency-Key again.")
 		var up *upstream.Error
 		if errors.As(err, &up) {

@@ -28,9 +28,9 @@ func (d *Dissolve) Run(ctx context.Context, ref Ref) error {
 }
 
 // file mutes the room, so that nothing is said after the last message that is
-// filed, and files its transcript. A squat holds nothing of ours; a room of
-// another stack is not ours to dissolve. A transcript that neither the ticket
-// nor the archive takes keeps the room from going.
+// filed, and files its transcript. A squat holds nothing of ours, unless it was a
+// room of ours; a room of another stack is not ours to dissolve. A transcript that
+// neither the ticket nor the archive takes keeps the room from going.
 //
 // It writes nothing but the mute: the mark is Sync's, which may be at work on
 // the same room. If the ticket is open, Sync lets its people write again. So
@@ -52,14 +52,28 @@ func (d *Dissolve) file(ctx context.Context, ref Ref) error {
 	if err != nil {
 		return err
 	}
+	archive := false
 	switch room.Whose {
-	case NoRoom, SquattedRoom:
+	case NoRoom, OtherGroup:
 		return nil
 	case ForeignRoom:
 		return problem.Wrap(ErrForeignRoom, problem.Conflict, "Another installation that shares this chat app holds this room.")
+	case SquattedRoom:
+		ours, err := wasOurs(ctx, d.Rooms, group)
+		if err != nil {
+			return unlessGone(err)
+		}
+		if !ours {
+			return d.same(ctx, desk, group, room, room.LastSeq)
+		}
+		archive = d.Transcripts.Archive != nil
 	}
 	if deskErr != nil {
 		return deskErr
+	}
+	t, seen := tickets[ref.Ticket]
+	if v := (&view{ref: ref, ticket: t, seen: seen, room: room}); v.unclaimed() {
+		return problem.Wrap(ErrUnclaimed, problem.Conflict, "The group that has this room's id cannot be told to be the room: its mark cannot be read, and the ticket's customer is not in it.")
 	}
 	if !room.Muted {
 		on := true
@@ -67,32 +81,30 @@ func (d *Dissolve) file(ctx context.Context, ref Ref) error {
 			return unlessGone(err)
 		}
 	}
-	t, seen := tickets[ref.Ticket]
 	filed, err := d.Transcripts.File(ctx, Filing{
 		Desk: desk, Ref: ref, Created: room.Created, From: room.Mark.Filed + 1, Customer: t.Customer.UserID,
-		ArchiveOnly: !seen || t.Deleted || t.Final, Stamp: t.Stamp,
+		ArchiveOnly: archive || !seen || t.Deleted || t.Final, Stamp: t.Stamp,
 	})
 	if err != nil {
 		return unlessGone(err)
 	}
+	return d.same(ctx, desk, group, room, filed)
+}
+
+// same looks right before the end whether the room is still what was read, muted
+// if it is ours, with nothing in it behind the last message that is filed.
+func (d *Dissolve) same(ctx context.Context, desk TicketDesk, group string, room Room, filed uint64) error {
 	last, err := d.read(ctx, desk, group)
 	switch {
-	case err != nil:
+	case err != nil || last.Whose == NoRoom:
 		return err
-	case last.Whose == NoRoom:
-		return nil
-	case last.Whose != OurRoom || last.Created != room.Created || !last.Muted:
+	case last.Whose != room.Whose || last.Created != room.Created || last.Whose != SquattedRoom && !last.Muted:
 		return problem.New(problem.Unavailable, "The room changed while its transcript was filed.")
-	case last.LastSeq <= filed:
-		return nil
 	}
-	// Of what the chat does not keep, nothing more can be filed.
-	newest, err := d.Rooms.History(ctx, group, 0)
+	more, err := saidSince(ctx, d.Rooms, group, last, filed)
 	switch {
-	case err != nil:
+	case err != nil || !more:
 		return unlessGone(err)
-	case len(newest) == 0 || newest[0].Seq <= filed:
-		return nil
 	case d.Transcripts.Archive == nil:
 		return problem.New(problem.Unavailable, "The room's transcript could not be filed: the ticket takes no notes and there is no archive. The room stays.")
 	}

@@ -13,6 +13,11 @@ var ErrSuspended = errors.New("relay: the desk has suspended the customer")
 var (
 	ErrNoRoom      = errors.New("relay: no such room")
 	ErrForeignRoom = errors.New("relay: the room belongs to another stack")
+	// ErrUnclaimed means that a group's mark cannot be read, and that the ticket's
+	// customer is not in it: it may be another stack's.
+	ErrUnclaimed = errors.New("relay: the room has no mark that can be read, and not this customer")
+	// ErrHeld means that a squat is left as it is, for now or until a person has looked.
+	ErrHeld = errors.New("relay: the group that has the room's id is not destroyed")
 	// ErrNotJoined means that the vendor accepted the call and refused the member.
 	ErrNotJoined = errors.New("relay: the member was not added")
 )
@@ -51,7 +56,7 @@ func Permanent(err error) bool {
 	switch {
 	case err == nil || errors.As(err, &batch):
 		return false
-	case errors.Is(err, errPermanent) || errors.Is(err, ErrForeignRoom):
+	case errors.Is(err, errPermanent) || errors.Is(err, ErrForeignRoom) || errors.Is(err, ErrUnclaimed):
 		return true
 	case errors.Is(err, ErrUnreadable) || errors.Is(err, ErrNoRoom) || errors.Is(err, ErrNotJoined) || errors.Is(err, ErrMoved):
 		return false

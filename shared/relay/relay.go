@@ -27,10 +27,15 @@ type Desk interface {
 type Rooms interface {
 	// Import makes accounts known to the chat, with names as nicknames. It is idempotent.
 	Import(ctx context.Context, accounts ...Account) error
-	// Ensure makes the room exist, be ours and hold the customer. A squat under
-	// the id is destroyed and made again, which squatted reports. It returns
-	// ErrForeignRoom when another stack's room has the id.
-	Ensure(ctx context.Context, room NewRoom) (squatted bool, err error)
+	// Ensure makes the room exist and hold the customer, unless another group has
+	// its id, and says whose group that then is: OurRoom when all is done. A
+	// DamagedRoom has the customer in it; without, it is ErrUnclaimed.
+	Ensure(ctx context.Context, room NewRoom) (Whose, error)
+	// Read returns the rooms by group id, in bulk; desk is the hash that marks ours.
+	Read(ctx context.Context, desk string, groupIDs ...string) (map[string]Room, error)
+	// History returns some messages, newest first, none newer than the sequence
+	// number from, or the newest for 0: at most twenty, fewer where they are long.
+	History(ctx context.Context, groupID string, from uint64) ([]Message, error)
 	// Join adds a member, importing the account when the vendor does not know it.
 	// It returns ErrNoRoom when there is no such room.
 	Join(ctx context.Context, groupID string, account Account) (MemberResult, error)

@@ -40,23 +40,29 @@ type Whose int
 const (
 	NoRoom       Whose = iota // nobody's: there is no such group
 	OurRoom                   // ours, with our mark and our desk
+	DamagedRoom               // made over REST, as ours are, but its mark cannot be read
 	ForeignRoom               // another stack's on the same app
-	SquattedRoom              // anybody's
+	SquattedRoom              // anybody's: a group like ours that has an owner
+	OtherGroup                // anybody's, of a type that no room of ours has
 )
 
-// Room is a room as the chat shows it. Unless it is ours only Whose is set.
+// squat reports whether the group is in the way of a room.
+func (w Whose) squat() bool { return w == SquattedRoom || w == OtherGroup }
+
+// Room is a room as the chat shows it. Of a foreign one only Whose is set.
 type Room struct {
 	// Err is why this room, unlike others of the same read, could not be made
 	// out. Nothing else is set then.
-	Err        error
-	Whose      Whose
-	Mark       Mark
-	Name       string
-	InvitesOff bool
-	Muted      bool
-	Created    int64  // Unix seconds
-	LastSeq    uint64 // of the newest message, 0 before the first
-	Members    []string
+	Err     error
+	Whose   Whose
+	Mark    Mark
+	Former  bool // its mark names a former host of the desk's
+	Name    string
+	Shut    bool // nobody joins it by asking, or by a member's invitation
+	Muted   bool
+	Created int64  // Unix seconds
+	LastSeq uint64 // of the newest message, 0 before the first
+	Members []string
 }
 
 // RoomChange is written to a room in one call.
@@ -73,7 +79,7 @@ type RoomChange struct {
 //	cr1;<8 characters of the hash of the desk's host>;n<state>[,f<sequence>][,l<unix seconds>][,a<8 characters>][,d<unix seconds>]
 //
 // Flags of a later version, three at most and after those above, are kept as
-// they are: a room is not a squat because an older version looks at it.
+// they are: a mark is not damaged because an older version looks at it.
 type Mark struct {
 	Desk      string    // hash of the desk's configured host, port included
 	Announced int       // n: how many notices the room has had

@@ -192,13 +192,26 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []Ref) er
 	}
 	var due []Ref
 	var right []*view
+	ours, odd := 0, 0
 	for _, v := range views {
-		switch v.room.Whose {
-		case ForeignRoom:
+		switch {
+		case v.room.Whose == ForeignRoom:
 			w.report.Foreign++
+			if v.row() == rowForeign && v.seen {
+				odd++
+			}
 			continue
-		case OurRoom:
+		case v.unclaimed():
+			w.report.Foreign++
+			odd++
+			w.Meter.Count(ctx, "RoomMarkLost", 1, "desk", string(v.ref.Desk))
+			slog.ErrorContext(ctx, "a room's mark cannot be read", "desk", v.ref.Desk, "ticket", v.ref.Ticket, "written again", false)
+			continue
+		case v.room.Whose == OurRoom:
 			w.report.Rooms++
+			ours++
+		default:
+			odd++
 		}
 		why := v.differences()
 		if w.due(desk, v, why) {
@@ -228,8 +241,21 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []Ref) er
 			w.hints = append(w.hints, Hint{Ref: v.ref, File: true})
 		}
 	}
+	if odd >= oddAtLeast && odd*oddShare >= odd+ours {
+		// What is believed about rooms may be wrong, and nothing takes one back.
+		held(ctx, w.Meter, desk.Name(), "many rooms at once are gone, squatted, foreign or without their marks")
+		return nil
+	}
 	return w.dissolve(ctx, desk, due)
 }
+
+// The breaker: of a page that has so many odd rooms, and one in so many at least,
+// nothing is destroyed. Odd is a listed room that is gone when it is read, one that
+// is squatted or has no mark, and another stack's for a ticket of ours.
+const (
+	oddAtLeast = 5
+	oddShare   = 5
+)
 
 // sweepAtOnce is how many rooms of a page are worked on at once: a page of calls
 // one after another to a chat that is far away outlasts an invocation.
@@ -399,7 +425,7 @@ const dissolveAtOnce = 50
 // customer without an account does not: such a room would otherwise never end.
 func keepsOpen(d Difference) bool {
 	switch d {
-	case NotFiled, MergeUnknown, CustomerMissing, StrangerExtra, AgentExtra, InvitesOpen:
+	case NotFiled, MergeUnknown, CustomerMissing, StrangerExtra, AgentExtra, InvitesOpen, FormerHost:
 		return false
 	}
 	return true
@@ -543,7 +569,7 @@ func (w *sweeping) tickets(ctx context.Context, desk SweepDesk) (next string, er
 		case v.room.Err != nil:
 		case v.room.Whose == NoRoom:
 			w.queue(ctx, v, []Difference{NoSuchRoom})
-		case v.room.Whose == SquattedRoom:
+		case v.room.Whose.squat():
 			w.queue(ctx, v, []Difference{Squat})
 		}
 	}

@@ -596,7 +596,7 @@ func (c *farChat) Read(ctx context.Context, desk string, groupIDs ...string) (ma
 	rooms := map[string]relay.Room{}
 	for _, id := range groupIDs {
 		room := relay.Room{
-			Whose: relay.OurRoom, Name: "n", InvitesOff: true, Created: c.locked.Unix(), LastSeq: 3,
+			Whose: relay.OurRoom, Name: "n", Shut: true, Created: c.locked.Unix(), LastSeq: 3,
 			Members: []string{"carol"}, Mark: relay.Mark{Desk: desk, Announced: 1, Said: said("waiting")},
 		}
 		if c.ended {

@@ -49,8 +49,6 @@ type TicketDesk interface {
 // SyncRooms is the chat side as Sync needs it.
 type SyncRooms interface {
 	Rooms
-	// Read returns the rooms by group id, in bulk; desk is the hash that marks ours.
-	Read(ctx context.Context, desk string, groupIDs ...string) (map[string]Room, error)
 	// FitName returns the name that a room gets: name as the chat takes it, or the
 	// neutral one where nothing is left of it.
 	FitName(name, neutral string) string
@@ -61,9 +59,6 @@ type SyncRooms interface {
 	// Say sends a notice and returns its sequence number. The same notice within
 	// minutes is sent once. ErrRefusedText: moderation minds its words.
 	Say(ctx context.Context, groupID string, n Notice) (seq uint64, err error)
-	// History returns some messages, newest first, none newer than the sequence
-	// number from, or the newest for 0: at most twenty, fewer where they are long.
-	History(ctx context.Context, groupID string, from uint64) ([]Message, error)
 }
 
 // Sync re-reads tickets and makes their rooms what [Table] says: whoever the desk
@@ -85,6 +80,7 @@ type Sync struct {
 	Wait func(context.Context, time.Duration) error
 
 	imported nicks
+	squats   Squats
 }
 
 // SyncItem is one ticket to look at.

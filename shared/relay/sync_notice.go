@@ -85,6 +85,12 @@ func (w *work) recall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.note(page)
+	return nil
+}
+
+// note takes the notices of a page of the history into the mark.
+func (w *work) note(page []Message) {
 	for _, m := range page {
 		id := m.Notice
 		if !m.Ours || id.N <= w.room.Mark.Announced || m.Random != noticeRandom(w.ref.GroupID(), w.room.Created, id.N) {
@@ -94,7 +100,6 @@ func (w *work) recall(ctx context.Context) error {
 		w.said = max(w.said, m.Seq)
 		w.touch()
 	}
-	return nil
 }
 
 // noticeRandom is the Random of a room's n-th notice. A room that was made

@@ -27,9 +27,14 @@ func (w *work) run(ctx context.Context) error {
 	if w.room.Err != nil {
 		return w.room.Err
 	}
+	if w.room.Whose == DamagedRoom && w.row() != rowForeign && w.row() != rowUntouched {
+		if err := w.restore(ctx); err != nil {
+			return err
+		}
+	}
 	switch w.row() {
 	case rowForeign:
-		return ErrForeignRoom
+		return w.foreign(ctx)
 	case rowUntouched:
 		return nil
 	case rowHidden:
@@ -109,7 +114,7 @@ func (w *work) unreadable(ctx context.Context) error {
 	return ErrUnreadable
 }
 
-// own makes the room exist and be ours. It may take a squat away.
+// own makes the room exist and be ours.
 func (w *work) own(ctx context.Context) error {
 	if w.room.Whose == OurRoom {
 		return nil
@@ -117,13 +122,10 @@ func (w *work) own(ctx context.Context) error {
 	if err := w.importAll(ctx, w.ticket.Customer); err != nil {
 		return err
 	}
-	squatted, err := w.Rooms.Ensure(ctx, NewRoom{
+	err := w.landlord().ensure(ctx, w.ref, NewRoom{
 		GroupID: w.ref.GroupID(), Name: w.subjectName(w.ticket.Subject), Neutral: w.ref.NeutralName(),
 		Mark: Mark{Desk: DeskHash(w.desk.Host())}, Customer: w.ticket.Customer.UserID,
-	})
-	if squatted {
-		w.squatted(ctx)
-	}
+	}, w.rescue)
 	if err != nil {
 		return err
 	}
@@ -137,15 +139,72 @@ func (w *work) own(ctx context.Context) error {
 	switch {
 	case w.room.Err != nil:
 		return w.room.Err
+	case w.room.Whose.squat():
+		w.squats.misread(w.Now())
+		held(ctx, w.Meter, w.ref.Desk, "a room that was made just now reads as a squat")
+		return ErrHeld
 	case w.room.Whose != OurRoom:
 		return ErrNoRoom
 	}
 	return nil
 }
 
-func (w *work) squatted(ctx context.Context) {
-	w.Meter.Count(ctx, "RoomSquatted", 1, "desk", string(w.ref.Desk))
-	slog.WarnContext(ctx, "room squatted", "desk", w.ref.Desk, "ticket", w.ref.Ticket)
+func (w *work) landlord() landlord { return landlord{w.Rooms, &w.squats, w.Meter, w.Now} }
+
+// rescue archives what a room of ours holds that has become a squat. Its owner may
+// go on writing: then there is another try.
+func (w *work) rescue(ctx context.Context, room Room) (filed uint64, err error) {
+	on := true
+	if err := w.Rooms.Change(ctx, w.ref.GroupID(), RoomChange{Mute: &on}); err != nil {
+		return 0, err
+	}
+	return w.Transcripts.File(ctx, Filing{
+		Desk: w.desk, Ref: w.ref, Created: room.Created, From: 1, Customer: w.ticket.Customer.UserID,
+		ArchiveOnly: w.Transcripts.Archive != nil || w.archiveOnly(), Stamp: w.ticket.Stamp,
+	})
+}
+
+// foreign is what becomes of a ticket whose room is not ours to touch.
+func (w *work) foreign(ctx context.Context) error {
+	if w.room.Whose == ForeignRoom {
+		return ErrForeignRoom
+	}
+	w.markLost(ctx, false)
+	return ErrUnclaimed
+}
+
+func (w *work) markLost(ctx context.Context, claimed bool) {
+	w.Meter.Count(ctx, "RoomMarkLost", 1, "desk", string(w.ref.Desk))
+	slog.ErrorContext(ctx, "a room's mark cannot be read", "desk", w.ref.Desk, "ticket", w.ref.Ticket, "written again", claimed)
+}
+
+// notesBack is how many pages of the history are looked at for the last notice.
+const notesBack = 5
+
+// restore makes a new mark for a room that only we can have made, and whose
+// customer is in it. What it was told, its history says; what is filed, the names
+// of the parts. The mark is written with what else changes, at the end at least.
+func (w *work) restore(ctx context.Context) error {
+	w.markLost(ctx, true)
+	w.room.Mark = Mark{Desk: DeskHash(w.desk.Host())}
+	if w.room.Muted {
+		w.room.Mark.Locked = w.Now().UTC().Truncate(time.Second)
+	}
+	w.touch()
+	from := uint64(0)
+	for range notesBack {
+		page, err := w.Rooms.History(ctx, w.ref.GroupID(), from)
+		if err != nil {
+			return err
+		}
+		w.note(page)
+		if w.room.Mark.Announced > 0 || len(page) == 0 || page[len(page)-1].Seq <= 1 {
+			break
+		}
+		from = page[len(page)-1].Seq - 1
+	}
+	w.room.Whose = OurRoom
+	return nil
 }
 
 // open makes the room writable and its members exactly the customer and the
@@ -253,9 +312,8 @@ func (w *work) deleted(ctx context.Context) error {
 	switch w.room.Whose {
 	case NoRoom:
 		return nil
-	case SquattedRoom:
-		w.squatted(ctx)
-		return w.Rooms.Destroy(ctx, w.ref.GroupID())
+	case SquattedRoom, OtherGroup:
+		return w.landlord().evict(ctx, w.ref, DeskHash(w.desk.Host()), w.rescue)
 	}
 	since := w.room.Mark.Deleted
 	if since.IsZero() {
@@ -268,6 +326,9 @@ func (w *work) deleted(ctx context.Context) error {
 	err := tellErr
 	if err == nil || Permanent(err) {
 		err = w.file(ctx, true)
+	}
+	if w.room.Former {
+		w.touch()
 	}
 	return w.finish(ctx, nil, err, tellErr)
 }
@@ -299,10 +360,11 @@ func (w *work) touch() *RoomChange {
 	return w.change
 }
 
-// repair shuts invitations, and renames a room that is written anyway. A name
-// alone costs no call: an upgrade that changes them would cause a storm.
+// repair shuts a room, replaces a former host in its mark, and renames a room that
+// is written anyway. A name alone costs no call: an upgrade that changes them would
+// cause a storm.
 func (w *work) repair() {
-	if !w.room.InvitesOff {
+	if !w.room.Shut || w.room.Former {
 		w.touch()
 	}
 	if w.change == nil {
@@ -333,7 +395,7 @@ func (w *work) flush(ctx context.Context) error {
 	if change.Name != "" {
 		w.room.Name = change.Name
 	}
-	w.room.InvitesOff = true
+	w.room.Shut, w.room.Former = true, false
 	return nil
 }
 

@@ -39,7 +39,9 @@ const (
 	StrangerExtra   Difference = "stranger_extra"   // in by the chat's own doors
 	NotAnnounced    Difference = "not_announced"    // the room was not told of it
 	NotFiled        Difference = "not_filed"        // the transcript is not complete
-	InvitesOpen     Difference = "invites_open"
+	InvitesOpen     Difference = "invites_open"     // or applications are
+	MarkLost        Difference = "mark_lost"        // it cannot be read any more
+	FormerHost      Difference = "former_host"      // the mark names one
 	DeletionUnknown Difference = "deletion_unknown" // the mark does not know of it
 	MergeUnknown    Difference = "merge_unknown"    // where to, only the desk can say
 	Hidden          Difference = "hidden"           // the desk does not show the ticket
@@ -88,7 +90,7 @@ type view struct {
 
 func (v *view) row() row {
 	switch {
-	case v.room.Whose == ForeignRoom && (!v.seen || v.ticket.Ours):
+	case (v.room.Whose == ForeignRoom || v.unclaimed()) && (!v.seen || v.ticket.Ours):
 		return rowForeign
 	case v.seen && !v.ticket.Ours:
 		return rowUntouched
@@ -101,6 +103,12 @@ func (v *view) row() row {
 	default:
 		return rowOpen
 	}
+}
+
+// unclaimed reports whether the room's mark is lost and the ticket's customer is
+// not in it to tell that it is ours.
+func (v *view) unclaimed() bool {
+	return v.room.Whose == DamagedRoom && (!v.seen || !slices.Contains(v.room.Members, v.ticket.Customer.UserID))
 }
 
 // locks reports whether the ticket's room is one to read only.
@@ -262,8 +270,10 @@ func (v *view) differences() []Difference {
 	case NoRoom:
 		add(row == rowOpen, NoSuchRoom)
 		return list
-	case SquattedRoom:
+	case SquattedRoom, OtherGroup:
 		return []Difference{Squat}
+	case DamagedRoom:
+		return []Difference{MarkLost}
 	}
 	in, agents, err := v.wanted()
 	if err != nil {
@@ -308,6 +318,7 @@ func (v *view) differences() []Difference {
 			add(true, StrangerExtra)
 		}
 	}
-	add(row != rowDeleted && !v.room.InvitesOff, InvitesOpen)
+	add(row != rowDeleted && !v.room.Shut, InvitesOpen)
+	add(v.room.Former, FormerHost)
 	return slices.Compact(list)
 }

@@ -16,6 +16,9 @@ import (
 // Rooms makes rooms of groups: it implements [relay.Rooms].
 type Rooms struct {
 	Client *Client
+	// Former are the hashes of hosts that desks once had ([relay.DeskHash]), whose
+	// marks are ours too.
+	Former []string
 }
 
 var _ relay.Rooms = Rooms{}
@@ -74,17 +77,14 @@ const ensureTries = 4
 // Ticket ids are guessable and any client may create a group with an id of its
 // choice, so a group that exists counts only when it is ours; see [judge]. Two
 // Ensures of one ticket may meet: the later one finds the earlier one's room.
-// If both found the same squat, the later one may destroy the room that the
-// earlier one just made; it makes the same room again, and Sync sees to members
-// who joined in between.
 //
 // The room's history is not yet visible to later joiners then: create_group
 // documents no HistoryMsgBeforeJoin, an undocumented field may cost the whole
 // call, and a second call would make createticket three deep. Setting it with
 // [Client.ModifyGroup] is Sync's, which the ticket's hint starts at once.
-func (r Rooms) Ensure(ctx context.Context, room relay.NewRoom) (squatted bool, err error) {
+func (r Rooms) Ensure(ctx context.Context, room relay.NewRoom) (relay.Whose, error) {
 	if room.Mark.Desk == "" {
-		return false, errors.New("tencentim: a room without a mark would be a squat")
+		return relay.NoRoom, errors.New("tencentim: a room without a mark could not be told from others' groups")
 	}
 	imported := false
 	for range ensureTries {
@@ -92,20 +92,21 @@ func (r Rooms) Ensure(ctx context.Context, room relay.NewRoom) (squatted bool, e
 		if noAccount(err) && !imported {
 			imported = true
 			if err := r.Import(ctx, relay.Account{UserID: room.Customer}); err != nil {
-				return squatted, err
+				return relay.NoRoom, err
 			}
 			continue
 		}
-		if !groupExists(err) {
-			return squatted, err
+		if err == nil {
+			return relay.OurRoom, nil
 		}
-		done, squat, err := r.adopt(ctx, room, room.Mark.Desk)
-		squatted = squatted || squat
-		if done || err != nil {
-			return squatted, err
+		if !groupExists(err) {
+			return relay.NoRoom, err
+		}
+		if whose, err := r.adopt(ctx, room); whose != relay.NoRoom || err != nil {
+			return whose, err
 		}
 	}
-	return squatted, &upstream.Error{
+	return relay.NoRoom, &upstream.Error{
 		Vendor: vendor, Op: "create_group", Class: upstream.Unavailable,
 		Err: errors.New("the group is made and destroyed by others meanwhile"),
 	}
@@ -131,76 +132,59 @@ func (r Rooms) create(ctx context.Context, room relay.NewRoom) error {
 	return err
 }
 
-// adopt deals with a group that has the room's id already. done means that it
-// is the room and holds the customer; neither done nor an error, that the id is
-// free again.
-func (r Rooms) adopt(ctx context.Context, room relay.NewRoom, desk string) (done, squat bool, err error) {
-	groups, err := r.Client.GetGroups(ctx, room.GroupID)
+// adopt says whose group has the room's id already, and puts the customer into it
+// if it is ours. NoRoom without an error: the id is free again.
+func (r Rooms) adopt(ctx context.Context, room relay.NewRoom) (relay.Whose, error) {
+	rooms, err := r.Read(ctx, room.Mark.Desk, room.GroupID)
 	if err != nil {
-		return false, false, err
+		return relay.NoRoom, err
 	}
-	g := groups[room.GroupID]
+	found := rooms[room.GroupID]
 	switch {
-	case noGroup(g.Err):
-		return false, false, nil // destroyed since
-	case g.Err != nil:
-		return false, false, g.Err
+	case found.Err != nil:
+		return relay.NoRoom, found.Err
+	case found.Whose == relay.DamagedRoom && !slices.Contains(found.Members, room.Customer):
+		return relay.NoRoom, relay.ErrUnclaimed
+	case found.Whose != relay.OurRoom:
+		return found.Whose, nil
 	}
-	switch judge(g, desk) {
-	case ours:
-		_, err := r.Join(ctx, room.GroupID, relay.Account{UserID: room.Customer})
-		if errors.Is(err, relay.ErrNoRoom) {
-			return false, false, nil // destroyed since
-		}
-		return err == nil, false, err
-	case foreign:
-		return false, false, relay.ErrForeignRoom
-	case squatter:
-		return false, true, r.Destroy(ctx, room.GroupID)
-	default:
-		return false, false, incomplete("get_group_info")
+	_, err = r.Join(ctx, room.GroupID, relay.Account{UserID: room.Customer})
+	if errors.Is(err, relay.ErrNoRoom) {
+		return relay.NoRoom, nil // destroyed since
 	}
+	return relay.OurRoom, err
 }
 
-type verdict int
-
-const (
-	unclear verdict = iota
-	ours
-	foreign
-	squatter
-)
-
-// judge says whose group has a room's id. Ours has no owner, is Public, takes
-// no applications and carries our mark with our desk; with another desk's it
-// belongs to another stack on the same app. No client can make such a group:
-// whoever creates one owns it. Everything else is a squat. A squat is destroyed,
-// so a group whose shape the answer does not show is none: neither is one that
-// only the app can have made and whose mark the answer leaves out. The invite option and
-// the name are not looked at: Sync repairs them.
-func judge(g Group, desk string) verdict {
+// judge says whose group it is. Ours is Public and has no owner: no client leaves
+// such a group behind, for whoever makes one owns it and cannot quit it. With our
+// mark and our desk, or a former host's, it is a room; with another desk's it is
+// another stack's on the same app; and without a mark that can be read, one of the
+// two. Everything else is a squat. The join options and the name are not looked at:
+// Sync repairs them. ok is false where the answer leaves out what decides.
+//
+// See https://trtc.io/document/34895 and the codes 10009, 10021 and 10025.
+func (r Rooms) judge(g Group, desk string) (whose relay.Whose, mark relay.Mark, former, ok bool) {
 	switch {
+	case g.Type == "" && g.Owner == "":
+		return relay.NoRoom, mark, false, false
+	case g.Type != "" && g.Type != TypePublic:
+		return relay.OtherGroup, mark, false, true
 	case g.Owner != "":
-		return squatter
-	case g.Type == "":
-		return unclear
-	case g.Type != TypePublic:
-		return squatter
-	case g.ApplyJoinOption == "":
-		return unclear
-	case g.ApplyJoinOption != DisableApply:
-		return squatter
+		return relay.SquattedRoom, mark, false, true
 	case !g.Introduction.Known:
-		return unclear
+		return relay.NoRoom, mark, false, false
 	}
 	mark, err := relay.ParseMark(g.Introduction.Text)
 	switch {
 	case err != nil:
-		return squatter
-	case mark.Desk != desk:
-		return foreign
+		return relay.DamagedRoom, relay.Mark{}, false, true
+	case mark.Desk == desk:
+		return relay.OurRoom, mark, false, true
+	case slices.Contains(r.Former, mark.Desk):
+		mark.Desk = desk
+		return relay.OurRoom, mark, true, true
 	default:
-		return ours
+		return relay.ForeignRoom, relay.Mark{}, false, true
 	}
 }
 

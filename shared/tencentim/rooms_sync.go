@@ -40,21 +40,16 @@ func (r Rooms) room(ctx context.Context, g GroupState, desk string) (relay.Room,
 		return relay.Room{}, g.Err
 	}
 	room := relay.Room{
-		Name: g.Name, InvitesOff: g.InviteJoinOption == DisableInvite, Muted: g.Muted(),
+		Name: g.Name, Shut: g.InviteJoinOption == DisableInvite && g.ApplyJoinOption == DisableApply, Muted: g.Muted(),
 		Created: g.CreateTime, LastSeq: max(g.NextMsgSeq, 1) - 1,
 	}
-	switch judge(g.Group, desk) {
-	case ours:
-		room.Whose = relay.OurRoom
-		room.Mark, _ = relay.ParseMark(g.Introduction.Text) // judged by it
-	case foreign:
-		room.Whose = relay.ForeignRoom
-		return room, nil
-	case squatter:
-		room.Whose = relay.SquattedRoom
-		return room, nil
-	default:
+	var ok bool
+	if room.Whose, room.Mark, room.Former, ok = r.judge(g.Group, desk); !ok {
 		return relay.Room{}, incomplete("get_group_info")
+	}
+	switch room.Whose {
+	case relay.ForeignRoom, relay.OtherGroup:
+		return relay.Room{Whose: room.Whose}, nil
 	}
 	if g.CreateTime <= 0 || g.NextMsgSeq == 0 {
 		// Transcript parts are named after the one and bounded by the other.
@@ -89,7 +84,7 @@ func (Rooms) FitName(name, neutral string) string {
 // the vendor refuses becomes the neutral one.
 func (r Rooms) Change(ctx context.Context, groupID string, change relay.RoomChange) error {
 	in := GroupChange{
-		Name: cut(change.Name, maxName), InviteJoinOption: DisableInvite, HistoryMsgBeforeJoin: On,
+		Name: cut(change.Name, maxName), ApplyJoinOption: DisableApply, InviteJoinOption: DisableInvite, HistoryMsgBeforeJoin: On,
 	}
 	if change.Mark.Desk != "" {
 		in.Introduction = change.Mark.String()

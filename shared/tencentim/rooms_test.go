@@ -78,9 +78,9 @@ func (s *im) wantRoom(name string, members ...string) {
 func TestEnsureIsOneCall(t *testing.T) {
 	t.Parallel()
 	s := newIM(t, "alice")
-	squatted, err := s.rooms().Ensure(t.Context(), newRoom())
-	if err != nil || squatted {
-		t.Fatalf("%t, %v", squatted, err)
+	whose, err := s.rooms().Ensure(t.Context(), newRoom())
+	if err != nil || whose != relay.OurRoom {
+		t.Fatalf("%v, %v", whose, err)
 	}
 	s.wantCommands("create_group")
 	s.wantRoom("My printer is on fire", "alice")
@@ -128,9 +128,9 @@ func TestEnsureNameRefusedTwice(t *testing.T) {
 	for _, n := range []int{80001, 10004} {
 		s := newIM(t, "alice")
 		s.fail("create_group", code(n), code(n))
-		squatted, err := s.rooms().Ensure(t.Context(), newRoom())
-		if squatted || !upstream.HasCode(err, strconv.Itoa(n)) || upstream.ClassOf(err) != upstream.Refused {
-			t.Errorf("%d: %t, %v", n, squatted, err)
+		whose, err := s.rooms().Ensure(t.Context(), newRoom())
+		if whose != relay.NoRoom || !upstream.HasCode(err, strconv.Itoa(n)) || upstream.ClassOf(err) != upstream.Refused {
+			t.Errorf("%d: %v, %v", n, whose, err)
 		}
 		s.wantCommands("create_group", "create_group")
 
@@ -203,9 +203,9 @@ func TestEnsureFindsOurRoom(t *testing.T) {
 			s := newIM(t, "alice", "zd_1")
 			s.put(tt.change, tt.members...)
 			s.fail("create_group", code(tt.code))
-			squatted, err := s.rooms().Ensure(t.Context(), newRoom())
-			if err != nil || squatted {
-				t.Fatalf("%t, %v", squatted, err)
+			whose, err := s.rooms().Ensure(t.Context(), newRoom())
+			if err != nil || whose != relay.OurRoom {
+				t.Fatalf("%v, %v", whose, err)
 			}
 			s.wantCommands("create_group", "get_group_info", "add_group_member")
 			members := tt.members
@@ -222,12 +222,13 @@ func TestEnsureKeepsARoomToRepair(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*group){
 		"invite option": func(g *group) { g.InviteJoinOption = "FreeAccess" },
+		"join option":   func(g *group) { g.ApplyJoinOption = "FreeAccess" },
 		"name":          func(g *group) { g.Name = "renamed" },
 	} {
 		s := newIM(t, "alice")
 		s.put(change, "alice")
-		if squatted, err := s.rooms().Ensure(t.Context(), newRoom()); err != nil || squatted {
-			t.Errorf("%s: %t, %v", name, squatted, err)
+		if whose, err := s.rooms().Ensure(t.Context(), newRoom()); err != nil || whose != relay.OurRoom {
+			t.Errorf("%s: %v, %v", name, whose, err)
 		}
 		s.wantCommands("create_group", "get_group_info", "add_group_member")
 	}
@@ -237,9 +238,9 @@ func TestEnsureForeignRoom(t *testing.T) {
 	t.Parallel()
 	s := newIM(t, "alice", "bob")
 	s.put(func(g *group) { g.Introduction = foreignMark.String() }, "bob")
-	squatted, err := s.rooms().Ensure(t.Context(), newRoom())
-	if !errors.Is(err, relay.ErrForeignRoom) || squatted {
-		t.Errorf("%t, %v", squatted, err)
+	whose, err := s.rooms().Ensure(t.Context(), newRoom())
+	if err != nil || whose != relay.ForeignRoom {
+		t.Errorf("%v, %v", whose, err)
 	}
 	s.wantCommands("create_group", "get_group_info")
 	if g := s.group(roomID); g == nil || g.has("alice") {
@@ -247,32 +248,62 @@ func TestEnsureForeignRoom(t *testing.T) {
 	}
 }
 
-func TestEnsureReplacesASquat(t *testing.T) {
+// Ensure says whose group has the id, and destroys nothing.
+func TestEnsureSaysWhose(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*group){
-		"owned":                 func(g *group) { g.Owner = "mallory" },
-		"owned, our mark":       func(g *group) { g.Owner, g.Introduction = "mallory", ourMark.String() },
-		"owned, foreign mark":   func(g *group) { g.Owner, g.Introduction = "mallory", foreignMark.String() },
-		"open":                  func(g *group) { g.ApplyJoinOption = "FreeAccess" },
-		"open, foreign mark":    func(g *group) { g.ApplyJoinOption, g.Introduction = "NeedPermission", foreignMark.String() },
-		"another type":          func(g *group) { g.Type = "Work" },
-		"a livestream":          func(g *group) { g.Type, g.ApplyJoinOption = "AVChatRoom", "" },
-		"no mark":               func(g *group) { g.Introduction = "" },
-		"another mark":          func(g *group) { g.Introduction = "cr2;" + ourMark.Desk + ";n0" },
-		"our mark and more":     func(g *group) { g.Introduction = ourMark.String() + " " },
-		"made by the tutorials": func(g *group) { g.Owner, g.ApplyJoinOption, g.Introduction = "alice", "FreeAccess", "" },
+	for name, tt := range map[string]struct {
+		change func(*group)
+		whose  relay.Whose
+	}{
+		"owned":                 {func(g *group) { g.Owner = "mallory" }, relay.SquattedRoom},
+		"owned, our mark":       {func(g *group) { g.Owner, g.Introduction = "mallory", ourMark.String() }, relay.SquattedRoom},
+		"owned, foreign mark":   {func(g *group) { g.Owner, g.Introduction = "mallory", foreignMark.String() }, relay.SquattedRoom},
+		"made by the tutorials": {func(g *group) { g.Owner, g.ApplyJoinOption, g.Introduction = "alice", "FreeAccess", "" }, relay.SquattedRoom},
+		"another type":          {func(g *group) { g.Type = "Work" }, relay.OtherGroup},
+		"a livestream":          {func(g *group) { g.Type, g.ApplyJoinOption = "AVChatRoom", "" }, relay.OtherGroup},
+		"open, foreign mark":    {func(g *group) { g.ApplyJoinOption, g.Introduction = "NeedPermission", foreignMark.String() }, relay.ForeignRoom},
+		"no mark":               {func(g *group) { g.Introduction = "" }, relay.DamagedRoom},
+		"another mark":          {func(g *group) { g.Introduction = "cr2;" + ourMark.Desk + ";n0" }, relay.DamagedRoom},
+		"our mark and more":     {func(g *group) { g.Introduction = ourMark.String() + " " }, relay.DamagedRoom},
+		"edited in the console": {func(g *group) { g.Introduction = "Support chat" }, relay.DamagedRoom},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newIM(t, "alice", "mallory")
-			s.put(change, "mallory")
-			squatted, err := s.rooms().Ensure(t.Context(), newRoom())
-			if err != nil || !squatted {
-				t.Fatalf("%t, %v", squatted, err)
+			s.put(tt.change, "mallory", "alice")
+			whose, err := s.rooms().Ensure(t.Context(), newRoom())
+			if err != nil || whose != tt.whose {
+				t.Fatalf("%v, %v", whose, err)
 			}
-			s.wantCommands("create_group", "get_group_info", "destroy_group", "create_group")
-			s.wantRoom("My printer is on fire", "alice")
+			s.wantCommands("create_group", "get_group_info")
+			if tt.whose != relay.DamagedRoom {
+				return
+			}
+			// Without the customer nothing tells it from another stack's.
+			s.put(tt.change, "mallory")
+			if whose, err := s.rooms().Ensure(t.Context(), newRoom()); !errors.Is(err, relay.ErrUnclaimed) {
+				t.Errorf("%v, %v", whose, err)
+			}
 		})
+	}
+}
+
+// A mark with a former host is ours, and is read as one of the present host.
+func TestFormerHosts(t *testing.T) {
+	t.Parallel()
+	s := newIM(t, "alice")
+	s.put(func(g *group) { g.Introduction = foreignMark.String() })
+	rooms := s.rooms()
+	rooms.Former = []string{foreignMark.Desk}
+	if whose, err := rooms.Ensure(t.Context(), newRoom()); err != nil || whose != relay.OurRoom {
+		t.Errorf("%v, %v", whose, err)
+	}
+	read, err := rooms.Read(t.Context(), ourMark.Desk, roomID)
+	if r := read[roomID]; err != nil || !r.Former || r.Mark.Desk != ourMark.Desk {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if read, err := s.rooms().Read(t.Context(), ourMark.Desk, roomID); err != nil || read[roomID].Whose != relay.ForeignRoom {
+		t.Errorf("%+v, %v", read[roomID], err)
 	}
 }
 
@@ -284,16 +315,15 @@ func TestEnsureDestroysNothingUnseen(t *testing.T) {
 		"no fields":          `{"GroupId":"` + roomID + `","ErrorCode":0}`,
 		"no type":            `{"GroupId":"` + roomID + `","ErrorCode":0,"ApplyJoinOption":"DisableApply","Introduction":"x"}`,
 		"no introduction":    `{"GroupId":"` + roomID + `","ErrorCode":0,"Type":"Public","ApplyJoinOption":"DisableApply"}`,
-		"no apply option":    `{"GroupId":"` + roomID + `","ErrorCode":0,"Type":"Public","Introduction":"x"}`,
 		"nothing about it":   ``,
 		"its own error code": `{"GroupId":"` + roomID + `","ErrorCode":10007}`,
 	} {
 		s := newIM(t, "alice")
 		s.put(nil, "alice")
 		s.fail("get_group_info", body(`{"ActionStatus":"OK","ErrorCode":0,"GroupInfo":[`+info+`]}`))
-		squatted, err := s.rooms().Ensure(t.Context(), newRoom())
-		if err == nil || squatted {
-			t.Errorf("%s: %t, %v", name, squatted, err)
+		whose, err := s.rooms().Ensure(t.Context(), newRoom())
+		if err == nil || whose != relay.NoRoom {
+			t.Errorf("%s: %v, %v", name, whose, err)
 		}
 		s.wantCommands("create_group", "get_group_info")
 	}
@@ -315,8 +345,8 @@ func TestEnsureRaces(t *testing.T) {
 		s := newIM(t, "alice")
 		s.put(nil)
 		s.fail("get_group_info", gone(s))
-		if squatted, err := s.rooms().Ensure(t.Context(), newRoom()); err != nil || squatted {
-			t.Fatalf("%t, %v", squatted, err)
+		if whose, err := s.rooms().Ensure(t.Context(), newRoom()); err != nil || whose != relay.OurRoom {
+			t.Fatalf("%v, %v", whose, err)
 		}
 		s.wantCommands("create_group", "get_group_info", "create_group")
 		s.wantRoom("My printer is on fire", "alice")
@@ -326,64 +356,19 @@ func TestEnsureRaces(t *testing.T) {
 		s := newIM(t, "alice")
 		s.put(nil)
 		s.fail("add_group_member", gone(s))
-		if squatted, err := s.rooms().Ensure(t.Context(), newRoom()); err != nil || squatted {
-			t.Fatalf("%t, %v", squatted, err)
+		if whose, err := s.rooms().Ensure(t.Context(), newRoom()); err != nil || whose != relay.OurRoom {
+			t.Fatalf("%v, %v", whose, err)
 		}
 		s.wantCommands("create_group", "get_group_info", "add_group_member", "create_group")
 		s.wantRoom("My printer is on fire", "alice")
-	})
-	t.Run("a squat that somebody else destroyed", func(t *testing.T) {
-		t.Parallel()
-		s := newIM(t, "alice")
-		s.put(func(g *group) { g.Owner = "mallory" })
-		s.fail("destroy_group", gone(s))
-		if squatted, err := s.rooms().Ensure(t.Context(), newRoom()); err != nil || !squatted {
-			t.Fatalf("%t, %v", squatted, err)
-		}
-		s.wantRoom("My printer is on fire", "alice")
-	})
-	t.Run("a squat, then another's room of ours", func(t *testing.T) {
-		t.Parallel()
-		s := newIM(t, "alice")
-		s.put(func(g *group) { g.Owner = "mallory" })
-		s.fail("destroy_group", func(w http.ResponseWriter, r *http.Request, do http.HandlerFunc) {
-			do(w, r)
-			s.put(nil)
-		})
-		if squatted, err := s.rooms().Ensure(t.Context(), newRoom()); err != nil || !squatted {
-			t.Fatalf("%t, %v", squatted, err)
-		}
-		s.wantRoom("Old", "alice")
-	})
-	t.Run("a squatter who comes back", func(t *testing.T) {
-		t.Parallel()
-		s := newIM(t, "alice")
-		squat := func(g *group) { g.Owner = "mallory" }
-		s.put(squat)
-		again := func(w http.ResponseWriter, r *http.Request, do http.HandlerFunc) {
-			do(w, r)
-			s.put(squat)
-		}
-		s.fail("destroy_group", again)
-		if squatted, err := s.rooms().Ensure(t.Context(), newRoom()); err != nil || !squatted {
-			t.Fatalf("%t, %v", squatted, err)
-		}
-		s.wantRoom("My printer is on fire", "alice")
-
-		s.put(squat)
-		s.fail("destroy_group", slices.Repeat([]fault{again}, 9)...)
-		squatted, err := s.rooms().Ensure(t.Context(), newRoom())
-		if upstream.ClassOf(err) != upstream.Unavailable || !squatted {
-			t.Errorf("%t, %v", squatted, err)
-		}
 	})
 	t.Run("a create whose answer is lost", func(t *testing.T) {
 		t.Parallel()
 		for _, lost := range []fault{then(reset), truncated, then(code(60008)), then(status(502))} {
 			s := newIM(t, "alice")
 			s.fail("create_group", lost)
-			if squatted, err := s.rooms().Ensure(t.Context(), newRoom()); err != nil || squatted {
-				t.Fatalf("%t, %v", squatted, err)
+			if whose, err := s.rooms().Ensure(t.Context(), newRoom()); err != nil || whose != relay.OurRoom {
+				t.Fatalf("%v, %v", whose, err)
 			}
 			s.wantCommands("create_group", "create_group", "get_group_info", "add_group_member")
 			s.wantRoom("My printer is on fire", "alice")
@@ -396,8 +381,8 @@ func TestEnsureRaces(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				if squatted, err := rooms.Ensure(t.Context(), newRoom()); err != nil || squatted {
-					t.Errorf("%t, %v", squatted, err)
+				if whose, err := rooms.Ensure(t.Context(), newRoom()); err != nil || whose != relay.OurRoom {
+					t.Errorf("%v, %v", whose, err)
 				}
 			})
 		}
@@ -406,22 +391,6 @@ func TestEnsureRaces(t *testing.T) {
 		if slices.Contains(s.commands(), "destroy_group") {
 			t.Error("a room was destroyed")
 		}
-	})
-	t.Run("many at once on a squat", func(t *testing.T) {
-		t.Parallel()
-		s := newIM(t, "alice")
-		s.put(func(g *group) { g.Owner = "mallory" })
-		rooms := s.rooms()
-		var wg sync.WaitGroup
-		for range 3 {
-			wg.Go(func() {
-				if _, err := rooms.Ensure(t.Context(), newRoom()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		s.wantRoom("My printer is on fire", "alice")
 	})
 }
 
@@ -436,17 +405,12 @@ func TestEnsureFailures(t *testing.T) {
 		"callback":                   {"create_group", 10016},
 		"read refused":               {"get_group_info", 10007},
 		"customer cannot be added":   {"add_group_member", 10038},
-		"squat cannot be destroyed":  {"destroy_group", 10007},
 		"app of another region":      {"create_group", 60026},
 		"app's service is suspended": {"create_group", 60020},
 	} {
 		s := newIM(t, "alice")
 		if tt.command != "create_group" {
-			s.put(func(g *group) {
-				if tt.command == "destroy_group" {
-					g.Owner = "mallory"
-				}
-			})
+			s.put(nil)
 		}
 		s.fail(tt.command, code(tt.n))
 		_, err := s.rooms().Ensure(t.Context(), newRoom())

@@ -446,7 +446,7 @@ func (s *im) destroyGroup(w http.ResponseWriter, b []byte) {
 func (s *im) getGroupInfo(w http.ResponseWriter, b []byte) {
 	var in struct {
 		GroupIDList    []string `json:"GroupIdList"`
-		ResponseFilter struct{ GroupBaseInfoFilter []string }
+		ResponseFilter struct{ GroupBaseInfoFilter, MemberInfoFilter []string }
 	}
 	if !read(w, b, &in) {
 		return
@@ -465,6 +465,7 @@ func (s *im) getGroupInfo(w http.ResponseWriter, b []byte) {
 		all := map[string]any{
 			"Type": g.Type, "Name": g.Name, "Introduction": g.Introduction, "Owner_Account": g.Owner,
 			"ApplyJoinOption": g.ApplyJoinOption, "InviteJoinOption": g.InviteJoinOption,
+			"CreateTime": 1790000000, "NextMsgSeq": 1, "MuteAllMember": "Off", "ShutUpAllMember": "Off", "MemberNum": len(g.MemberList),
 		}
 		info := map[string]any{"GroupId": id, "ErrorCode": 0, "ErrorInfo": ""}
 		for _, field := range in.ResponseFilter.GroupBaseInfoFilter {
@@ -473,6 +474,9 @@ func (s *im) getGroupInfo(w http.ResponseWriter, b []byte) {
 				s.t.Errorf("filter asks for %q", field)
 			}
 			info[field] = v
+		}
+		if in.ResponseFilter.MemberInfoFilter != nil {
+			info["MemberList"] = g.MemberList
 		}
 		list = append(list, info)
 	}

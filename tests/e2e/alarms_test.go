@@ -263,7 +263,10 @@ func TestAlarmsHear(t *testing.T) {
 		"RoomSquattedAlarm": func(s *stack) {
 			group := "ZENDESK#" + fmt.Sprint(s.box.Zendesk().Tickets()[0].ID)
 			s.must(s.rooms().Destroy(context.Background(), group))
-			s.must(s.rooms().Client.CreateGroup(context.Background(), tencentim.NewGroup{GroupID: group, Type: tencentim.TypePublic, Name: "Mine"}))
+			s.must(s.box.CreateGroupAs("mallory", sandbox.ClientGroup{GroupID: group, Type: "Public", Name: "Mine"}))
+		},
+		"RoomMarkLostAlarm": func(s *stack) {
+			s.must(s.box.SetIntroduction("ZENDESK#"+fmt.Sprint(s.box.Zendesk().Tickets()[0].ID), "Support chat"))
 		},
 		"TicketsHiddenAlarm": func(s *stack) {
 			s.must(s.box.AddFault(sandbox.Fault{Vendor: "zendesk", Op: "tickets_show_many", Kind: "status", Status: 200, Body: `{"tickets":[],"users":[]}`}))

@@ -103,6 +103,16 @@ var otherAlarms = []alarm{
 		metric: metric{name: "RoomSquatted"},
 	},
 	{
+		name:   "RoomMarkLost",
+		says:   "A room's introduction is no mark any more. Where its customer is in it, the mark was written again; elsewhere the room is left alone.",
+		metric: metric{name: "RoomMarkLost"},
+	},
+	{
+		name:   "DestroyHeld",
+		says:   "Many rooms at once look squatted or have lost their marks, or a new room reads as a squat. Nothing more is destroyed until somebody has looked.",
+		metric: metric{name: "DestroyHeld"},
+	},
+	{
 		name:   "QueueSendFailed",
 		says:   "A ticket could not be queued. Its room waits for the next look at the desk.",
 		metric: metric{name: "QueueSendFailed"},

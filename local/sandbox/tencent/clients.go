@@ -149,6 +149,43 @@ func (a App) QuitAs(user, groupID string) error {
 	return nil
 }
 
+// SetIntroduction edits a group as the app's console does.
+func (a App) SetIntroduction(groupID, text string) error {
+	return a.edit(groupID, func(g *group) *refusal {
+		g.introduction = text
+		return nil
+	})
+}
+
+// SetOwner gives a group an owner as the app's console does. One who is not a
+// member becomes one.
+func (a App) SetOwner(groupID, user string) error {
+	return a.edit(groupID, func(g *group) *refusal {
+		if g.member(user) == nil {
+			if e := a.t.mayJoin(user); e != nil {
+				return e
+			}
+			a.t.join(g, user, "Member", false)
+		}
+		if old := g.member(g.owner); old != nil {
+			old.role = "Member"
+		}
+		g.member(user).role, g.owner = "Owner", user
+		return nil
+	})
+}
+
+func (a App) edit(groupID string, change func(*group) *refusal) error {
+	t := a.t
+	t.Lock()
+	defer t.Unlock()
+	g := t.groups[groupID]
+	if g == nil {
+		return clientError(refuse(10010, "the group does not exist or has been dismissed"))
+	}
+	return clientError(change(g))
+}
+
 // ClientMessages returns what a member's client shows of a group: without
 // HistoryMsgBeforeJoin, nothing from before they joined.
 func (a App) ClientMessages(user, groupID string) ([]Message, error) {

@@ -13,10 +13,12 @@ import (
 	"github.com/caseroom/caseroom/shared/connections"
 )
 
-// Settings returns what the tasks of the account at host look like in a calendar.
-func Settings(host string, c config.CalendarEvents) calendar.Settings {
+// Settings returns what the tasks of the account at host, and once at former hosts,
+// look like in a calendar.
+func Settings(host string, c config.CalendarEvents, former ...string) calendar.Settings {
 	return calendar.Settings{
 		Host:     host,
+		Former:   former,
 		Start:    c.Start,
 		Length:   time.Duration(c.Length) * time.Minute,
 		Reminder: c.Reminder,

@@ -8,12 +8,14 @@ import (
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/identity"
+	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/tencentim"
 )
 
-// Rooms returns the app's groups as rooms.
-func Rooms(p *boot.Process, c config.Tencent) (tencentim.Rooms, error) {
+// Rooms returns the app's groups as rooms. Marks with a former host are ours too;
+// a function that looks at no marks needs none.
+func Rooms(p *boot.Process, c config.Tencent, former ...string) (tencentim.Rooms, error) {
 	app := secrets.For[tencentim.Credentials](p.Secrets, c.Secret)
 	client, err := tencentim.New(tencentim.Options{
 		Region:      c.Region,
@@ -26,7 +28,11 @@ func Rooms(p *boot.Process, c config.Tencent) (tencentim.Rooms, error) {
 		Transport:   p.Transport,
 		Timeout:     p.Timeout,
 	})
-	return tencentim.Rooms{Client: client}, err
+	rooms := tencentim.Rooms{Client: client}
+	for _, host := range former {
+		rooms.Former = append(rooms.Former, relay.DeskHash(host))
+	}
+	return rooms, err
 }
 
 // Signer returns what makes the signer of people's UserSigs.

@@ -138,27 +138,21 @@ func (r Rooms) History(ctx context.Context, groupID string, from uint64) ([]rela
 // Import notes nothing: an account that is imported again is what it was.
 func (Rooms) Import(context.Context, ...relay.Account) error { return nil }
 
-// Ensure notes the making of a room, after a look at whose the id is.
-func (r Rooms) Ensure(ctx context.Context, n relay.NewRoom) (squatted bool, err error) {
+// Ensure notes the making of a room, unless another group has its id.
+func (r Rooms) Ensure(ctx context.Context, n relay.NewRoom) (relay.Whose, error) {
 	rooms, err := r.Read(ctx, n.Mark.Desk, n.GroupID)
 	if err != nil {
-		return false, err
+		return relay.NoRoom, err
 	}
-	switch rooms[n.GroupID].Whose {
-	case relay.OurRoom:
-		return false, nil
-	case relay.ForeignRoom:
-		return false, relay.ErrForeignRoom
-	case relay.SquattedRoom:
-		squatted = true
-		r.Script.note(n.GroupID, Step{Action: "destroy"})
+	if whose := rooms[n.GroupID].Whose; whose != relay.NoRoom {
+		return whose, rooms[n.GroupID].Err
 	}
 	r.Script.note(n.GroupID, Step{Action: "make", Detail: r.FitName(n.Name, n.Neutral)}, Step{Action: "join", User: n.Customer})
 	r.Script.make(n.GroupID, relay.Room{
-		Whose: relay.OurRoom, Mark: n.Mark, Name: r.FitName(n.Name, n.Neutral), InvitesOff: true,
+		Whose: relay.OurRoom, Mark: n.Mark, Name: r.FitName(n.Name, n.Neutral), Shut: true,
 		Created: r.Script.Now().Unix(), Members: []string{n.Customer},
 	})
-	return squatted, nil
+	return relay.OurRoom, nil
 }
 
 // Join notes that somebody would be added.
@@ -184,6 +178,7 @@ func (r Rooms) Remove(ctx context.Context, groupID string, userIDs ...string) er
 // Destroy notes that the group would go.
 func (r Rooms) Destroy(_ context.Context, groupID string) error {
 	r.Script.note(groupID, Step{Action: "destroy"})
+	r.Script.make(groupID, relay.Room{})
 	return nil
 }
 
@@ -198,7 +193,9 @@ func (r Rooms) Change(_ context.Context, groupID string, c relay.RoomChange) err
 	if c.Name != "" {
 		r.Script.note(groupID, Step{Action: "rename", Detail: c.Name})
 	}
-	r.Script.note(groupID, Step{Action: "mark", Detail: c.Mark.String()})
+	if c.Mark.Desk != "" {
+		r.Script.note(groupID, Step{Action: "mark", Detail: c.Mark.String()})
+	}
 	return nil
 }
 
