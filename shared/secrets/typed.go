@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // typed gives an object's members the types that t's fields have. In the
@@ -38,8 +40,10 @@ func Member(raw json.RawMessage, into any) error {
 	return json.Unmarshal(value(raw, reflect.TypeOf(into).Elem()), into)
 }
 
-// number is a whole number as JSON writes it.
-var number = regexp.MustCompile(`^(?:0|[1-9][0-9]*)$`)
+// number reports whether text is a whole number as JSON writes it.
+func number(text string) bool {
+	return strings.Trim(text, "0123456789") == "" && json.Valid([]byte(text))
+}
 
 func value(raw json.RawMessage, t reflect.Type) json.RawMessage {
 	var text string
@@ -50,7 +54,7 @@ func value(raw json.RawMessage, t reflect.Type) json.RawMessage {
 	switch {
 	case t.Kind() == reflect.String:
 		return quoted(text)
-	case t.Kind() == reflect.Int && number.MatchString(strings.TrimSpace(text)):
+	case t.Kind() == reflect.Int && number(strings.TrimSpace(text)):
 		return json.RawMessage(strings.TrimSpace(text))
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
 		if text == "" {
@@ -86,11 +90,13 @@ func quoted(text string) json.RawMessage {
 	return b
 }
 
-var (
-	pemBlock = regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END ([A-Z0-9 ]+)-----(?:\\r|\\n|\s)*`)
-	pemWrap  = regexp.MustCompile(`.{1,64}`)
-	lineEnds = strings.NewReplacer(`\r`, "", `\n`, "", "\r", "", "\n", "", " ", "", "\t", "")
-)
+// pemBlock is compiled for a secret that holds one: few do, and every function
+// would pay for it at its start.
+var pemBlock = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END ([A-Z0-9 ]+)-----(?:\\r|\\n|\s)*`)
+})
+
+var lineEnds = strings.NewReplacer(`\r`, "", `\n`, "", "\r", "", "\n", "", " ", "", "\t", "")
 
 // cleaned drops a text's last line ends, and writes its PEM blocks as PEM wants
 // them: each marker and every 64 characters on a line.
@@ -100,12 +106,12 @@ func cleaned(text string) string {
 		return text
 	}
 	text = strings.TrimLeft(strings.TrimPrefix(text, "\ufeff"), " \t\r\n")
-	return pemBlock.ReplaceAllStringFunc(text, func(block string) string {
-		m := pemBlock.FindStringSubmatch(block)
+	return pemBlock().ReplaceAllStringFunc(text, func(block string) string {
+		m := pemBlock().FindStringSubmatch(block)
 		if strings.Contains(m[2], ":") { // headers, whose line ends mean something
 			return block
 		}
-		body := strings.Join(pemWrap.FindAllString(lineEnds.Replace(m[2]), -1), "\n")
-		return "-----BEGIN " + m[1] + "-----\n" + body + "\n-----END " + m[3] + "-----\n"
+		body := bytes.Join(slices.Collect(slices.Chunk([]byte(lineEnds.Replace(m[2])), 64)), []byte{'\n'})
+		return "-----BEGIN " + m[1] + "-----\n" + string(body) + "\n-----END " + m[3] + "-----\n"
 	})
 }
