@@ -97,7 +97,7 @@ func (m *mapping) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		started := time.Now()
 		out, err := m.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: &m.queue.URL, MaxNumberOfMessages: int32(min(m.source.BatchSize, 10)), //nolint:gosec // at most 10
+			QueueUrl: &m.queue.URL, MaxNumberOfMessages: int32(min(m.source.BatchSize, 10)),
 			WaitTimeSeconds:             int32(longPoll / time.Second),
 			MessageAttributeNames:       []string{"All"},
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},

@@ -25,6 +25,7 @@ func tooFast(err error) time.Duration {
 // tickets. What it said to one alone may be that one's own limit: Zendesk takes 30
 // updates of a ticket in ten minutes, the chat 40 messages of a room in a second.
 type gate struct {
+	now   Clock
 	mu    sync.Mutex
 	first string // the ticket that met a limit first
 	until time.Time
@@ -43,7 +44,7 @@ func (g *gate) note(ticket string, err error) {
 	if g.first == ticket && g.err == nil {
 		return
 	}
-	if until := time.Now().Add(tooFast(err)); until.After(g.until) {
+	if until := g.now().Add(tooFast(err)); until.After(g.until) {
 		g.until, g.err = until, err
 	}
 }
@@ -59,5 +60,5 @@ func (g *gate) closed() error {
 func (g *gate) left() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return time.Until(g.until)
+	return g.until.Sub(g.now())
 }

@@ -225,7 +225,7 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []Ref) er
 		right = append(right, v)
 	}
 	ageing := make([]bool, len(right))
-	errs := forEachLimited(ctx, right, func(i int, v *view) (err error) {
+	errs := forEachLimited(ctx, w.Now, right, func(i int, v *view) (err error) {
 		ageing[i], err = w.ageing(ctx, v)
 		return err
 	})
@@ -263,9 +263,9 @@ const sweepAtOnce = 8
 
 // forEachLimited works on views side by side and returns one error each. Those that
 // have not begun when a vendor says "too fast" to two fail with the same error.
-func forEachLimited(ctx context.Context, views []*view, do func(i int, v *view) error) []error {
+func forEachLimited(ctx context.Context, now Clock, views []*view, do func(i int, v *view) error) []error {
 	errs := make([]error, len(views))
-	var gate gate
+	gate := gate{now: now}
 	slots := make(chan struct{}, sweepAtOnce)
 	var all sync.WaitGroup
 	for i, v := range views {
@@ -449,7 +449,7 @@ func (w *sweeping) dissolveSome(ctx context.Context, desk SweepDesk, refs []Ref)
 		return err
 	}
 	ends := make([]ending, len(views))
-	errs := forEachLimited(ctx, views, func(i int, v *view) (err error) {
+	errs := forEachLimited(ctx, w.Now, views, func(i int, v *view) (err error) {
 		ends[i], err = w.destroy(ctx, desk, v)
 		return err
 	})

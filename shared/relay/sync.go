@@ -148,7 +148,7 @@ func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, i
 		}
 		return
 	}
-	var gate gate
+	gate := gate{now: s.Now}
 	slots := make(chan struct{}, parallel)
 	var all sync.WaitGroup
 	for _, i := range indexes {

@@ -1,9 +1,17 @@
 import { ApiError } from "../api/api";
+import type { Locale } from "../i18n/i18n";
 import { safeUrl } from "../ui/text";
 import type { AgentApi, CalendarStatus } from "./agent";
 
 /** Why something did not work. */
 export type CalendarProblem = "blocked" | "offline" | "busy" | "signedOut" | "failed";
+
+export interface CalendarProps {
+  agent: AgentApi;
+  /** What the connection was when it was looked for. */
+  status: CalendarStatus;
+  locale: Locale;
+}
 
 export interface CalendarState {
   status: CalendarStatus;

@@ -1,14 +1,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Locale } from "../i18n/i18n";
-import { type AgentApi, type CalendarStatus, findCalendar } from "./agent";
-
-export interface CalendarProps {
-  agent: AgentApi;
-  /** What the connection was when it was looked for. */
-  status: CalendarStatus;
-  locale: Locale;
-}
+import { type CalendarStatus, findCalendar } from "./agent";
+import type { CalendarProps } from "./calendar";
 
 /** The place of the agent's calendar: empty, and nothing is loaded, where there are none. */
 export function CalendarSlot({ agent, locale }: Omit<CalendarProps, "status">) {

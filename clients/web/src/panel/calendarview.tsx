@@ -2,9 +2,13 @@ import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { adopt } from "../ui/adopt";
 import { useStore } from "../ui/store";
-import { type CalendarState, CalendarStore, type ConsentWindow } from "./calendar";
+import {
+  type CalendarProps,
+  type CalendarState,
+  CalendarStore,
+  type ConsentWindow,
+} from "./calendar";
 import css from "./calendar.css?inline";
-import type { CalendarProps } from "./calendarslot";
 import { type CalendarTexts, calendarTexts } from "./calendartexts";
 
 adopt(document, css);
