@@ -62,7 +62,14 @@ export class Api {
   }
 
   async createTicket(
-    o: { desk?: "zendesk" | "salesforce"; guest: boolean; proof: Proof; key: string },
+    o: {
+      desk?: "zendesk" | "salesforce";
+      guest: boolean;
+      proof: Proof;
+      key: string;
+      /** The token of the challenge that a guest passed. */
+      challenge?: string;
+    },
     caseInfo: CaseInfo,
   ): Promise<Ticket> {
     const path = o.guest
@@ -71,7 +78,7 @@ export class Api {
     const { GroupId, ...rest } = await this.#post<Ticket & { GroupId: string }>(
       path,
       o.proof,
-      { caseInfo },
+      { caseInfo, ...(o.challenge ? { challenge: o.challenge } : {}) },
       { "Idempotency-Key": o.key },
     );
     return { ...rest, groupId: GroupId };

@@ -373,6 +373,7 @@ function Creating({
   return (
     <div class="cr-center" role={state.problem ? "alert" : "status"}>
       <p>{state.problem ? problemText(state.problem, locale) : locale.t("starting")}</p>
+      <slot name="challenge" />
       {state.retryAt !== undefined && (
         <button type="button" class="cr-button" onClick={() => void model.retry()}>
           {locale.t("retry")}

@@ -45,6 +45,7 @@ export function mount(options: WidgetOptions): Widget {
     ...(options.desk ? { desk: options.desk } : {}),
     ...(options.getToken ? { getToken: options.getToken } : {}),
     ...(options.cookie ? { cookie: true } : {}),
+    ...(options.challenge ? { challenge: lazily(host, options.challenge) } : {}),
   });
 
   let locale: Locale = english;
@@ -100,6 +101,15 @@ export function mount(options: WidgetOptions): Widget {
   };
 }
 
+/** Loads the challenge's code when the first guest needs it. */
+function lazily(host: HTMLElement, o: NonNullable<WidgetOptions["challenge"]>) {
+  let pass: (() => Promise<string>) | undefined;
+  return async () => {
+    pass ??= (await import("./challenge")).challenger(host, o);
+    return pass();
+  };
+}
+
 /** Gives the widget a colour, and what is written on it black or white, whichever reads better. */
 function paint(host: HTMLElement, root: ShadowRoot, color: string): void {
   const probe = document.createElement("i");
@@ -136,6 +146,11 @@ function fromScript(d: DOMStringMap): WidgetOptions {
   if (d.caseroomLogo) options.logo = d.caseroomLogo;
   if (d.caseroomHours) options.hours = d.caseroomHours;
   if (d.caseroomExpectedWait) options.expectedWait = d.caseroomExpectedWait;
+  // Such as "turnstile 0x4AAAAAAA…".
+  const [service, siteKey] = (d.caseroomChallenge ?? "").trim().split(/\s+/);
+  if ((service === "turnstile" || service === "hcaptcha") && siteKey) {
+    options.challenge = { service, siteKey };
+  }
   if (d.caseroomCookie !== undefined) options.cookie = true;
   if (d.caseroomSound !== undefined) options.sound = true;
   if (d.caseroomNotify !== undefined) options.notify = true;

@@ -15,6 +15,8 @@ export interface ModelOptions {
   guests: boolean;
   /** The language of the page, which is the customer's; a BCP 47 tag. */
   language?: string;
+  /** Has a guest pass the challenge that the API asks for, and resolves with its token. */
+  challenge?: () => Promise<string>;
   newKey?: () => string;
   now?: () => number;
 }
@@ -37,6 +39,7 @@ export type Problem =
   | { kind: "failed" };
 
 const waits = [1, 2, 5, 10, 30, 60];
+const challengeTries = 3;
 
 /**
  * WidgetModel takes a customer from a request to its room. A request keeps one
@@ -208,8 +211,9 @@ export class WidgetModel {
         return;
       }
       const desk = this.#o.desk;
+      const challenge = "nobody" in proof ? await this.#challenge() : "";
       const t = await this.#o.api.createTicket(
-        { guest, proof, key, ...(desk ? { desk } : {}) },
+        { guest, proof, key, ...(desk ? { desk } : {}), ...(challenge ? { challenge } : {}) },
         caseInfo,
       );
       const { subject, desc: text } = caseInfo;
@@ -235,6 +239,14 @@ export class WidgetModel {
     }
   }
 
+  async #challenge(): Promise<string> {
+    try {
+      return (await this.#o.challenge?.()) ?? "";
+    } catch {
+      throw new ApiError(0, "offline", "", 0);
+    }
+  }
+
   #failed(err: ApiError, caseInfo: CaseInfo): void {
     const { guestToken } = this.#o.memory.get();
     if (err.status === 401 && guestToken) {
@@ -243,7 +255,9 @@ export class WidgetModel {
       this.#wait({ kind: "busy" }, 0);
       return;
     }
-    if (err.temporary) {
+    // A token is good once: the try before may have used it up.
+    const stale = err.code === "challenge" && this.#o.challenge && this.#tries < challengeTries;
+    if (err.temporary || stale) {
       const problem: Problem = err.ticketId
         ? { kind: "room", ticketId: err.ticketId }
         : { kind: err.status === 0 ? "offline" : "busy" };
@@ -253,7 +267,7 @@ export class WidgetModel {
     }
     this.#o.memory.set({ pending: undefined });
     const problem: Problem =
-      err.status === 401 || err.status === 403
+      err.status === 401 || (err.status === 403 && err.code !== "challenge")
         ? { kind: "signIn" }
         : err.status === 404 || err.status === 409
           ? { kind: "failed" }

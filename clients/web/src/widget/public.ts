@@ -17,6 +17,8 @@ export interface WidgetOptions {
   cookie?: boolean;
   /** Whether somebody who is not signed in may ask; the API must allow it too. Default true. */
   guests?: boolean;
+  /** What a guest has to pass before a request; the API must have the same service's secret. */
+  challenge?: { service: "turnstile" | "hcaptcha"; siteKey: string };
   /** Where the chat is; Tencent's by default. */
   chat?: ChatConfig;
   /** A language tag; the page's language if absent. en, ja, zh and ru are built in. */

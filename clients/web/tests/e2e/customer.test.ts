@@ -211,6 +211,34 @@ describe.skipIf(!here)("a customer", () => {
     await page.waitForURL(`${stack.site}/plain`);
   });
 
+  test("a guest passes the site's challenge, on the page and not in the shadow", async () => {
+    const context = await visitor();
+    const bodies: { challenge?: string }[] = [];
+    // The service's own script, as far as the widget sees it.
+    await context.route("https://challenges.cloudflare.com/**", (route) =>
+      route.fulfill({
+        contentType: "text/javascript",
+        body: `let n = 0, last;
+          const show = () => { const b = document.createElement("button");
+            b.textContent = "I am human"; b.onclick = () => last.callback("token-" + ++n); return b; };
+          window.turnstile = {
+            render(box, o) { last = o; box.append(show()); return "w"; },
+            reset() {},
+          };`,
+      }),
+    );
+    context.on("request", (r) => {
+      if (r.url().endsWith("/guest/createticket") && r.method() === "POST") {
+        bodies.push(r.postDataJSON());
+      }
+    });
+    const page = await opened(context, "/shop/challenge");
+    await ask(page, "Challenged");
+    await page.getByRole("button", { name: "I am human" }).click();
+    await page.getByText("Waiting for an agent").waitFor();
+    expect(bodies.map((b) => b.challenge)).toEqual(["token-1"]);
+  });
+
   test("finds the chat on a page that hides, restyles and replaces what it does not know", async () => {
     const page = await opened(await visitor(), "/shop/hostile");
     const launcher = page.getByRole("button", { name: "Chat with us" });

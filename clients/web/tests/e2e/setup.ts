@@ -115,6 +115,8 @@ function pages(hosted: Site, around: Site, unknown: Site, a: Addresses): void {
   hosted.html("/shop/salesforce", widget('data-caseroom-desk="salesforce"'), csp);
   for (const lang of ["ja", "zh", "ru"]) hosted.html(`/shop/${lang}`, widget("", lang), csp);
   hosted.html("/shop/underscore", widget("", "ja_JP"), csp);
+  // Its policy would have to let the service's script in.
+  hosted.html("/shop/challenge", widget('data-caseroom-challenge="turnstile 0x4AAA"'));
   // What other people's pages do to what is on them.
   hosted.html(
     "/shop/hostile",

@@ -256,3 +256,40 @@ test("what was begun is the tab's own, and outlives a reload", () => {
   after.form = undefined;
   expect(new StoredDrafts("https://api.example", kept).get("ZENDESK#7")).toBeUndefined();
 });
+
+test("a guest passes the challenge once for each try, and never with a token", async () => {
+  let n = 0;
+  const challenge = vi.fn(async () => `passed-${++n}`);
+  const w = world({ challenge });
+  w.create
+    .mockRejectedValueOnce(new ApiError(403, "challenge", "used", 0))
+    .mockResolvedValue(ticket);
+  const m = w.start();
+  await m.submit(caseInfo);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(w.create.mock.calls.map(([o]) => [o.key, o.challenge])).toEqual([
+    ["key-1", "passed-1"],
+    ["key-1", "passed-2"],
+  ]);
+  expect(m.state.view).toBe("chat");
+  m.another();
+  await m.submit(caseInfo);
+  expect(w.create.mock.calls[2]?.[0]).not.toHaveProperty("challenge");
+  expect(challenge).toHaveBeenCalledTimes(2);
+});
+
+test("a challenge that nobody passes gives the form back, and one that does not load waits", async () => {
+  const never = world({ challenge: async () => "no" });
+  never.create.mockRejectedValue(new ApiError(403, "challenge", "Pass it again.", 0));
+  const m = never.start();
+  await m.submit(caseInfo);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(never.create.mock.calls.length).toBe(4);
+  expect(m.state).toMatchObject({ view: "form", problem: { kind: "invalid" }, draft: caseInfo });
+
+  const blocked = world({ challenge: () => Promise.reject(new Error("blocked")) });
+  const b = blocked.start();
+  await b.submit(caseInfo);
+  expect(b.state).toMatchObject({ view: "creating", problem: { kind: "offline" } });
+  expect(blocked.create).not.toHaveBeenCalled();
+});
