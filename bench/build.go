@@ -221,6 +221,7 @@ func (b *bench) stack(url string, f *fixtures) (*lambdahost.Stack, error) {
 			"ZendeskBaseUrl": url + "/zendesk", "SalesforceBaseUrl": url + "/salesforce", "CronofyBaseUrl": url + "/cronofy",
 			"TencentBaseUrl": url + "/tencent",
 			"LoginIssuer":    loginIssuer, "LoginAudience": loginAudience, "Guests": "on",
+			"GuestRate": "0", "GuestRatePerAddress": "0", "TicketRatePerPerson": "0",
 		},
 		QueueURL: func(name string) string { return url + "/aws/" + f.AWS.AccountID + "/" + name },
 	})

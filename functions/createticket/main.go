@@ -4,6 +4,7 @@ package main
 import (
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
+	"github.com/caseroom/caseroom/shared/boot/bootchallenge"
 	"github.com/caseroom/caseroom/shared/boot/bootdesks"
 	"github.com/caseroom/caseroom/shared/boot/bootqueue"
 	"github.com/caseroom/caseroom/shared/boot/boottencent"
@@ -25,6 +26,8 @@ func main() {
 		config.Identities
 		config.Login
 		config.Guests
+		config.GuestRequests
+		config.Requests
 		config.Queue
 	}
 	p := boot.New("createticket", &env)
@@ -35,6 +38,7 @@ func main() {
 		Cookie:  env.Login.Cookie,
 		Origins: env.Login.AllowedOrigins,
 	}
+	guests := secrets.For[session.GuestSecret](p.Secrets, env.Guests.Secret)
 	if env.Guests.On {
 		auth.Guests = p.Guests(env.Guests)
 	}
@@ -47,7 +51,14 @@ func main() {
 		Signer:       boottencent.Signer(p, env.Tencent, env.Identities),
 		Issuer:       env.Login.Issuer,
 		EmailTrusted: env.Login.EmailTrusted,
-		GuestsOn:     env.Guests.On,
-		GuestSecret:  secrets.For[session.GuestSecret](p.Secrets, env.Guests.Secret).Load,
+		PerPerson:    p.Limit(env.Requests.RatePerPerson),
+
+		GuestsOn:              env.Guests.On,
+		GuestSecret:           guests.Load,
+		GuestEmailIsRequester: env.GuestRequests.EmailIsRequester(),
+		AllGuests:             p.Limit(env.GuestRequests.Rate),
+		PerAddress:            p.Limit(env.GuestRequests.RatePerAddress),
+		AddressHeader:         env.Requests.AddressHeader,
+		Challenge:             boot.Value(bootchallenge.Challenge(p, env.GuestRequests.ChallengeURL, env.Guests)),
 	}).Routes())
 }

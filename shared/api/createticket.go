@@ -22,8 +22,23 @@ type CreateTicket struct {
 	Signer       func(context.Context) (identity.Signer, error)
 	Issuer       string // LOGIN_ISSUER, part of an end user's hashed id
 	EmailTrusted bool   // what a login without email_verified means
-	GuestsOn     bool
-	GuestSecret  func(context.Context) (session.GuestSecret, error)
+	PerPerson    *Limit // of each customer's requests
+
+	GuestsOn    bool
+	GuestSecret func(context.Context) (session.GuestSecret, error)
+	// GuestEmailIsRequester lets the address that a guest states be the requester.
+	GuestEmailIsRequester bool
+	AllGuests             *Limit // of all guests' requests together
+	PerAddress            *Limit // of guests' requests from one address
+	AddressHeader         string // see [Request.ClientAddress]
+	// Challenge verifies what a guest's first request must carry; nil asks for none.
+	Challenge Challenge
+}
+
+// Challenge says whether the browser at an address passed a challenge and got this
+// token for it.
+type Challenge interface {
+	Passed(ctx context.Context, token, address string) (bool, error)
 }
 
 // Routes returns the function's routes.
@@ -37,8 +52,10 @@ func (h *CreateTicket) Routes() Routes {
 }
 
 type createTicketRequest struct {
-	UserID   ID `json:"userId"`
-	CaseInfo *struct {
+	UserID ID `json:"userId"`
+	// Challenge is the token of the challenge that a guest passed.
+	Challenge string `json:"challenge"`
+	CaseInfo  *struct {
 		Subject string `json:"subject"`
 		Desc    string `json:"desc"`
 		Name    string `json:"name"`
@@ -93,6 +110,9 @@ func (h *CreateTicket) login(r *Request, name relay.DeskName) (any, error) {
 	if body.UserID != "" && string(body.UserID) != user.Subject && string(body.UserID) != id.ID() {
 		return nil, problem.New(problem.Forbidden, "userId is not the logged-in user. Leave it out, or send the login's own id.")
 	}
+	if err := h.PerPerson.Take(id.ID()); err != nil {
+		return nil, err
+	}
 	trusted := h.EmailTrusted
 	if user.EmailVerified != nil {
 		trusted = *user.EmailVerified
@@ -132,11 +152,11 @@ func (h *CreateTicket) guest(r *Request) (any, error) {
 			return nil, problem.New(problem.Unauthorized, "This route takes no credential, or a guest's own token.")
 		}
 	}
-	_, ticket, err := h.decode(r)
+	body, ticket, err := h.decode(r)
 	if err != nil {
 		return nil, err
 	}
-	ticket = ticket.WithGuest()
+	ticket = ticket.WithGuest(h.GuestEmailIsRequester)
 	ticket.New = caller.Kind == Nobody
 	made, err := h.key(r, &ticket)
 	if err != nil {
@@ -155,12 +175,52 @@ func (h *CreateTicket) guest(r *Request) (any, error) {
 			return nil, err
 		}
 	}
+	if err := h.admit(r, caller, id, body.Challenge); err != nil {
+		return nil, err
+	}
 	signer, err := h.Signer(r.Context())
 	if err != nil {
 		return nil, err
 	}
 	return h.create(r, desk, signer, id, ticket, made)
 }
+
+// admit lets a guest's request through to the vendors. An address that asks too
+// often takes nothing from the others.
+func (h *CreateTicket) admit(r *Request, caller Caller, id identity.Identity, token string) error {
+	address := r.ClientAddress(h.AddressHeader)
+	if err := h.PerAddress.Take(address); err != nil {
+		return err
+	}
+	if caller.Kind == Guest {
+		if err := h.PerPerson.Take(id.ID()); err != nil {
+			return err
+		}
+	}
+	if err := h.AllGuests.Take(""); err != nil {
+		return err
+	}
+	if h.Challenge == nil || caller.Kind == Guest {
+		return nil
+	}
+	if token == "" || len(token) > maxChallenge {
+		return errChallenge
+	}
+	passed, err := h.Challenge.Passed(r.Context(), token, address)
+	if err != nil {
+		return err
+	}
+	if !passed {
+		return errChallenge
+	}
+	return nil
+}
+
+// maxChallenge is the longest token of a challenge, as Turnstile's is 2,048
+// characters and hCaptcha's longer.
+const maxChallenge = 8 << 10
+
+var errChallenge = problem.New(problem.Challenge, "The challenge was not passed, or its token was used before or is too old. Pass it again and send the same request with the new token as \"challenge\".")
 
 func (h *CreateTicket) desk(name relay.DeskName) (relay.Desk, error) {
 	if d := h.Desks[name]; d != nil {
@@ -224,6 +284,7 @@ func (h *CreateTicket) create(r *Request, desk relay.Desk, signer identity.Signe
 		}
 	}
 	t.UserID = id.ID()
+	r.LogSubject(t.UserID)
 	room, err := h.Operation.Run(r.Context(), desk, t)
 	r.LogTicket(room.Ticket)
 	if err != nil {

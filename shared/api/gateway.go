@@ -118,7 +118,7 @@ func fromGateway(hr *http.Request) *Request {
 	r := &Request{Request: hr}
 	r.Base, _ = hr.Context().Value(baseKey{}).(string)
 	if gw, ok := core.GetAPIGatewayV2ContextFromContext(hr.Context()); ok {
-		r.ID = gw.RequestID
+		r.ID, r.Source = gw.RequestID, gw.HTTP.SourceIP
 		if gw.Authorizer != nil && gw.Authorizer.IAM != nil {
 			r.Principal = gw.Authorizer.IAM.UserARN
 		}

@@ -27,15 +27,26 @@ type Request struct {
 	// Principal is the caller's IAM ARN on a route with the IAM authorizer, as
 	// the gateway proved it; never taken from a header.
 	Principal string
+	// Source is the address that the gateway was called from.
+	Source string
 	// Base is what the public address has before the route's path: a custom
 	// domain's mapping key or a named stage, such as "/chat"; mostly "".
 	Base     string
 	ticketID string // for the log line
+	caller   Caller // the same
+	subject  string // the same: who was signed for or moved
 	browser  bool   // a person looks at the answer: problems are pages
 }
 
 // LogTicket puts a ticket's id on the request's log line.
 func (r *Request) LogTicket(id string) { r.ticketID = id }
+
+// LogCaller puts on the request's log line who proved to have sent it.
+func (r *Request) LogCaller(c Caller) { r.caller = c }
+
+// LogSubject puts on the request's log line whose UserSig was signed, or who was
+// moved: an IM user id.
+func (r *Request) LogSubject(id string) { r.subject = id }
 
 // Document is an answer of its own kind, with headers beside the usual ones or
 // in their place.

@@ -122,6 +122,11 @@ func (p *Process) Serve(routes api.Routes) {
 	p.Function(routes).Start()
 }
 
+// Limit returns a limit on requests a minute; 0 is none.
+func (p *Process) Limit(perMinute int) *api.Limit {
+	return &api.Limit{PerMinute: perMinute, Now: p.Now}
+}
+
 // Login returns the verifier of end users' tokens.
 func (p *Process) Login(c config.Login) (*login.Verifier, error) {
 	secret := secrets.For[login.Secret](p.Secrets, c.Secret)

@@ -160,6 +160,32 @@ type Guests struct {
 	Secret string `env:"GUEST_SECRET" envDefault:"caseroom/guest" check:"secret"`
 }
 
+// GuestRequests says what guests' requests may be, and how many.
+type GuestRequests struct {
+	// Email is "stated", an address in the ticket's text, or "requester".
+	Email string `env:"GUEST_EMAIL" envDefault:"stated" allow:"stated|requester"`
+	// Rate and RatePerAddress are requests a minute that each process takes, from
+	// all guests and from one address. 0 is no limit.
+	Rate           int `env:"GUEST_RATE" envDefault:"0" check:"rate"`
+	RatePerAddress int `env:"GUEST_RATE_PER_ADDRESS" envDefault:"0" check:"rate"`
+	// ChallengeURL is where a challenge's token is verified; "" means no challenge.
+	ChallengeURL string `env:"GUEST_CHALLENGE_URL" check:"url"`
+}
+
+// EmailIsRequester reports whether the address that a guest states becomes the
+// ticket's requester.
+func (g GuestRequests) EmailIsRequester() bool { return g.Email == "requester" }
+
+// Requests are the limits on requests for tickets.
+type Requests struct {
+	// RatePerPerson is the requests a minute that each process takes from one
+	// customer. 0 is no limit.
+	RatePerPerson int `env:"TICKET_RATE_PER_PERSON" envDefault:"0" check:"rate"`
+	// AddressHeader is where the edge before the API writes the client's address;
+	// "" means that there is no edge.
+	AddressHeader string `env:"CLIENT_ADDRESS_HEADER" check:"header"`
+}
+
 // DeskKeys are the keys that desks call us with.
 type DeskKeys struct {
 	Secret string `env:"DESK_KEYS_SECRET" envDefault:"caseroom/desk-keys" check:"secret"`

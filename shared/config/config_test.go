@@ -31,6 +31,8 @@ type all struct {
 	config.Identities
 	config.Login
 	config.Guests
+	config.GuestRequests
+	config.Requests
 	config.DeskKeys
 	config.Queue
 	config.Lifecycle
@@ -66,6 +68,12 @@ var contract = map[string]string{
 	"LOGIN_COOKIE":              "token",
 	"LOGIN_EMAIL_TRUSTED":       "on",
 	"GUESTS":                    "off",
+	"GUEST_EMAIL":               "stated",
+	"GUEST_RATE":                "0",
+	"GUEST_RATE_PER_ADDRESS":    "0",
+	"GUEST_CHALLENGE_URL":       "",
+	"TICKET_RATE_PER_PERSON":    "0",
+	"CLIENT_ADDRESS_HEADER":     "",
 	"AGENT_IDS":                 "prefixed",
 	"MEMBERSHIP":                "desk",
 	"SOLVED":                    "lock",
@@ -194,6 +202,12 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"LOGIN_COOKIE":              "__Host-session",
 		"LOGIN_EMAIL_TRUSTED":       "off",
 		"GUESTS":                    "on",
+		"GUEST_EMAIL":               "requester",
+		"GUEST_RATE":                "300",
+		"GUEST_RATE_PER_ADDRESS":    "20",
+		"GUEST_CHALLENGE_URL":       "https://challenges.example.com/v0/siteverify",
+		"TICKET_RATE_PER_PERSON":    "10",
+		"CLIENT_ADDRESS_HEADER":     "CloudFront-Viewer-Address",
 		"AGENT_IDS":                 "raw",
 		"MEMBERSHIP":                "calls",
 		"SOLVED":                    "open",
@@ -288,6 +302,12 @@ func TestRefusals(t *testing.T) {
 	tests := []struct{ name, value, says string }{
 		{"GUESTS", "true", "on or off"},
 		{"GUESTS", "ON", "on or off"},
+		{"GUEST_EMAIL", "on", "stated or requester"},
+		{"GUEST_RATE", "-1", "0 for no limit"},
+		{"GUEST_RATE_PER_ADDRESS", "5/s", "0 for no limit"},
+		{"GUEST_CHALLENGE_URL", "http://challenge.example.com/siteverify", "https URL"},
+		{"TICKET_RATE_PER_PERSON", "1e9", "0 for no limit"},
+		{"CLIENT_ADDRESS_HEADER", "X-Forwarded-For: ", "the name of a header"},
 		{"LOGIN_EMAIL_TRUSTED", "1", "on or off"},
 		{"OMNI", "yes", "on or off"},
 		{"ROOM_NAMES", "ticket", "neutral or subject"},

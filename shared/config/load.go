@@ -305,6 +305,11 @@ var checks = map[string]check{
 		want:   "a duration above zero, such as 168h",
 		number: func(n int64) bool { return n > 0 },
 	},
+	"rate": {
+		want:   "a whole number from 1 to 100000, or 0 for no limit",
+		number: func(n int64) bool { return n >= 0 && n <= 100_000 },
+	},
+	"header": text("the name of a header", func(s string) bool { return len(s) <= 80 && made(s, "-_") }),
 	"days": {
 		want:   "a whole number of days from 1 to 3650",
 		number: func(n int64) bool { return n >= 1 && n <= 3650 },

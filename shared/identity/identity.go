@@ -96,8 +96,21 @@ func Guest(secret []byte, key string) (Identity, error) {
 	return Identity{KindGuest, "guest_" + lower32.EncodeToString(mac.Sum(nil))[:22]}, nil
 }
 
+// minDistinct is how many different characters a guest's key has at least. Of a
+// thousand billion random UUIDs about three have fewer.
+const minDistinct = 7
+
 // GuestKey reports whether key is long and random enough in form to name a guest.
+// It cannot see whether a key was drawn; it refuses those that were plainly typed,
+// such as 00000000-0000-4000-8000-000000000000.
 func GuestKey(key string) bool {
+	seen := map[rune]bool{}
+	for _, c := range strings.ToLower(key) {
+		seen[c] = true
+	}
+	if len(seen) < minDistinct {
+		return false
+	}
 	if len(key) == 36 {
 		if u, err := uuid.Parse(key); err == nil {
 			return u.Version() == 4 || u.Version() == 7

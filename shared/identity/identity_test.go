@@ -106,17 +106,21 @@ func TestGuest(t *testing.T) {
 		"UUIDv4, upper case":     {"8C6D3B0E-3B1F-4C2A-9D58-0F2F3D1F9A11", true},
 		"UUIDv1 carries no luck": {"c232ab00-9414-11ec-b3c8-9f6bdeced846", false},
 		"nil UUID":               {"00000000-0000-0000-0000-000000000000", false},
-		"22 base64url":           {"AAAAAAAAAAAAAAAAAAAAA-", true},
-		"21 base64url":           {"AAAAAAAAAAAAAAAAAAAAA", false},
-		"255 base64url":          {strings.Repeat("a", 255), true},
-		"256 base64url":          {strings.Repeat("a", 256), false},
+		"22 base64url":           {"wm3Qp0Zx7KdT2vRf9LsYb-", true},
+		"21 base64url":           {"wm3Qp0Zx7KdT2vRf9LsYb", false},
+		"255 base64url":          {strings.Repeat("wm3Qp", 51)[:249] + "Zx7KdT", true},
+		"256 base64url":          {strings.Repeat("wm3Qp", 50) + "Zx7KdT", false},
 		"one of ours":            {"cr1_1700000000_AAAAAAAAAAAAAAAAAAAAAA", true},
-		"padding":                {"AAAAAAAAAAAAAAAAAAAAAA==", false},
-		"standard base64":        {"AAAAAAAAAAAAAAAAAAAA+/", false},
-		"space":                  {"AAAAAAAAAAAAAAAAAAAAAA ", false},
-		"trailing newline":       {"AAAAAAAAAAAAAAAAAAAAAA\n", false},
+		"padding":                {"wm3Qp0Zx7KdT2vRf9LsYbA==", false},
+		"standard base64":        {"wm3Qp0Zx7KdT2vRf9LsY+/", false},
+		"space":                  {"wm3Qp0Zx7KdT2vRf9LsYbA ", false},
+		"trailing newline":       {"wm3Qp0Zx7KdT2vRf9LsYbA\n", false},
 		"UUID in braces":         {"{8c6d3b0e-3b1f-4c2a-9d58-0f2f3d1f9a11}", false},
 		"empty":                  {"", false},
+		"a typed key":            {"aaaaaaaaaaaaaaaaaaaaaa", false},
+		"a typed UUID":           {"00000000-0000-4000-8000-000000000000", false},
+		"another":                {"11111111-2222-4333-8444-111111111111", false},
+		"few characters":         {"abababcdcdcdabababcdcd12"[:22], false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +145,7 @@ func TestGuest(t *testing.T) {
 			}
 		})
 	}
-	if _, err := identity.Guest(nil, "AAAAAAAAAAAAAAAAAAAAAA"); err == nil {
+	if _, err := identity.Guest(nil, "wm3Qp0Zx7KdT2vRf9LsYbA"); err == nil {
 		t.Error("a guest without a secret")
 	}
 }
@@ -283,7 +287,7 @@ func FuzzEndUser(f *testing.F) {
 
 func FuzzGuestKey(f *testing.F) {
 	f.Add("8c6d3b0e-3b1f-4c2a-9d58-0f2f3d1f9a11")
-	f.Add("AAAAAAAAAAAAAAAAAAAAAA")
+	f.Add("wm3Qp0Zx7KdT2vRf9LsYbA")
 	f.Add("urn:uuid:8c6d3b0e-3b1f-4c2a-9d58-0f2f3d1f9a11")
 	f.Fuzz(func(t *testing.T, key string) {
 		id, err := identity.Guest([]byte("secret"), key)

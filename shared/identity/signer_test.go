@@ -135,7 +135,7 @@ func TestSign(t *testing.T) {
 	}{
 		"end user":              {rules, must(t)(rules.EndUser("iss", "alice")), 24 * time.Hour},
 		"hashed end user":       {rules, must(t)(rules.EndUser("iss", "Alice")), 24 * time.Hour},
-		"guest":                 {rules, must(t)(identity.Guest([]byte("s"), "AAAAAAAAAAAAAAAAAAAAAA")), 24 * time.Hour},
+		"guest":                 {rules, must(t)(identity.Guest([]byte("s"), "wm3Qp0Zx7KdT2vRf9LsYbA")), 24 * time.Hour},
 		"Zendesk agent":         {rules, must(t)(rules.ZendeskAgent("7")), 12 * time.Hour},
 		"Salesforce agent":      {rules, must(t)(rules.SalesforceAgent("005D0000001a2B3")), 12 * time.Hour},
 		"raw Zendesk agent":     {raw, must(t)(raw.ZendeskAgent("7")), 12 * time.Hour},
@@ -182,7 +182,7 @@ func TestSignRefuses(t *testing.T) {
 		"the REST admin":                 {rules, must(t)(open.EndUser("iss", "caseroom_rest"))},
 		"a reserved id":                  {rules, must(t)(open.EndUser("iss", "boss"))},
 		"a reserved agent":               {identity.Rules{Reserved: []string{"zd_7"}}, must(t)(open.ZendeskAgent("7"))},
-		"a reserved guest":               {identity.Rules{Reserved: []string{must(t)(identity.Guest([]byte("s"), "AAAAAAAAAAAAAAAAAAAAAA")).ID()}}, must(t)(identity.Guest([]byte("s"), "AAAAAAAAAAAAAAAAAAAAAA"))},
+		"a reserved guest":               {identity.Rules{Reserved: []string{must(t)(identity.Guest([]byte("s"), "wm3Qp0Zx7KdT2vRf9LsYbA")).ID()}}, must(t)(identity.Guest([]byte("s"), "wm3Qp0Zx7KdT2vRf9LsYbA"))},
 		"an admin with an agent's id":    {identity.Rules{AdminUserID: "7", RawAgents: true}, must(t)(raw.ZendeskAgent("7"))},
 		"a raw agent in a prefixed app":  {rules, must(t)(raw.ZendeskAgent("7"))},
 		"a raw Salesforce one, likewise": {rules, must(t)(raw.SalesforceAgent("005D0000001a2B3"))},

@@ -18,6 +18,7 @@ const (
 	Invalid              Code = "invalid"
 	Unauthorized         Code = "unauthorized"
 	Forbidden            Code = "forbidden"
+	Challenge            Code = "challenge" // a guest's browser has to pass the challenge again
 	NotFound             Code = "not_found"
 	MethodNotAllowed     Code = "method_not_allowed"
 	Conflict             Code = "conflict"
@@ -35,6 +36,7 @@ var statuses = map[Code]int{
 	Invalid:              http.StatusBadRequest,
 	Unauthorized:         http.StatusUnauthorized,
 	Forbidden:            http.StatusForbidden,
+	Challenge:            http.StatusForbidden,
 	NotFound:             http.StatusNotFound,
 	MethodNotAllowed:     http.StatusMethodNotAllowed,
 	Conflict:             http.StatusConflict,

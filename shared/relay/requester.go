@@ -32,11 +32,15 @@ func (t NewTicket) WithRequester(login LoginEmail) NewTicket {
 	return t
 }
 
-// WithGuest returns the ticket of a customer without a login. The stated address
-// becomes the requester's, and the ticket says that nobody checked who this is.
-func (t NewTicket) WithGuest() NewTicket {
+// WithGuest returns the ticket of a customer without a login, which says that
+// nobody checked who this is. The address that a guest states may be anybody's:
+// as the requester's it makes the desk write to that person, so it stands in the
+// text unless requester asks for it.
+func (t NewTicket) WithGuest(requester bool) NewTicket {
 	t.Unverified = true
-	t.Email, t.StatedEmail = t.StatedEmail, ""
+	if requester {
+		t.Email, t.StatedEmail = t.StatedEmail, ""
+	}
 	return t
 }
 

@@ -28,8 +28,11 @@ func TestRequester(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 	}
-	got := relay.NewTicket{Desc: "Text", StatedEmail: "b@example.com"}.WithGuest()
-	if want := (relay.NewTicket{Desc: "Text", Email: "b@example.com", Unverified: true}); got != want {
+	guest := relay.NewTicket{Desc: "Text", StatedEmail: "b@example.com"}
+	if got, want := guest.WithGuest(false), (relay.NewTicket{Desc: "Text", StatedEmail: "b@example.com", Unverified: true}); got != want {
 		t.Errorf("a guest: got %+v, want %+v", got, want)
+	}
+	if got, want := guest.WithGuest(true), (relay.NewTicket{Desc: "Text", Email: "b@example.com", Unverified: true}); got != want {
+		t.Errorf("a guest whose address is the requester's: got %+v, want %+v", got, want)
 	}
 }

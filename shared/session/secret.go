@@ -39,6 +39,9 @@ func (Secrets) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 // makes guests' ids; see identity.Guest.
 type GuestSecret struct {
 	GuestSecrets Secrets `json:"guestSecrets"`
+	// ChallengeSecret is the site's secret at the challenge's service; it is needed
+	// with GUEST_CHALLENGE_URL.
+	ChallengeSecret string `json:"challengeSecret"`
 }
 
 // Validate checks the secrets.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -600,7 +601,7 @@ func TestGuests(t *testing.T) {
 	n, _ := strconv.ParseInt(a.text("ticketId"), 10, 64)
 	ticket, err := s.box.Zendesk().Ticket(n)
 	s.must(err)
-	if !slices.Equal(ticket.Tags, []string{"caseroom", "caseroom_unverified"}) || s.person(ticket.RequesterID).Email != "guest@example.com" {
+	if !slices.Equal(ticket.Tags, []string{"caseroom", "caseroom_unverified"}) || s.person(ticket.RequesterID).Email != "" || !strings.Contains(ticket.Comments[0].Body, "guest@example.com") {
 		t.Errorf("ticket %+v", ticket)
 	}
 	if got := members(s.room(a.text("GroupId"))); !slices.Equal(got, []string{id}) {
@@ -644,6 +645,17 @@ func TestGuests(t *testing.T) {
 		s.refused(t, request{path: "/usersig", as: a.text("guestToken"), body: "{}"}, "forbidden", "unauthorized")
 		s.refused(t, request{path: "/createticket", as: a.text("guestToken"), body: body}, "unauthorized")
 	})
+	t.Run("the address as the requester's", func(t *testing.T) {
+		t.Parallel()
+		s := newStack(t, parameter("GuestEmail", "requester"))
+		a := s.do(request{path: "/guest/createticket", key: uuid.NewString(), body: body}).ok(t)
+		n, _ := strconv.ParseInt(a.text("ticketId"), 10, 64)
+		ticket, err := s.box.Zendesk().Ticket(n)
+		s.must(err)
+		if got := s.person(ticket.RequesterID).Email; got != "guest@example.com" {
+			t.Errorf("requester %q", got)
+		}
+	})
 	t.Run("no address", func(t *testing.T) {
 		t.Parallel()
 		s := newStack(t)
@@ -655,6 +667,84 @@ func TestGuests(t *testing.T) {
 			t.Errorf("requester %+v", p)
 		}
 	})
+}
+
+// One address, or one guest, who asks too often is told to wait before a vendor
+// hears of it, and takes nothing from the others.
+func TestGuestLimits(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, parameter("GuestRatePerAddress", "3"), parameter("TicketRatePerPerson", "2"), parameter("ClientAddressHeader", "CloudFront-Viewer-Address"))
+	ask := func(address string, r request) answer {
+		r.path, r.body = "/guest/createticket", ticketBody("Lamp")
+		return s.do(r.with("CloudFront-Viewer-Address", address))
+	}
+	var first answer
+	for i := range 20 {
+		before := len(s.box.Calls())
+		a := ask(fmt.Sprintf("198.51.100.7:%d", 40_000+i), request{key: uuid.NewString()})
+		if i == 0 {
+			first = a.ok(t)
+		}
+		if i < 3 {
+			a.ok(t)
+			continue
+		}
+		wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+		if a.status != http.StatusTooManyRequests || a.text("code") != "rate_limited" || err != nil || wait < 1 || wait > 60 {
+			t.Fatalf("call %d: %v, Retry-After %q", i, a, a.header.Get("Retry-After"))
+		}
+		if got := len(s.box.Calls()); got != before {
+			t.Errorf("call %d was refused after %d calls", i, got-before)
+		}
+	}
+	ask("203.0.113.9:1", request{key: uuid.NewString()}).ok(t)
+	ask("2001:0db8:0000:0000:0000:0000:0000:0001:443", request{key: uuid.NewString()}).ok(t)
+	// From wherever a guest asks, the guest is one.
+	token := first.text("guestToken")
+	for i, want := range []int{http.StatusOK, http.StatusOK, http.StatusTooManyRequests} {
+		if a := ask(fmt.Sprintf("192.0.2.%d:1", i), request{as: token, key: uuid.NewString()}); a.status != want {
+			t.Errorf("the guest's call %d: %v", i, a)
+		}
+	}
+}
+
+// A guest passes the challenge before the first request, once for each, and never
+// after it.
+func TestGuestChallenge(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	used := map[string]bool{}
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		token := r.FormValue("response")
+		passed := r.FormValue("secret") == "site-secret" && strings.HasPrefix(token, "passed-") && !used[token]
+		used[token] = true
+		_ = json.NewEncoder(w).Encode(map[string]any{"success": passed, "error-codes": []string{}})
+	}))
+	t.Cleanup(service.Close)
+	s := newStack(t, parameter("GuestChallengeUrl", service.URL+"/siteverify"), func(set *settings) {
+		set.secrets = func(box *sandbox.Sandbox) {
+			box.SetSecret(sandbox.SecretGuest, json.RawMessage(object(
+				"guestSecrets", []string{box.Fixtures().GuestSecret}, "challengeSecret", "site-secret")))
+		}
+	})
+	ask := func(token, as string) answer {
+		body := object("challenge", token, "caseInfo", map[string]string{"subject": "Lamp", "desc": "dark"})
+		return s.do(request{path: "/guest/createticket", key: uuid.NewString(), as: as, body: body})
+	}
+	a := ask("passed-1", "").ok(t)
+	for _, token := range []string{"", "failed", "passed-1", strings.Repeat("x", 9000)} {
+		if a := ask(token, ""); a.status != http.StatusForbidden || a.text("code") != "challenge" {
+			t.Errorf("%.10q: %v", token, a)
+		}
+	}
+	s.tickets(1)
+	ask("", a.text("guestToken")).ok(t)
+	service.Close()
+	if a := ask("passed-2", ""); a.status != http.StatusServiceUnavailable {
+		t.Errorf("without the service: %v", a)
+	}
 }
 
 // joinable is a room of a desk and one of its agents, as requests and as the

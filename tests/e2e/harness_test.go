@@ -185,6 +185,7 @@ func newStack(tb testing.TB, options ...option) *stack {
 		"Guests": "on", "ReservedUserIds": "boss,night_shift",
 		"ThrottleRate": "100000", "ThrottleBurst": "100000",
 		"GuestThrottleRate": "100000", "GuestThrottleBurst": "100000",
+		"GuestRate": "0", "GuestRatePerAddress": "0", "TicketRatePerPerson": "0",
 	}
 	maps.Copy(parameters, set.parameters)
 	if parameters["ZendeskBaseUrl"] == "" {

@@ -58,6 +58,7 @@ func parameters(vendors string) map[string]string {
 		"ZendeskBaseUrl": vendors + "/zendesk", "SalesforceBaseUrl": vendors + "/salesforce", "TencentBaseUrl": vendors + "/tencent", "ZopimBaseUrl": vendors + "/zopim",
 		"LoginIssuer": issuer, "LoginAudience": "caseroom", "Guests": "on",
 		"ThrottleRate": "100000", "ThrottleBurst": "100000", "GuestThrottleRate": "100000", "GuestThrottleBurst": "100000",
+		"GuestRate": "0", "GuestRatePerAddress": "0", "TicketRatePerPerson": "0",
 	}
 }
 

@@ -242,7 +242,11 @@ func Parameters(sandboxURL, gatewayURL string, given []string) (map[string]strin
 		"LoginIssuer":       loginIssuer,
 		"LoginAudience":     loginAudience,
 		"Guests":            "on",
-		"PanelUrl":          gatewayURL,
+		// Everybody of a local run is at one address.
+		"GuestRate":           "0",
+		"GuestRatePerAddress": "0",
+		"TicketRatePerPerson": "0",
+		"PanelUrl":            gatewayURL,
 		// Pages of the usual development servers may call the API.
 		"AllowedOrigins": gatewayURL + ",http://localhost:3000,http://localhost:5173,http://localhost:8080",
 	}
