@@ -179,6 +179,23 @@ func fromUpstream(err error, up *upstream.Error) *problem.Error {
 	return p
 }
 
+// who says on the request's line who asked, and for whom. A login's own id is in
+// neither: what it is called in the chat stands for it.
+func who(r *Request) []slog.Attr {
+	attrs := []slog.Attr{slog.String("caller", callerKinds[r.caller.Kind])}
+	add := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	add("callerDesk", string(r.caller.Desk))
+	add("callerKey", r.caller.Key)
+	add("callerAgent", r.caller.Agent)
+	add("principal", r.Principal)
+	add("user", r.subject)
+	return attrs
+}
+
 // log writes the request's one line. It holds no body, query or credential.
 func (f *Function) log(r *Request, route string, status int, code problem.Code, took time.Duration, err error) {
 	level := slog.LevelInfo
@@ -189,6 +206,7 @@ func (f *Function) log(r *Request, route string, status int, code problem.Code, 
 	if r.ticketID != "" {
 		attrs = append(attrs, slog.String("ticket", r.ticketID))
 	}
+	attrs = append(attrs, who(r)...)
 	if err != nil {
 		attrs = append(attrs, slog.String("err", err.Error()))
 		level = slog.LevelWarn
@@ -198,6 +216,9 @@ func (f *Function) log(r *Request, route string, status int, code problem.Code, 
 	}
 	slog.LogAttrs(r.Context(), level, "request", attrs...)
 	f.Meter.Count(r.Context(), "Requests", 1, "code", string(code))
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		f.Meter.Count(r.Context(), "CallersRefused", 1)
+	}
 	var up *upstream.Error
 	if errors.As(err, &up) {
 		f.Meter.Count(r.Context(), "UpstreamFailures", 1, "vendor", up.Vendor, "class", string(up.Class))

@@ -28,7 +28,21 @@ const (
 	ZendeskAgent
 	DeskKey
 	IAM
+	Webhook
+	AppURL
 )
+
+// callerKinds are the kinds as logs name them.
+var callerKinds = map[CallerKind]string{
+	Nobody:       "nobody",
+	EndUser:      "login",
+	Guest:        "guest",
+	ZendeskAgent: "agent",
+	DeskKey:      "deskKey",
+	IAM:          "iam",
+	Webhook:      "webhook",
+	AppURL:       "appUrl",
+}
 
 // Caller is who sent a request, as proven.
 type Caller struct {
@@ -36,7 +50,9 @@ type Caller struct {
 	User  login.User        // EndUser
 	Guest identity.Identity // Guest
 	Agent string            // ZendeskAgent: the Zendesk user id
-	Desk  relay.DeskName    // DeskKey, IAM
+	Desk  relay.DeskName    // DeskKey, IAM, Webhook
+	// Key tells live desk keys apart in logs: eight characters of its hash.
+	Key string
 }
 
 // DeskKeys are the keys by which desks call, at most two live at a desk: the
@@ -83,7 +99,15 @@ type Authenticator struct {
 // Authenticate returns the request's caller or an Unauthorized, Forbidden or
 // Unavailable problem. Without any credential the caller is Nobody. A wrong
 // Authorization is refused even beside a good cookie.
+//
+// It puts the caller on the request's log line.
 func (a *Authenticator) Authenticate(r *Request) (Caller, error) {
+	caller, err := a.authenticate(r)
+	r.LogCaller(caller)
+	return caller, err
+}
+
+func (a *Authenticator) authenticate(r *Request) (Caller, error) {
 	if strings.HasPrefix(r.URL.Path, "/iam/") {
 		if r.Principal == "" {
 			return Caller{}, problem.New(problem.Forbidden, "This route takes requests signed by an IAM principal.")
@@ -233,6 +257,9 @@ func (a *Authenticator) oneLogin(ctx context.Context, tokens []string) (Caller, 
 	return Caller{}, errCredential
 }
 
+// keyName names a key that is 16 characters or more without telling it.
+func keyName(key string) string { return identity.HashID("", key, 8) }
+
 func (a *Authenticator) deskKey(ctx context.Context, key string) (Caller, error) {
 	if a.DeskKeys == nil {
 		return Caller{}, errCredential
@@ -243,9 +270,9 @@ func (a *Authenticator) deskKey(ctx context.Context, key string) (Caller, error)
 	}
 	switch salesforce, zendesk := oneOf(key, keys.Salesforce), oneOf(key, keys.Zendesk); {
 	case zendesk:
-		return Caller{Kind: DeskKey, Desk: relay.Zendesk}, nil
+		return Caller{Kind: DeskKey, Desk: relay.Zendesk, Key: keyName(key)}, nil
 	case salesforce:
-		return Caller{Kind: DeskKey, Desk: relay.Salesforce}, nil
+		return Caller{Kind: DeskKey, Desk: relay.Salesforce, Key: keyName(key)}, nil
 	}
 	return Caller{}, errCredential
 }

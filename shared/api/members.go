@@ -112,6 +112,7 @@ func (h *Members) join(r *Request, body memberRequest, room relay.Ref) (any, err
 	if err != nil {
 		return nil, err
 	}
+	r.LogSubject(agent.ID())
 	res, err := h.Operation.Join(r.Context(), room, relay.Account{UserID: agent.ID()})
 	if err != nil {
 		return nil, err
@@ -124,6 +125,7 @@ func (h *Members) leave(r *Request, body memberRequest, room relay.Ref) (any, er
 	if err != nil {
 		return nil, err
 	}
+	r.LogSubject(agent.ID())
 	if err := h.Operation.Leave(r.Context(), room, agent.ID()); err != nil {
 		return nil, err
 	}

@@ -69,6 +69,7 @@ func (h *UserSig) sign(r *Request, caller Caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.LogSubject(id.ID())
 	return newUserSigAnswer(sig), nil
 }
 

@@ -49,6 +49,7 @@ func (h *ZendeskApp) serve(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.LogCaller(Caller{Kind: AppURL, Agent: userID})
 	token, expires, err := h.Agents.Issue(r.Context(), userID)
 	if err != nil {
 		return nil, err

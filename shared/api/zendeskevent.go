@@ -69,6 +69,7 @@ func (h *ZendeskEvent) serve(r *Request) (any, error) {
 	if err := h.authenticate(ctx, r, body); err != nil {
 		return nil, sendAgain(err)
 	}
+	r.LogCaller(Caller{Kind: Webhook, Desk: relay.Zendesk})
 	if mediaType(r) != "application/json" {
 		return nil, problem.New(problem.UnsupportedMediaType, "Send the event as application/json.")
 	}

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/caseroom/caseroom/shared/problem"
 )
@@ -24,7 +25,17 @@ func (d *Dissolve) Run(ctx context.Context, ref Ref) error {
 	if err := d.file(ctx, ref); err != nil {
 		return err
 	}
-	return d.Rooms.Destroy(ctx, ref.GroupID())
+	if err := d.Rooms.Destroy(ctx, ref.GroupID()); err != nil {
+		return err
+	}
+	logDissolved(ctx, ref)
+	return nil
+}
+
+// logDissolved is the line by which one finds when a room went, and by the
+// request's id who asked for it.
+func logDissolved(ctx context.Context, ref Ref) {
+	slog.InfoContext(ctx, "room dissolved", "desk", ref.Desk, "ticket", ref.Ticket)
 }
 
 // file mutes the room, so that nothing is said after the last message that is

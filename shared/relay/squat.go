@@ -125,7 +125,11 @@ func (l landlord) evict(ctx context.Context, ref Ref, desk string, rescue rescue
 		held(ctx, l.meter, ref.Desk, "many rooms at once look squatted")
 		return ErrHeld
 	}
-	return l.rooms.Destroy(ctx, group)
+	if err := l.rooms.Destroy(ctx, group); err != nil {
+		return err
+	}
+	logDissolved(ctx, ref)
+	return nil
 }
 
 func (l landlord) read(ctx context.Context, desk, group string) (Room, error) {

@@ -516,7 +516,7 @@ func (w *sweeping) destroy(ctx context.Context, desk SweepDesk, v *view) (ending
 		return staysYet, err
 	}
 	w.Meter.Count(ctx, "RoomDissolved", 1, "desk", string(v.ref.Desk))
-	slog.InfoContext(ctx, "room dissolved", "desk", v.ref.Desk, "ticket", v.ref.Ticket)
+	logDissolved(ctx, v.ref)
 	return dissolved, nil
 }
 

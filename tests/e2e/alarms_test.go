@@ -249,6 +249,24 @@ func TestPoison(t *testing.T) {
 	}
 }
 
+// TestRefusalsAreHeard tries keys as often as the alarm waits for, and finds in the
+// log who asked, and who did not prove to be anybody.
+func TestRefusalsAreHeard(t *testing.T) {
+	a := alarms(t)["CallersRefusedAlarm"]
+	if a.metric == "" || a.dimensions["stack"] == "" {
+		t.Fatalf("the alarm watches no metric of this stack's functions: %+v", a)
+	}
+	s := newStack(t)
+	for i := range int(a.threshold) {
+		s.refused(t, request{path: "/deletegroup", as: fmt.Sprintf("guessed-key-%04d", i), body: `{"groupId":"ZENDESK#1"}`}, "unauthorized")
+	}
+	s.logged("", `"`+a.metric+`"`)
+	s.until(func() bool { return s.counted(t, s.log.String(), a) >= a.threshold })
+	if log := s.log.String(); !strings.Contains(log, `"caller":"nobody"`) || strings.Contains(log, "guessed-key") {
+		t.Errorf("the log does not name the caller, or tells the key:\n%s", log)
+	}
+}
+
 // TestAlarmsHear causes what alarms of the functions' own metrics are for, and
 // finds the metric in the log as the alarm's expression selects it.
 func TestAlarmsHear(t *testing.T) {

@@ -24,7 +24,6 @@ type graph struct {
 	functions string   // a metric of Lambda, one line a function
 	queues    []line
 	own       []string // the functions' own metrics
-	waited    []string // functions whose messages' ages are shown
 }
 
 // line is a metric of a queue.
@@ -35,6 +34,7 @@ type line struct {
 const (
 	visible    = "ApproximateNumberOfMessagesVisible"
 	notVisible = "ApproximateNumberOfMessagesNotVisible"
+	oldest     = "ApproximateAgeOfOldestMessage"
 )
 
 var dashboards = []dashboard{
@@ -60,7 +60,15 @@ var dashboards = []dashboard{
 					{"SyncQueue", notVisible, "sync, in work or put off"},
 				},
 			},
-			{title: "Longest wait for sync, reconcile, sweep, s", waited: []string{"sync", "reconcile", "sweep"}},
+			{
+				title: "Age of the oldest message, s",
+				stat:  "Maximum",
+				queues: []line{
+					{"SyncQueue", oldest, "sync"},
+					{"ReconcileQueue", oldest, "reconcile"},
+					{"SweepQueue", oldest, "sweep"},
+				},
+			},
 			{
 				title: "Dead letters",
 				stat:  "Maximum",
@@ -75,7 +83,7 @@ var dashboards = []dashboard{
 				title: "What goes wrong",
 				own: []string{
 					"DeadLetter", "SyncFailed", "QueueSendFailed", "TicketHidden", "TicketUnreadable", "RoomSquatted",
-					"QuotaExceeded", "CredentialsRefused", "MemberRefused", "NoticeRefused", "TranscriptUnfiled",
+					"QuotaExceeded", "CredentialsRefused", "NoticeRefused", "TranscriptUnfiled",
 				},
 			},
 			{
@@ -100,7 +108,7 @@ var dashboards = []dashboard{
 					{"CalendarDeadLetterQueue", visible, "dead letters"},
 				},
 			},
-			{title: "Longest wait for calendarsync, s", waited: []string{"calendarsync"}},
+			{title: "Age of the oldest message, s", stat: "Maximum", queues: []line{{"CalendarQueue", oldest, "calendar"}}},
 			{
 				title: "Connections and repairs",
 				own:   []string{"CalendarConnected", "CalendarDisconnected", "CalendarRevoked", "CalendarRefused", "CalendarRepairs"},
@@ -163,13 +171,7 @@ func (g graph) lines(d dashboard, s *stack) (lines []any, err error) {
 	}
 	for i, name := range g.own {
 		lines = append(lines, []any{map[string]string{
-			"expression": own(metric{name: name}), "label": name, "id": fmt.Sprintf("m%d", i), "region": "${AWS::Region}",
-		}})
-	}
-	for i, name := range g.waited {
-		lines = append(lines, []any{map[string]string{
-			"expression": own(metric{name: "Waited", statistic: "MAX", dimension: "function", value: name}),
-			"label":      name, "id": fmt.Sprintf("m%d", i), "region": "${AWS::Region}",
+			"expression": own(name), "label": name, "id": fmt.Sprintf("m%d", i), "region": "${AWS::Region}",
 		}})
 	}
 	return lines, nil
