@@ -129,7 +129,7 @@ func (p *parts) newDoctor(o doctorOptions) *doctor {
 
 func (d *doctor) looks() []func(context.Context) {
 	return []func(context.Context){
-		d.lookSecrets, d.lookAPI, d.lookClock, d.lookLogin, d.lookZendesk, d.lookSalesforce, d.lookAutoResponse, d.lookChat, d.lookZopim, d.lookCronofy, d.lookWebhook, d.lookQueues, d.lookConcurrency, d.lookQuotas,
+		d.lookSecrets, d.lookAPI, d.lookClock, d.lookLogin, d.lookZendesk, d.lookSalesforce, d.lookAutoResponse, d.lookChat, d.lookChatWebhook, d.lookZopim, d.lookCronofy, d.lookWebhook, d.lookQueues, d.lookConcurrency, d.lookQuotas,
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/caseroom/caseroom/shared/boot/bootcronofy"
 	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
 	"github.com/caseroom/caseroom/shared/chatjwt"
+	"github.com/caseroom/caseroom/shared/chatwebhook"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/cronofy"
 	"github.com/caseroom/caseroom/shared/login"
@@ -45,6 +46,7 @@ type more struct {
 	config.DeskKeys
 	config.ZendeskApp
 	config.ZendeskEvents
+	config.ChatWebhook
 	config.ZendeskChat
 	config.Zopim
 	config.Cronofy
@@ -110,7 +112,10 @@ func (d *doctor) lookSecrets(ctx context.Context) {
 	if m.JWKSURL == "" {
 		secretOf[login.Secret](ctx, d, "login", m.Login.Secret, "")
 	}
-	if m.On {
+	if m.ChatWebhook.On {
+		secretOf[chatwebhook.Secret](ctx, d, "chat-webhook", m.ChatWebhook.Secret, "")
+	}
+	if m.Guests.On {
 		secretOf[session.GuestSecret](ctx, d, "guest", m.Guests.Secret, "")
 	}
 	if m.Cronofy.BaseURL != "" {

@@ -138,6 +138,24 @@ func TestDoctorDelivery(t *testing.T) {
 	})
 }
 
+func TestDoctorChatWebhook(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	f := o.ready.Env["CHAT_WEBHOOK_SECRET"]
+	for value, want := range map[string]string{
+		`{"tokens":["0123456789abcdef"],"sdkAppId":7,"adminUserId":"administrator"}`:          "chat.webhook",
+		`{"tokens":["0123456789abcdef"],"sdkAppId":1400000000,"adminUserId":"somebody"}`:      "chat.webhook",
+		`{"tokens":["0123456789"],"sdkAppId":1400000000,"adminUserId":"administrator"}`:       "secret.chat-webhook",
+		`{"tokens":["0123456789abcdef"],"sdkAppId":1400000000,"adminUserId":"administrator"}`: "",
+	} {
+		o.putSecret(f, value)
+		got := only(o, func(*doctor) {})
+		if want == "" && len(got) != 0 || want != "" && (len(got) != 1 || got[0].ID != want || got[0].Do == "") {
+			t.Errorf("%s: found %+v, want %q", value, got, want)
+		}
+	}
+}
+
 func TestDoctorBusyAgent(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)

@@ -277,7 +277,7 @@ func (d *doctor) customerToken(ctx context.Context) (string, error) {
 	}
 	m := d.more()
 	if m.JWKSURL != "" {
-		if m.On {
+		if m.Guests.On {
 			return "", nil
 		}
 		return "", errors.New("the login alone makes tokens: give one with --token or CASEROOM_LOGIN_TOKEN, or switch guests on")

@@ -60,11 +60,9 @@ func TestSecretsManager(t *testing.T) {
 		SecretKey   string `json:"secretKey"`
 		AdminUserID string `json:"adminUserId"`
 	}
-	if err := json.Unmarshal([]byte(*out.SecretString), &v); err != nil || v != (struct {
-		SDKAppID    int    `json:"sdkAppId"`
-		SecretKey   string `json:"secretKey"`
-		AdminUserID string `json:"adminUserId"`
-	}(s.Fixtures().Tencent)) {
+	f := s.Fixtures().Tencent
+	if err := json.Unmarshal([]byte(*out.SecretString), &v); err != nil ||
+		v.SDKAppID != f.SDKAppID || v.SecretKey != f.SecretKey || v.AdminUserID != f.AdminUserID {
 		t.Errorf("%s differs from the fixture, error %v", SecretTencent, err)
 	}
 	if out.CreatedDate == nil || time.Since(*out.CreatedDate).Abs() > time.Minute || len(out.VersionStages) != 1 {

@@ -376,7 +376,7 @@ func TestFixturesAreOfTheSeed(t *testing.T) {
 			t.Errorf("%s is not a JSON object with keys", id)
 		}
 	}
-	if len(a.Secrets) != 11 {
+	if len(a.Secrets) != 12 {
 		t.Errorf("%d secrets", len(a.Secrets))
 	}
 }

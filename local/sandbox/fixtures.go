@@ -54,6 +54,7 @@ const (
 	SecretGuest         = "caseroom/guest"
 	SecretDeskKeys      = "caseroom/desk-keys"
 	SecretCronofy       = "caseroom/cronofy"
+	SecretChatWebhook   = "caseroom/chat-webhook"
 )
 
 var (
@@ -143,6 +144,7 @@ func newFixtures(seed uint64) Fixtures {
 		Cronofy:           cronofy.Fixture{ClientID: hexOf(16), ClientSecret: hexOf(40), StateSecret: hexOf(32)},
 	}
 	f.Zendesk.AdminSession = hexOf(32)
+	f.Tencent.WebhookToken = hexOf(20)
 	return f
 }
 
@@ -151,6 +153,9 @@ func (f Fixtures) secrets() map[string]json.RawMessage {
 	values := map[string]any{
 		SecretTencent: map[string]any{
 			"sdkAppId": f.Tencent.SDKAppID, "secretKey": f.Tencent.SecretKey, "adminUserId": f.Tencent.AdminUserID,
+		},
+		SecretChatWebhook: map[string]any{
+			"tokens": []string{f.Tencent.WebhookToken}, "sdkAppId": f.Tencent.SDKAppID, "adminUserId": f.Tencent.AdminUserID,
 		},
 		SecretCronofy: map[string]any{
 			"clientId": f.Cronofy.ClientID, "clientSecret": f.Cronofy.ClientSecret, "stateSecret": f.Cronofy.StateSecret,

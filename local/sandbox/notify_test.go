@@ -400,7 +400,7 @@ func TestEventFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-arrived
-	if err := d.AddFault(sandbox.Fault{Vendor: "tencent", Kind: sandbox.FaultLose}); err == nil {
+	if err := d.AddFault(sandbox.Fault{Vendor: "cronofy", Kind: sandbox.FaultLose}); err == nil {
 		t.Error("a fault that never strikes was armed")
 	}
 	lost := slices.ContainsFunc(d.Calls(), func(c sandbox.Call) bool {

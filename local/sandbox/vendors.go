@@ -44,6 +44,7 @@ type (
 	TencentMember  = tencent.Member
 	TencentMessage = tencent.Message
 	ClientGroup    = tencent.ClientGroup
+	ChatWebhook    = tencent.Webhook
 
 	CronofyFixture = cronofy.Fixture
 	CronofyState   = cronofy.State
@@ -134,6 +135,9 @@ func (s *Sandbox) Kicked(user string) (time.Time, bool) { return s.tencent.Kicke
 // one are refused from now on. The stack's secret is not changed; see
 // [Sandbox.SetSecret].
 func (s *Sandbox) RotateTencentKey(secretKey string) { s.tencent.RotateKey(secretKey) }
+
+// SetChatWebhook replaces the app's webhook.
+func (s *Sandbox) SetChatWebhook(w tencent.Webhook) { s.tencent.SetWebhook(w) }
 
 // SetTencentRate replaces the plan's RatePerSecond.
 func (s *Sandbox) SetTencentRate(perSecond int) { s.tencent.SetRate(perSecond) }

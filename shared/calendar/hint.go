@@ -51,6 +51,9 @@ func (h Hint) Group() string {
 // Plain reports whether the hint says nothing beyond the task or the agent.
 func (h Hint) Plain() bool { return len(h.Had) == 0 && !h.Disconnect }
 
+// Hearsay is false: who says that a task changed has seen it.
+func (h Hint) Hearsay() bool { return false }
+
 // Encode returns the hint's message.
 func (h Hint) Encode() (string, error) {
 	b := h.body()

@@ -57,6 +57,12 @@ type ZendeskEvents struct {
 	Secret string `env:"ZENDESK_EVENTS_SECRET" envDefault:"caseroom/zendesk-events" check:"secret"`
 }
 
+// ChatWebhook is what proves that a callback comes from the chat, while it is on.
+type ChatWebhook struct {
+	On     bool   `env:"CHAT_WEBHOOK" envDefault:"off"`
+	Secret string `env:"CHAT_WEBHOOK_SECRET" envDefault:"caseroom/chat-webhook" check:"secret"`
+}
+
 // ZendeskChat is what signs Chat and Messaging tokens.
 type ZendeskChat struct {
 	Secret string `env:"ZENDESK_CHAT_SECRET" envDefault:"caseroom/zendesk-chat" check:"secret"`

@@ -21,6 +21,7 @@ type all struct {
 	config.ZendeskAdmin
 	config.ZendeskApp
 	config.ZendeskEvents
+	config.ChatWebhook
 	config.ZendeskChat
 	config.Zopim
 	config.Rooms
@@ -52,6 +53,8 @@ var contract = map[string]string{
 	"LOGIN_SECRET":          "caseroom/login",
 	"GUEST_SECRET":          "caseroom/guest",
 	"DESK_KEYS_SECRET":      "caseroom/desk-keys",
+	"CHAT_WEBHOOK_SECRET":   "caseroom/chat-webhook",
+	"CHAT_WEBHOOK":          "off",
 
 	"ZENDESK_BASE_URL":          "",
 	"SALESFORCE_BASE_URL":       "",
@@ -185,7 +188,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"SALESFORCE_SECRET":     "s",
 		"LOGIN_SECRET":          "l",
 		"GUEST_SECRET":          "g",
-		"DESK_KEYS_SECRET":      "d",
+		"DESK_KEYS_SECRET":      "d", "CHAT_WEBHOOK": "on", "CHAT_WEBHOOK_SECRET": "w",
 
 		"ZENDESK_BASE_URL":          "https://acme.zendesk.com",
 		"SALESFORCE_BASE_URL":       "https://acme.my.salesforce.com/prefix",

@@ -39,11 +39,14 @@ type Hint struct {
 	Into string
 	// File asks for the transcript so far: the chat is about to forget some of it.
 	File bool
+	// Chat: the chat said that something happened in a room of this id. Nobody has
+	// said that there is such a ticket.
+	Chat bool
 }
 
 // Body is the body of a queue's message:
 //
-//	{"v":1,"desk":"zendesk|salesforce","ticket":"…","hint":"deleted|merged:<ticket>|file|"}
+//	{"v":1,"desk":"zendesk|salesforce","ticket":"…","hint":"deleted|merged:<ticket>|file|chat|"}
 //
 // The calendars' queue has forms of its own; see shared/calendar.
 type Body struct {
@@ -57,6 +60,7 @@ const (
 	hintDeleted = "deleted"
 	hintMerged  = "merged:"
 	hintFile    = "file"
+	hintChat    = "chat"
 )
 
 // The errors of a message that is no hint.
@@ -75,6 +79,9 @@ func (h Hint) Group() string { return string(h.Desk) + ":" + h.Ticket }
 // Plain reports whether the hint says nothing beyond the ticket.
 func (h Hint) Plain() bool { return h == Hint{Ref: h.Ref} }
 
+// Hearsay reports whether there may be no such ticket: every other hint says more.
+func (h Hint) Hearsay() bool { return h.Chat }
+
 // Encode returns the hint's message. It refuses ids that are not in their normal
 // form: a ticket id is part of the group, and two forms would be two groups.
 func (h Hint) Encode() (string, error) {
@@ -88,6 +95,9 @@ func (h Hint) Encode() (string, error) {
 	}
 	if h.File {
 		b.Hint, said = hintFile, said+1
+	}
+	if h.Chat {
+		b.Hint, said = hintChat, said+1
 	}
 	if said > 1 {
 		return "", ErrHint
@@ -148,6 +158,8 @@ func (b Body) Meaning() (Hint, error) {
 		h.Deleted = true
 	case b.Hint == hintFile:
 		h.File = true
+	case b.Hint == hintChat:
+		h.Chat = true
 	case merged && isTicket(b.Desk, into):
 		h.Into = into
 	default:

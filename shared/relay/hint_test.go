@@ -18,6 +18,7 @@ func TestHintOnTheQueue(t *testing.T) {
 		`{"v":1,"desk":"zendesk","ticket":"123","hint":""}`:                                        {Ref: zendeskTicket("123")},
 		`{"v":1,"desk":"zendesk","ticket":"123","hint":"deleted"}`:                                 {Ref: zendeskTicket("123"), Deleted: true},
 		`{"v":1,"desk":"zendesk","ticket":"123","hint":"file"}`:                                    {Ref: zendeskTicket("123"), File: true},
+		`{"v":1,"desk":"zendesk","ticket":"123","hint":"chat"}`:                                    {Ref: zendeskTicket("123"), Chat: true},
 		`{"v":1,"desk":"zendesk","ticket":"123","hint":"merged:456"}`:                              {Ref: zendeskTicket("123"), Into: "456"},
 		`{"v":1,"desk":"salesforce","ticket":"500D000000abcdEIAQ","hint":""}`:                      {Ref: relay.Ref{Desk: relay.Salesforce, Ticket: caseID}},
 		`{"v":1,"desk":"salesforce","ticket":"500D000000abcdEIAQ","hint":"deleted"}`:               {Ref: relay.Ref{Desk: relay.Salesforce, Ticket: caseID}, Deleted: true},

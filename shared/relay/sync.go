@@ -96,8 +96,10 @@ type SyncItem struct {
 // survivors of a merge the first one counts.
 func NewSyncItem(hints []Hint, redelivered bool, since time.Time) SyncItem {
 	it := SyncItem{Redelivered: redelivered, Since: since}
+	it.Chat = len(hints) > 0
 	for _, h := range hints {
 		it.Ref = h.Ref
+		it.Chat = it.Chat && h.Chat
 		it.Deleted = it.Deleted || h.Deleted
 		it.File = it.File || h.File
 		if it.Into == "" {

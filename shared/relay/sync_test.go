@@ -389,6 +389,15 @@ func TestSyncUnreadable(t *testing.T) {
 	if err := b.run(hidden)[0]; err != nil || b.meter.Of("TicketUnreadable") != 2 {
 		t.Errorf("a ticket that has not shown up for a day: %v", err)
 	}
+	// Anybody can make a group under any id; the chat's word for it is none.
+	chat := relay.SyncItem{Hint: relay.Hint{Ref: relay.Ref{Desk: relay.Zendesk, Ticket: "4712"}, Chat: true}}
+	b.ok(b.box.CreateGroupAs("eve", sandbox.ClientGroup{GroupID: chat.GroupID(), Type: "Public", Name: "n"}))
+	if err := b.run(chat)[0]; err != nil || b.meter.Of("TicketHidden") != 3 {
+		t.Errorf("a group without a ticket: %v, %d hidden", err, b.meter.Of("TicketHidden"))
+	}
+	if err := b.run(relay.SyncItem{Hint: relay.Hint{Ref: ref, Chat: true}})[0]; !errors.Is(err, relay.ErrUnreadable) {
+		t.Errorf("a room of ours whose ticket is hidden: %v", err)
+	}
 	// A deletion that the ticket read alone does not confirm.
 	b.ok(b.box.AddFault(sandbox.Fault{Vendor: "zendesk", Op: "tickets_show", Kind: sandbox.FaultStatus, Status: 403}))
 	err := b.run(item(ref, "deleted"))[0]
@@ -436,6 +445,9 @@ func TestSyncForeignRoom(t *testing.T) {
 	b := newBed(t, sandbox.TencentPlan{})
 	ref := b.open(relay.Zendesk, "carol", "Printer")
 	b.ok(b.rooms.Change(context.Background(), ref.GroupID(), relay.RoomChange{Mark: relay.Mark{Desk: relay.DeskHash("other.zendesk.com")}}))
+	if err := b.run(relay.SyncItem{Hint: relay.Hint{Ref: ref, Chat: true}})[0]; err != nil {
+		t.Errorf("what the chat says of another stack's room: %v", err)
+	}
 	err := b.run(item(ref))[0]
 	if !errors.Is(err, relay.ErrForeignRoom) || !relay.Permanent(err) {
 		t.Errorf("%v", err)

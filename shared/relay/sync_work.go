@@ -103,7 +103,13 @@ func (w *work) starting() bool { return w.room.Whose != OurRoom || w.room.Mark.A
 // means that a permission or an address is wrong. Where there is no room of ours
 // either, nothing is lost by giving up then: an open ticket that comes into sight
 // again is on the list of those that the sweep compares with the rooms.
+//
+// Any user of the chat can make a group under any id: what only the chat told of,
+// and is no room of ours, was never a ticket.
 func (w *work) unreadable(ctx context.Context) error {
+	if w.item.Chat && w.room.Whose != OurRoom {
+		return nil
+	}
 	w.Meter.Count(ctx, "TicketHidden", 1, "desk", string(w.ref.Desk))
 	if !w.item.Since.IsZero() && w.Now().Sub(w.item.Since) > 24*time.Hour {
 		w.Meter.Count(ctx, "TicketUnreadable", 1, "desk", string(w.ref.Desk))
@@ -166,7 +172,10 @@ func (w *work) rescue(ctx context.Context, room Room) (filed uint64, err error) 
 
 // foreign is what becomes of a ticket whose room is not ours to touch.
 func (w *work) foreign(ctx context.Context) error {
-	if w.room.Whose == ForeignRoom {
+	switch {
+	case w.room.Whose == ForeignRoom && w.item.Chat:
+		return nil
+	case w.room.Whose == ForeignRoom:
 		return ErrForeignRoom
 	}
 	w.markLost(ctx, false)

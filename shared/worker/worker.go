@@ -39,6 +39,9 @@ type Message interface {
 	Group() string
 	// Plain reports whether the message says no more than that its group changed.
 	Plain() bool
+	// Hearsay reports whether every other message of its group says more, a plain
+	// one too.
+	Hearsay() bool
 	// Encode returns the message's one form.
 	Encode() (string, error)
 }
@@ -69,6 +72,7 @@ type job[M Message] struct {
 	// spare messages say nothing that one before them does not.
 	spare       map[string]bool // by message id
 	bodies      map[string]bool
+	sure        bool // one of them is no hearsay
 	redelivered bool
 	since       time.Time
 }
@@ -183,8 +187,9 @@ func (w *Worker[M, I]) group(records []events.SQSMessage) (jobs []*job[M], broke
 			byGroup[j.group] = j
 			jobs = append(jobs, j)
 		}
-		j.spare[m.MessageId] = j.bodies[body] || said.Plain() && len(j.messages) > 0
+		j.spare[m.MessageId] = j.bodies[body] || (said.Plain() || said.Hearsay()) && j.sure
 		j.bodies[body] = true
+		j.sure = j.sure || !said.Hearsay()
 		j.said = append(j.said, said)
 		j.messages = append(j.messages, m)
 		j.redelivered = j.redelivered || receives(m) > 1 || redriven(m)

@@ -119,6 +119,29 @@ func TestWorkerOneSyncPerTicket(t *testing.T) {
 	}
 }
 
+// What the chat says of a room is spare beside any other word, which may know that
+// there is a ticket.
+func TestWorkerHearsay(t *testing.T) {
+	t.Parallel()
+	unavailable := &upstream.Error{Vendor: "zendesk", Class: upstream.Unavailable}
+	for _, tt := range []struct {
+		first, second string
+		chat          bool
+		again         []string
+	}{
+		{"chat", "chat", true, []string{"a"}},
+		{"chat", "", false, []string{"a", "b"}},
+		{"", "chat", false, []string{"a"}},
+		{"deleted", "chat", false, []string{"a"}},
+	} {
+		s, q, waits := &syncs{errs: map[string]error{"1": unavailable}}, &queue{}, []time.Duration{}
+		failed := run(t, s, q, &waits, message("a", "1", tt.first, 1), message("b", "1", tt.second, 1))
+		if !slices.Equal(failed, tt.again) || len(s.items) != 1 || s.items[0].Chat != tt.chat {
+			t.Errorf("%q, %q: again %v, synced %+v", tt.first, tt.second, failed, s.items)
+		}
+	}
+}
+
 // A ticket that no batch with it survives is tried again a few times, then dead,
 // and keeps no other from being worked off.
 func TestWorkerPoison(t *testing.T) {

@@ -130,7 +130,8 @@ func (s *stack) guarded() []guarded {
 		guarded{request{path: "/usersig", body: object("userId", c.agent)}, no, "forbidden", "forbidden", "forbidden", "forbidden", ""},
 		guarded{request{path: "/salesforce/usersig", body: object("userId", c.agent)}, no, no, no, no, "forbidden", ""},
 		guarded{request{method: "GET", path: "/visitor?id=9855790-xjj3u5xPWhW1Fv"}, no, no, no, no, "", ""},
-		guarded{request{path: "/zendesk/events", body: object("ticketId", "1")}, no, no, no, no, no, no}, // TestZendeskEvents
+		guarded{request{path: "/zendesk/events", body: object("ticketId", "1")}, no, no, no, no, no, no},     // TestZendeskEvents
+		guarded{request{path: "/chat/events", body: object("GroupId", "ZENDESK#1")}, no, no, no, no, no, no}, // TestChatEvents
 		guarded{request{method: "GET", path: "/calendar"}, no, no, no, "", no, no},
 		guarded{request{method: "GET", path: "/calendar/connect"}, no, no, no, "", no, no},
 		guarded{request{method: "GET", path: "/calendar/disconnect"}, no, no, no, "", no, no},

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	"github.com/tencentyun/tls-sig-api-v2-golang/tencentyun"
 
 	"github.com/caseroom/caseroom/local/sandbox"
+	"github.com/caseroom/caseroom/shared/chatwebhook"
 	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/webhook"
@@ -1143,6 +1145,143 @@ func TestZendeskEvents(t *testing.T) {
 	}
 	s.refused(t, s.proved(ours, secret, now).with("Content-Type", "text/plain"), "unsupported_media_type")
 	s.refused(t, s.proved(strings.Repeat(" ", 1<<20)+ours, secret, now), "too_large")
+}
+
+// chatProof is what proves a callback of our app's for a minute.
+func (s *stack) chatProof(token string, at time.Time) string {
+	seconds := strconv.FormatInt(at.Unix(), 10)
+	sign := chatwebhook.Sign(token, seconds)
+	s.vault.add("a callback's signature", sign)
+	return url.Values{"SdkAppid": {strconv.Itoa(s.fix.Tencent.SDKAppID)}, "Sign": {sign}, "RequestTime": {seconds}}.Encode()
+}
+
+// callback is one of the chat's, signed as it is sent.
+func (s *stack) callback(command, platform, group, operator string) request {
+	return request{
+		path: "/chat/events?" + url.Values{"CallbackCommand": {command}, "OptPlatform": {platform}, "contenttype": {"json"}, "ClientIP": {"203.0.113.9"}}.Encode(),
+		body: object("CallbackCommand", command, "GroupId", group, "Operator_Account", operator, "Type", "Public", "Name", canary, "EventTime", "1795176000000"),
+		chat: s.fix.Tencent.WebhookToken,
+	}
+}
+
+// An event of the chat's is a hint and nothing more, and only the chat's.
+func TestChatEvents(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	const created = "Group.CallbackAfterCreateGroup"
+	admin := s.fix.Tencent.AdminUserID
+	s.do(s.callback(created, "Web", "ZENDESK#6", "eve")).ok(t) // which reads the secret
+	for _, c := range []struct {
+		request
+		queued string
+	}{
+		{s.callback(created, "Web", "ZENDESK#7", "eve"), "zendesk:7"},
+		{s.callback("Group.CallbackAfterMemberExit", "RESTAPI", "ZENDESK#7", "boss"), "zendesk:7"},
+		{s.callback("Group.CallbackAfterMemberExit", "RESTAPI", "ZENDESK#7", admin), ""},
+		{s.callback("Group.CallbackAfterSendMsg", "Web", "a-shop's-group", "dana"), ""},
+		{s.callback("Group.CallbackBeforeSendMsg", "Web", "ZENDESK#7", "dana"), ""},
+		{s.callback("Verify", "", "", ""), ""},
+		{s.callback(created, "Web", "ZENDESK#7", "eve").with("Content-Type", "text/plain"), "zendesk:7"},
+	} {
+		hinted, before := len(s.hints()), len(s.calls())
+		a := s.do(c.request).ok(t)
+		hints := s.hints()[hinted:]
+		if a.fields["ActionStatus"] != "OK" || a.fields["ErrorCode"] != 0.0 || len(hints) != len(s.since(before)) {
+			t.Errorf("%s: called %v", a, s.since(before))
+		}
+		if (c.queued == "") != (len(hints) == 0) || len(hints) > 0 && (hints[0].Group != c.queued || !strings.Contains(hints[0].Body, `"hint":"chat"`)) {
+			t.Errorf("%s: queue %+v, want %q", a, hints, c.queued)
+		}
+	}
+	good := s.callback(created, "Web", "ZENDESK#7", "eve")
+	unsigned := good
+	unsigned.chat = ""
+	signed := func(token string, at time.Time) request {
+		r := unsigned
+		r.path += "&" + s.chatProof(token, at)
+		return r
+	}
+	another := signed(good.chat, time.Now())
+	another.path = strings.Replace(another.path, "SdkAppid="+strconv.Itoa(s.fix.Tencent.SDKAppID), "SdkAppid=7", 1)
+	twice := signed(good.chat, time.Now())
+	twice.path += "&Sign=x"
+	for what, r := range map[string]request{
+		"unsigned":             unsigned,
+		"another token":        signed(strings.Repeat("z", 32), time.Now()),
+		"an empty token":       signed("", time.Now()),
+		"old":                  signed(good.chat, time.Now().Add(-2*time.Minute)),
+		"of tomorrow":          signed(good.chat, time.Now().Add(24*time.Hour)),
+		"another app":          another,
+		"two signatures":       twice,
+		"a desk's key":         {path: unsigned.path, body: unsigned.body, as: s.fix.DeskKeyZendesk},
+		"the token as a token": {path: unsigned.path, body: unsigned.body, as: good.chat},
+	} {
+		if a := s.refused(t, r, "unauthorized"); t.Failed() {
+			t.Fatalf("%s: %s", what, a)
+		}
+	}
+	for _, body := range []string{``, `null`, `[]`, `x`, `{}{}`} {
+		r := good
+		r.body = body
+		s.refused(t, r, "invalid")
+	}
+	long := good
+	long.body += strings.Repeat(" ", 64<<10)
+	s.refused(t, long, "too_large")
+
+	off := newStack(t, parameter("ChatWebhook", "off"))
+	off.refused(t, off.callback(created, "Web", "ZENDESK#7", "eve"), "not_found")
+}
+
+// What somebody does in a room, or with a room's id, is put right at once, and what
+// the chat says of our own calls starts nothing. Doubled and disordered words of the
+// chat end in the same rooms.
+func TestChatEventsAreHeard(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]*sandbox.Fault{
+		"as they are": nil,
+		"doubled":     {Vendor: "tencent", Op: "callback", Kind: sandbox.FaultDuplicate},
+		"reordered":   {Vendor: "tencent", Op: "callback", Kind: sandbox.FaultReorder},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t)
+			o := s.opened("zendesk", "ada")
+			s.drain()
+			s.box.SetChatWebhook(sandbox.ChatWebhook{URL: s.url + "/chat/events", Token: s.fix.Tencent.WebhookToken, Timeout: patience})
+			if fault != nil {
+				s.must(s.box.AddFault(*fault))
+			}
+			before := len(s.hints())
+			s.must(s.box.QuitAs("ada", o.group))
+			s.must(s.box.CreateGroupAs("eve", sandbox.ClientGroup{GroupID: "ZENDESK#4711", Type: "Public", Name: "no such ticket"}))
+			s.must(s.box.Flush(t.Context()))
+			told := map[string]bool{}
+			for _, h := range s.hints()[before:] {
+				told[h.Group] = true
+			}
+			if len(told) != 2 || !told["zendesk:"+o.ticket] || !told["zendesk:4711"] {
+				t.Fatalf("told of %v", told)
+			}
+			s.drain()
+			s.must(s.box.Flush(t.Context()))
+			if got := members(s.room(o.group)); !slices.Equal(got, []string{"ada"}) {
+				t.Errorf("members %v", got)
+			}
+			if dead := s.dead(); len(dead) != 0 {
+				t.Errorf("dead %+v", dead)
+			}
+			echoes := 0
+			for _, c := range s.box.Calls() {
+				if c.Op == "callback" && c.Detail["command"] == "Group.CallbackAfterNewMemberJoin" {
+					echoes++
+				}
+			}
+			if after := len(s.hints()) - before; fault == nil && after != 2 || echoes == 0 {
+				t.Errorf("%d hints, want 2; %d echoes", after, echoes)
+			}
+		})
+	}
 }
 
 func TestSalesforceEvents(t *testing.T) {

@@ -453,6 +453,9 @@ func rows() []row {
 	cases := func(s *stack) request {
 		return request{path: "/salesforce/events", as: s.fix.DeskKeySalesforce, body: object("cases", []string{caseID, "500Hs00001VmO9i"})}
 	}
+	told := func(s *stack) request {
+		return s.callback("Group.CallbackAfterMemberExit", "Web", "ZENDESK#1001", "ada")
+	}
 	list = append(list,
 		row{operation: "joingroup", call: "aws GetSecretValue", role: secret, scene: member("joingroup", true, true)},
 		row{operation: "joingroup", call: "tencent add_group_member", role: only, scene: member("joingroup", true, true)},
@@ -475,6 +478,8 @@ func rows() []row {
 		row{operation: "zendeskevent", call: "aws SendMessage", role: hint, scene: hinted("zendesk:1001", signed)},
 		row{operation: "salesforceevent", call: "aws GetSecretValue", role: secret, scene: hinted("salesforce:"+caseID, cases)},
 		row{operation: "salesforceevent", call: "aws SendMessageBatch", role: hint, scene: hinted("salesforce:"+caseID, cases)},
+		row{operation: "chatevent", call: "aws GetSecretValue", role: hint, scene: hinted("zendesk:1001", told)},
+		row{operation: "chatevent", call: "aws SendMessage", role: hint, scene: hinted("zendesk:1001", told)},
 		row{operation: "visitor", call: "aws GetSecretValue", role: secret, scene: visit},
 		row{operation: "visitor", call: "zopim visitors_show", role: only, scene: visit},
 	)

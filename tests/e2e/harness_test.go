@@ -186,6 +186,7 @@ func newStack(tb testing.TB, options ...option) *stack {
 		"ThrottleRate": "100000", "ThrottleBurst": "100000",
 		"GuestThrottleRate": "100000", "GuestThrottleBurst": "100000",
 		"GuestRate": "0", "GuestRatePerAddress": "0", "TicketRatePerPerson": "0",
+		"ChatWebhook": "on",
 	}
 	maps.Copy(parameters, set.parameters)
 	if parameters["ZendeskBaseUrl"] == "" {
@@ -460,6 +461,7 @@ type request struct {
 	as     string // a bearer token
 	cookie string // a login token
 	key    string // Idempotency-Key
+	chat   string // the token by which the chat signs the query, whenever it is sent
 }
 
 // with returns the request with one more header.
@@ -496,7 +498,11 @@ func (s *stack) send(r request) (answer, error) {
 	if r.method == "" {
 		r.method = http.MethodPost
 	}
-	req, err := http.NewRequest(r.method, s.url+r.path, strings.NewReader(r.body))
+	path := r.path
+	if r.chat != "" {
+		path += "&" + s.chatProof(r.chat, time.Now())
+	}
+	req, err := http.NewRequest(r.method, s.url+path, strings.NewReader(r.body))
 	if err != nil {
 		return answer{}, err
 	}

@@ -128,7 +128,7 @@ func TestRoutes(t *testing.T) {
 	for _, routes := range []api.Routes{
 		(&api.CreateTicket{}).Routes(), members.JoinRoutes(), members.LeaveRoutes(), members.DeleteRoutes(),
 		(&api.ChatJWT{}).Routes(), (&api.UserSig{}).Routes(), (&api.ZendeskApp{}).Routes(), (&api.Visitor{}).Routes(),
-		(&api.ZendeskEvent{}).Routes(), (&api.SalesforceEvent{}).Routes(),
+		(&api.ZendeskEvent{}).Routes(), (&api.SalesforceEvent{}).Routes(), (&api.ChatEvent{}).Routes(),
 		(&api.CalendarConnect{}).Routes(), (&api.CalendarFeed{}).Routes(),
 	} {
 		handled = slices.AppendSeq(handled, maps.Keys(routes))
@@ -293,6 +293,8 @@ func (s *stack) example(t *testing.T, op operation, scheme string, b body, query
 		for name, values := range s.proved(r.body, s.fix.Zendesk.WebhookSecret, time.Now()).header {
 			r = r.with(name, values[0])
 		}
+	case "chatSignature+chatTime":
+		r.path += "&" + s.chatProof(s.fix.Tencent.WebhookToken, time.Now())
 	default:
 		t.Fatalf("%s: unknown security scheme %q", op, scheme)
 	}

@@ -20,7 +20,7 @@ func TestMissingSecrets(t *testing.T) {
 		"TENCENT_SECRET": sandbox.SecretTencent, "ZENDESK_SECRET": sandbox.SecretZendesk, "SALESFORCE_SECRET": sandbox.SecretSalesforce,
 		"LOGIN_SECRET": sandbox.SecretLogin, "GUEST_SECRET": sandbox.SecretGuest, "DESK_KEYS_SECRET": sandbox.SecretDeskKeys,
 		"ZENDESK_EVENTS_SECRET": sandbox.SecretZendeskEvents, "ZENDESK_APP_SECRET": sandbox.SecretZendeskApp, "ZENDESK_CHAT_SECRET": sandbox.SecretZendeskChat, "ZOPIM_SECRET": sandbox.SecretZopim,
-		"CRONOFY_SECRET": sandbox.SecretCronofy,
+		"CRONOFY_SECRET": sandbox.SecretCronofy, "CHAT_WEBHOOK_SECRET": sandbox.SecretChatWebhook,
 	}
 	// Requests that need a secret, by function and the secret's variable.
 	requests := func(s *stack) map[string]map[string]request {
@@ -64,6 +64,7 @@ func TestMissingSecrets(t *testing.T) {
 			},
 			"zendeskevent":    {"ZENDESK_EVENTS_SECRET": {path: "/zendesk/events", as: s.fix.Zendesk.EventsBearer, body: object("ticketId", "1")}},
 			"salesforceevent": {"DESK_KEYS_SECRET": {path: "/salesforce/events", as: s.fix.DeskKeySalesforce, body: object("cases", []string{"500Hs00001VmO9hIAF"})}},
+			"chatevent":       {"CHAT_WEBHOOK_SECRET": s.callback("Group.CallbackAfterMemberExit", "Web", "ZENDESK#1", "ada")},
 			"visitor":         {"ZOPIM_SECRET": visit, "DESK_KEYS_SECRET": visit},
 			"calendarconnect": {
 				"CRONOFY_SECRET":     {method: "GET", path: "/calendar", as: s.agentSession("1")},

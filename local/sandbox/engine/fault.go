@@ -28,7 +28,8 @@ type Fault struct {
 	//	code          the vendor's own error Code, in its own shape
 	//	slow          wait Delay, then do it, whether or not the client is still there
 	//
-	// or, for what a vendor notifies (zendesk's "webhook", salesforce's "callout"),
+	// or, for what a vendor notifies (zendesk's "webhook", salesforce's "callout",
+	// tencent's "callback"),
 	//
 	//	lose          never send it
 	//	duplicate     send it twice
@@ -69,6 +70,7 @@ var (
 		FaultNull, FaultTruncate, FaultCode, FaultSlow, FaultLose, FaultDuplicate, FaultReorder, FaultDelay,
 	}
 	eventFaults = []string{FaultLose, FaultDuplicate, FaultReorder, FaultDelay}
+	notifiers   = []string{"", "zendesk", "salesforce", "tencent"}
 	vendors     = []string{"zendesk", "zopim", "salesforce", "tencent", "cronofy", "aws", "chat"}
 )
 
@@ -122,7 +124,7 @@ func (f Fault) validate() error {
 	switch {
 	case f.Vendor != "" && !slices.Contains(vendors, f.Vendor):
 		return fmt.Errorf("vendor %q is not one of %v", f.Vendor, vendors)
-	case slices.Contains(eventFaults, f.Kind) && f.Vendor != "" && f.Vendor != "zendesk" && f.Vendor != "salesforce":
+	case slices.Contains(eventFaults, f.Kind) && !slices.Contains(notifiers, f.Vendor):
 		return fmt.Errorf("vendor %q sends no events", f.Vendor)
 	case !slices.Contains(faultKinds, f.Kind):
 		return fmt.Errorf("kind %q is not one of %v", f.Kind, faultKinds)

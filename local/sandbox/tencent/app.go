@@ -24,6 +24,8 @@ type Fixture struct {
 	SDKAppID    int
 	SecretKey   string
 	AdminUserID string
+	// WebhookToken signs the app's callbacks; see [Webhook].
+	WebhookToken string
 }
 
 // Plan is what the IM app has bought. Zero fields take the Standard
@@ -61,6 +63,9 @@ type app struct {
 	made     uint64 // groups made so far
 	rates    map[string]*rate
 	chat     *clients
+
+	webhook   Webhook
+	callbacks uint64 // made so far
 }
 
 type account struct {

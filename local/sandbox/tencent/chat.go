@@ -371,7 +371,7 @@ func (t *app) clientSend(_ http.ResponseWriter, r *http.Request) (any, *refusal)
 		_, _ = io.WriteString(h, in.ClientID)
 		random = h.Sum32()
 	}
-	sent, e := t.send(g, outgoing{from: x.user, random: random, body: body, clientID: in.ClientID, session: x})
+	sent, e := t.send(g, outgoing{by: clientActor(x.user), from: x.user, random: random, body: body, clientID: in.ClientID, session: x})
 	if e != nil {
 		return nil, e
 	}
@@ -443,7 +443,7 @@ func (t *app) clientRecall(_ http.ResponseWriter, r *http.Request) (any, *refusa
 	case t.Now().Sub(m.time) > recallWithin:
 		return nil, refuse(10031, "the message is too old to be recalled")
 	}
-	t.recall(g, m)
+	t.recall(clientActor(x.user), g, m)
 	return struct{}{}, nil
 }
 

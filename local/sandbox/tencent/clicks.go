@@ -65,12 +65,16 @@ func (a App) Clicks(mux *http.ServeMux) {
 				return e
 			}
 			t.join(g, m.UserID, "Member", false)
+			t.tellNewMembers(consoleActor, g, "Invited", m.UserID)
 			return nil
 		}))
 	})
 	engine.Click(mux, "tencent/remove", func(m seat) (any, error) {
 		return engine.Done(in(m.GroupID, func(g *group) *refusal {
-			t.part(g, m.UserID, false)
+			if g.member(m.UserID) != nil {
+				t.part(g, m.UserID, false)
+				t.tellExits(consoleActor, g, "Kicked", m.UserID)
+			}
 			return nil
 		}))
 	})
@@ -80,7 +84,7 @@ func (a App) Clicks(mux *http.ServeMux) {
 	})
 	engine.Click(mux, "tencent/destroy", func(m room) (any, error) {
 		return engine.Done(in(m.GroupID, func(g *group) *refusal {
-			t.destroy(g)
+			t.destroy(consoleActor, g)
 			return nil
 		}))
 	})

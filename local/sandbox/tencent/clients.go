@@ -63,7 +63,14 @@ func (a App) CreateGroupAs(owner string, g ClientGroup) error {
 	if e != nil {
 		return clientError(e)
 	}
+	if e := t.askCreate(clientActor(owner), made, owner); e != nil {
+		return clientError(e)
+	}
+	if made, e = t.newGroup(owner, in); e != nil {
+		return clientError(e)
+	}
 	t.put(made)
+	t.tellCreated(clientActor(owner), made)
 	return nil
 }
 
@@ -99,7 +106,7 @@ func (a App) SendAs(user, groupID, text string) error {
 	if err != nil {
 		return err
 	}
-	_, e := t.send(g, outgoing{from: user, random: t.Rand().Uint32(), body: body})
+	_, e := t.send(g, outgoing{by: clientActor(user), from: user, random: t.Rand().Uint32(), body: body})
 	return clientError(e)
 }
 
@@ -127,6 +134,7 @@ func (a App) JoinAs(user, groupID string) error {
 		return clientError(e)
 	}
 	t.join(g, user, "Member", false)
+	t.tellNewMembers(clientActor(user), g, "Apply", user)
 	return nil
 }
 
@@ -146,6 +154,7 @@ func (a App) QuitAs(user, groupID string) error {
 		g.owner = ""
 	}
 	t.part(g, user, false)
+	t.tellExits(clientActor(user), g, "Quit", user)
 	return nil
 }
 

@@ -172,10 +172,23 @@ func (t *app) createGroup(r *http.Request, a *args) (reply, *refusal) {
 	if len(add) > seats {
 		return nil, refuse(10014, "the group would be over its %d members", g.maxMembers)
 	}
+	if t.ticked(beforeCreate) {
+		var ids []string
+		for _, m := range add {
+			ids = append(ids, m.id)
+		}
+		if e := t.askCreate(restActor(r), g, ids...); e != nil {
+			return nil, e
+		}
+		if t.groups[g.id] != nil {
+			return nil, refuse(10021, "the group id is in use")
+		}
+	}
 	t.put(g)
 	for _, m := range add {
 		t.join(g, m.id, m.role, false)
 	}
+	t.tellCreated(restActor(r), g)
 	return reply{"GroupId": g.id, "Type": g.typ}, nil
 }
 
@@ -204,11 +217,12 @@ func (t *app) destroyGroup(r *http.Request, a *args) (reply, *refusal) {
 	if e != nil {
 		return nil, e
 	}
-	t.destroy(g)
+	t.destroy(restActor(r), g)
 	return nil, nil
 }
 
-func (t *app) destroy(g *group) {
+func (t *app) destroy(by actor, g *group) {
+	t.tellDestroyed(by, g)
 	for _, m := range g.members {
 		t.accounts[m.id].groups--
 	}
@@ -323,9 +337,10 @@ func (t *app) modifyGroup(r *http.Request, a *args) (reply, *refusal) {
 		return nil, e
 	}
 	n.lastInfo = t.Now()
-	muted, renamed := n.muteAll, n.name != g.name
+	muted, renamed, before := n.muteAll, n.name != g.name, *g
 	n.muteAll = g.muteAll
 	*g = n
+	t.tellInfo(restActor(r), &before, g)
 	t.setMuted(g, muted)
 	if renamed {
 		t.tellMembers(g, event{Type: "group", Change: "name"})
@@ -360,10 +375,15 @@ func (t *app) changeOwner(r *http.Request, a *args) (reply, *refusal) {
 	if m == nil {
 		return nil, refuse(10004, "the new owner must be a member")
 	}
-	if old := g.member(g.owner); old != nil {
+	before := g.owner
+	if old := g.member(before); old != nil {
 		old.role = "Member"
 	}
 	m.role, g.owner = "Owner", id
+	by := restActor(r)
+	t.tellWebhook(afterOwner, by, reply{
+		"GroupId": g.id, "Type": g.typ, "Operator_Account": by.account, "OldOwner_Account": before, "NewOwner_Account": id,
+	})
 	return nil, nil
 }
 

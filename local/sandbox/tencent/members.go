@@ -61,7 +61,16 @@ func (t *app) addMember(r *http.Request, a *args) (reply, *refusal) {
 			return nil, e
 		}
 	}
-	out := []reply{}
+	by := restActor(r)
+	if e := t.askWebhook(beforeInvite, by, reply{
+		"GroupId": g.id, "Type": g.typ, "Operator_Account": by.account, "DestinationMembers": accounts(ids...),
+	}); e != nil {
+		return nil, e
+	}
+	if t.groups[g.id] != g {
+		return nil, refuse(10010, "the group does not exist or has been dismissed")
+	}
+	out, added := []reply{}, []string{}
 	for _, id := range ids {
 		result := memberAdded
 		switch {
@@ -71,9 +80,11 @@ func (t *app) addMember(r *http.Request, a *args) (reply, *refusal) {
 			result = memberOver
 		default:
 			t.join(g, id, "Member", silence == 1)
+			added = append(added, id)
 		}
 		out = append(out, reply{"Member_Account": id, "Result": result})
 	}
+	t.tellNewMembers(by, g, "Invited", added...)
 	return reply{"MemberList": out}, nil
 }
 
@@ -149,9 +160,14 @@ func (t *app) deleteMember(r *http.Request, a *args) (reply, *refusal) {
 	if len(ids) == 1 {
 		engine.Note(r, "user", ids[0])
 	}
+	var out []string
 	for _, id := range ids {
+		if g.member(id) != nil {
+			out = append(out, id)
+		}
 		t.part(g, id, silence == 1)
 	}
+	t.tellExits(restActor(r), g, "Kicked", out...)
 	return nil, nil
 }
 

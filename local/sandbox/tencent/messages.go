@@ -62,12 +62,13 @@ func (t *app) sendMessage(r *http.Request, a *args) (reply, *refusal) {
 		return nil, refuse(10007, "the plan has no messages to some members of a group")
 	}
 	return t.send(g, outgoing{
-		from: from, random: uint32(random), priority: priority, body: a.fields["MsgBody"], custom: custom, online: online == 1,
+		by: restActor(r), from: from, random: uint32(random), priority: priority, body: a.fields["MsgBody"], custom: custom, online: online == 1,
 	})
 }
 
 // outgoing is a message on its way to a group.
 type outgoing struct {
+	by       actor
 	from     string
 	random   uint32
 	priority string
@@ -101,14 +102,27 @@ func (t *app) maySpeak(g *group, from string) *refusal {
 	return nil
 }
 
-// send delivers a message to a group.
+// send delivers a message to a group, or tells the app's webhook why it did not.
 func (t *app) send(g *group, o outgoing) (reply, *refusal) {
+	var body []any
+	if json.Unmarshal(o.body, &body) != nil {
+		return nil, refuse(60003, "MsgBody is not JSON")
+	}
+	out, e := t.deliver(g, o, body)
+	if e != nil {
+		fields := o.messageFields(g, body)
+		fields["ErrorCode"], fields["ErrorInfo"] = e.code, e.info
+		t.tellWebhook(sendException, o.by, fields)
+	}
+	return out, e
+}
+
+func (t *app) deliver(g *group, o outgoing, body []any) (reply, *refusal) {
 	if e := t.maySpeak(g, o.from); e != nil {
 		return nil, e
 	}
 	var compact bytes.Buffer
-	var body []any
-	if json.Compact(&compact, o.body) != nil || json.Unmarshal(o.body, &body) != nil {
+	if json.Compact(&compact, o.body) != nil {
 		return nil, refuse(60003, "MsgBody is not JSON")
 	}
 	if compact.Len()+len(o.custom) > maxMessage {
@@ -127,6 +141,12 @@ func (t *app) send(g *group, o outgoing) (reply, *refusal) {
 	if t.plan.RatePerSecond > 0 && g.rate.over(now, groupMsgRate) {
 		return nil, refuse(10023, "more than %d messages a second in the group", groupMsgRate)
 	}
+	if e := t.askWebhook(beforeSend, o.by, o.messageFields(g, body)); e != nil {
+		return nil, e
+	}
+	if t.groups[g.id] != g {
+		return nil, refuse(10010, "the group does not exist or has been dismissed")
+	}
 	msg := &message{
 		seq: g.lastSeq() + 1, random: o.random, from: o.from, body: body, content: content,
 		custom: o.custom, priority: cmp.Or(o.priority, "Normal"), time: now, clientID: o.clientID,
@@ -139,6 +159,9 @@ func (t *app) send(g *group, o outgoing) (reply, *refusal) {
 		m.lastSend, m.read = now, msg.seq
 	}
 	t.tellMessage(g, msg, o.session)
+	fields := o.messageFields(g, body)
+	fields["MsgSeq"], fields["MsgTime"], fields["GroupAtInfo"] = msg.seq, now.Unix(), []any{}
+	t.tellWebhook(afterSend, o.by, fields)
 	return reply{"MsgTime": now.Unix(), "MsgSeq": msg.seq}, nil
 }
 
@@ -243,7 +266,7 @@ func (t *app) recallMessages(r *http.Request, a *args) (reply, *refusal) {
 		code := 0
 		if m := g.message(seq); m == nil {
 			code = 10030
-		} else if !t.recall(g, m) {
+		} else if !t.recall(restActor(r), g, m) {
 			code = 10032
 		}
 		results = append(results, reply{"MsgSeq": seq, "RetCode": code})
@@ -261,11 +284,14 @@ func (g *group) message(seq uint64) *message {
 }
 
 // recall takes a message back; it reports whether that was still to do.
-func (t *app) recall(g *group, m *message) bool {
+func (t *app) recall(by actor, g *group, m *message) bool {
 	if m.recalled {
 		return false
 	}
 	m.recalled = true
+	t.tellWebhook(afterRecall, by, reply{
+		"GroupId": g.id, "Type": g.typ, "Operator_Account": by.account, "MsgSeqList": []reply{{"MsgSeq": m.seq}}, "TopicId": "",
+	})
 	t.tellMembers(g, event{Type: "recalled", Seq: m.seq, From: m.from})
 	return true
 }

@@ -36,6 +36,7 @@ type Ready struct {
 	Requests []Request `json:"requests"`
 
 	calendars bool // there are any
+	chat      bool // calls the stack
 }
 
 // operatorEnv joins the functions' variables with the host's own.

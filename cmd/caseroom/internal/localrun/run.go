@@ -109,7 +109,7 @@ func serve(ctx context.Context, o Options, out io.Writer) error {
 		return fmt.Errorf("the functions do not start: %w", err)
 	}
 
-	ready := Ready{calendars: parameters["CronofyBaseUrl"] != "", Stack: localfile.Stack{Gateway: gatewayURL, Sandbox: sandboxURL}}
+	ready := Ready{calendars: parameters["CronofyBaseUrl"] != "", chat: parameters["ChatWebhook"] == "on", Stack: localfile.Stack{Gateway: gatewayURL, Sandbox: sandboxURL}}
 	if err := ready.open(ctx, box); err != nil {
 		return err
 	}
@@ -152,6 +152,9 @@ func (r *Ready) open(ctx context.Context, box *sandbox.Sandbox) (err error) {
 		return fmt.Errorf("the sandbox's webhook: %w", err)
 	}
 	box.Salesforce().SetTrigger(sandbox.SalesforceTrigger{URL: r.Gateway + "/salesforce/events", Key: fixtures.DeskKeySalesforce})
+	if r.chat {
+		box.SetChatWebhook(sandbox.ChatWebhook{URL: r.Gateway + "/chat/events", Token: fixtures.Tencent.WebhookToken})
+	}
 	if r.Tokens, err = mint(ctx, fixtures, r.Sandbox, time.Now()); err != nil {
 		return err
 	}
@@ -247,6 +250,7 @@ func Parameters(sandboxURL, gatewayURL string, given []string) (map[string]strin
 		"GuestRatePerAddress": "0",
 		"TicketRatePerPerson": "0",
 		"PanelUrl":            gatewayURL,
+		"ChatWebhook":         "on",
 		// Pages of the usual development servers may call the API.
 		"AllowedOrigins": gatewayURL + ",http://localhost:3000,http://localhost:5173,http://localhost:8080",
 	}
