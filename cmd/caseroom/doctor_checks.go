@@ -241,6 +241,10 @@ func (d *doctor) lookZendesk(ctx context.Context) {
 			d.refusal("credentials.zendesk", "Zendesk", d.Zendesk.Secret, err)
 		case me.Role != "admin" && me.Role != "agent":
 			d.bad("credentials.zendesk", "use an agent's credentials in "+d.Zendesk.Secret, "user %d is no agent but %s", me.ID, me.Role)
+		case me.Restriction != "":
+			d.bad("credentials.zendesk", "give the user access to all tickets, in all groups and brands: what it does not see has no room", "user %d sees some tickets only: %s", me.ID, me.Restriction)
+		case me.NotesOnly:
+			d.bad("credentials.zendesk", "make the user a full agent", "user %d is a light agent, whose comments are internal: customers would not see their own words", me.ID)
 		default:
 			d.ok("credentials.zendesk", "user %d, %s", me.ID, me.Role)
 		}
@@ -456,6 +460,7 @@ func (d *doctor) lookWebhook(ctx context.Context) {
 	for _, p := range problems {
 		d.bad(id, p.Do, "%s", p.What)
 	}
+	d.lookMails(ctx, link)
 	hook := state.Teller()
 	switch {
 	case hook == nil:
@@ -476,6 +481,24 @@ func (d *doctor) lookWebhook(ctx context.Context) {
 		d.bad("webhook.delivery", problems[0].Do, "%s", problems[0].What)
 	default:
 		d.ok("webhook.delivery", "the last, %s, was taken", recent[0].CompletedAt.UTC().Format(time.RFC3339))
+	}
+}
+
+// lookMails looks whether triggers mail because of what caseroom does.
+func (d *doctor) lookMails(ctx context.Context, link *zendesklink.Link) {
+	const id = "zendesk.mails"
+	mails, err := link.Mails(ctx)
+	quoted := func(titles []string) string { return "“" + strings.Join(titles, "”, “") + "”" }
+	switch {
+	case err != nil:
+		d.refusal(id, "Zendesk", d.ZendeskAdmin.Secret, err)
+	case len(mails.Noted) > 0:
+		d.bad(id, "add the condition Tags, contains none of the following, caseroom; docs/zendesk.md has the list",
+			"%s would mail for every transcript: %s", cli.Count(len(mails.Noted), "active trigger"), quoted(mails.Noted))
+	case len(mails.Created) > 0:
+		d.ok(id, "none for transcripts; when a customer opens a chat: %s", quoted(mails.Created))
+	default:
+		d.ok(id, "no active trigger mails because of caseroom")
 	}
 }
 

@@ -54,6 +54,9 @@ func TestDoctor(t *testing.T) {
 		{"Salesforce's requests used up", fault("salesforce", "limits", "code", "REQUEST_LIMIT_EXCEEDED", 0), "quota.salesforce", "quota", nil},
 		{"no package", fault("salesforce", "query_all", "code", "INVALID_FIELD", 0), "salesforce.package", "install caseroom's package", nil},
 		{"an auto-response rule", func() { o.setup(func(s *sandbox.SalesforceSetup) { s.AutoResponse = true }) }, "salesforce.auto-response", "SalesforceFallbackEmail", nil},
+		{"triggers that mail", func() { o.click("zendesk/standard-triggers", map[string]any{"on": true}) }, "zendesk.mails", "“Notify assignee of comment update”", nil},
+		{"an agent of some tickets", func() { o.click("zendesk/restrict", map[string]any{"seen": "assigned"}) }, "credentials.zendesk", "sees some tickets only: assigned", nil},
+		{"a light agent", func() { o.click("zendesk/restrict", map[string]any{"light": true}) }, "credentials.zendesk", "light agent", nil},
 		{"the list of webhooks is refused", fault("zendesk", "webhooks_list", "status", "", 403), "webhook", "permission", nil},
 		{"many rooms", nil, "quota.rooms", "DissolveAfter", []string{"--max-rooms", "5"}},
 		{"another API", nil, "api", "usersig", []string{"--api-url", o.ready.Sandbox}},
@@ -65,6 +68,8 @@ func TestDoctor(t *testing.T) {
 			r := o.run(append([]string{"doctor", "--json"}, c.args...)...)
 			o.heal()
 			o.setup(func(s *sandbox.SalesforceSetup) { s.AutoResponse = false })
+			o.click("zendesk/restrict", map[string]any{})
+			o.click("zendesk/standard-triggers", map[string]any{"on": false})
 			for id, v := range fix.Secrets {
 				o.putSecret(id, string(v))
 			}
@@ -90,7 +95,8 @@ func TestDoctor(t *testing.T) {
 			}
 		})
 	}
-	if r := o.want(0, "doctor"); !strings.Contains(r.out, "all is well") {
+	o.click("zendesk/standard-triggers", map[string]any{"on": true, "butFor": "caseroom"})
+	if r := o.want(0, "doctor"); !strings.Contains(r.out, "no active trigger mails") || !strings.Contains(r.out, "all is well") {
 		t.Errorf("healed:\n%s", r.out)
 	}
 }

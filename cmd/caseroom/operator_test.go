@@ -162,6 +162,19 @@ func (o *operator) fault(f sandbox.Fault) {
 	}
 }
 
+// click does what a person does at a vendor.
+func (o *operator) click(what string, in any) {
+	o.Helper()
+	body, err := json.Marshal(in)
+	o.must(err)
+	res, err := http.Post(o.ready.Sandbox+"/desk/"+what, "application/json", bytes.NewReader(body))
+	o.must(err)
+	_ = res.Body.Close()
+	if res.StatusCode >= 300 {
+		o.Fatalf("%s: status %d", what, res.StatusCode)
+	}
+}
+
 // setup changes how the Salesforce org is set up.
 func (o *operator) setup(change func(*sandbox.SalesforceSetup)) {
 	o.Helper()
@@ -172,14 +185,7 @@ func (o *operator) setup(change func(*sandbox.SalesforceSetup)) {
 	o.must(json.NewDecoder(res.Body).Decode(&setup))
 	_ = res.Body.Close()
 	change(&setup)
-	body, err := json.Marshal(setup)
-	o.must(err)
-	res, err = http.Post(url, "application/json", bytes.NewReader(body))
-	o.must(err)
-	_ = res.Body.Close()
-	if res.StatusCode >= 300 {
-		o.Fatalf("setup: status %d", res.StatusCode)
-	}
+	o.click("salesforce/setup", setup)
 }
 
 // heal takes all faults away.

@@ -36,6 +36,10 @@ type Person struct {
 	Locale string `json:"locale"` // such as en-US
 	Role   string `json:"role"`   // end-user, agent, admin
 	Zone   string `json:"iana_time_zone"`
+	// Restriction is which tickets an agent may see, "" for all. NotesOnly is a light
+	// agent's, whose comments are internal. Only [Client.Self] reads them.
+	Restriction string `json:"ticket_restriction"`
+	NotesOnly   bool   `json:"only_private_comments"`
 }
 
 // maxMany is how many records one show_many takes.

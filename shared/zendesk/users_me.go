@@ -17,7 +17,7 @@ func (c *Client) Me(ctx context.Context) (int64, error) {
 // anonymous caller with 200 and a user without an id; that is an error here.
 //
 //	GET /api/v2/users/me
-//	200 {"user":{"id","role"}}
+//	200 {"user":{"id","role","ticket_restriction":null,"only_private_comments":false}}
 //
 // See https://developer.zendesk.com/api-reference/ticketing/users/users/#show-the-currently-authenticated-user.
 func (c *Client) Self(ctx context.Context) (Person, error) {
@@ -27,6 +27,9 @@ func (c *Client) Self(ctx context.Context) (Person, error) {
 			ID   *int64 `json:"id"`
 			Name string `json:"name"`
 			Role string `json:"role"`
+
+			Restriction string `json:"ticket_restriction"`
+			NotesOnly   bool   `json:"only_private_comments"`
 		} `json:"user"`
 	}
 	res, err := c.call(ctx, upstream.Call{Op: op, Method: http.MethodGet, Path: "/api/v2/users/me"}, &answer)
@@ -41,5 +44,8 @@ func (c *Client) Self(ctx context.Context) (Person, error) {
 		e.Credentials = true
 		return Person{}, e
 	}
-	return Person{ID: *answer.User.ID, Name: answer.User.Name, Role: answer.User.Role}, nil
+	return Person{
+		ID: *answer.User.ID, Name: answer.User.Name, Role: answer.User.Role,
+		Restriction: answer.User.Restriction, NotesOnly: answer.User.NotesOnly,
+	}, nil
 }

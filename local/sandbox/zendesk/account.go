@@ -55,6 +55,8 @@ type account struct {
 	hold      chan struct{} // closed when held creations may commit
 	origin    string        // where the last caller reached the account
 	via       int           // how the change under way is made: viaAPI, or 0 for the agent interface
+	who       *user         // who makes the request under way; nil for the account's own doings
+	outbox    []Mail
 
 	onChange func(Event)
 }
@@ -123,8 +125,11 @@ type user struct {
 	Suspended  bool
 	Verified   bool
 	Zone       string // IANA; "" is UTC
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	// restriction is which tickets an agent sees: "" all, "assigned" their own.
+	restriction string
+	light       bool // writes internal notes only
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 func (u *user) staff() bool { return u.Role == "agent" || u.Role == "admin" }
@@ -368,8 +373,8 @@ func (z *account) auth(scope string, h handler) http.HandlerFunc {
 			forbidden(w)
 			return
 		}
-		z.via = viaAPI
-		defer func() { z.via = 0 }()
+		z.via, z.who = viaAPI, c.user
+		defer func() { z.via, z.who = 0, nil }()
 		h(w, r, c)
 	}
 }

@@ -88,6 +88,29 @@ func (d Desk) Clicks(mux *http.ServeMux) {
 	}) (any, error) {
 		return engine.Done(d.Hide(in.Ticket, in.Hidden))
 	})
+	engine.Click(mux, "zendesk/standard-triggers", func(in struct {
+		On     bool   `json:"on"`
+		ButFor string `json:"butFor"` // a tag whose tickets they leave alone
+	}) (any, error) {
+		d.SetStandardTriggers(in.On, in.ButFor)
+		return nil, nil
+	})
+	engine.Click(mux, "zendesk/restrict", func(in struct {
+		User  int64  `json:"user"` // 0: caseroom's own
+		Seen  string `json:"seen"`
+		Light bool   `json:"light"`
+	}) (any, error) {
+		if in.User == 0 {
+			in.User = d.z.fix.OwnUserID
+		}
+		return engine.Done(d.Restrict(in.User, in.Seen, in.Light))
+	})
+	engine.Click(mux, "zendesk/limits", func(in struct {
+		Trial bool `json:"trial"`
+	}) (any, error) {
+		d.SetLimits(map[bool]Limits{false: ProductionLimits, true: TrialLimits}[in.Trial])
+		return nil, nil
+	})
 	engine.Click(mux, "zendesk/merge", func(in struct {
 		Ticket  int64   `json:"ticket"` // the one that stays
 		Sources []int64 `json:"sources"`

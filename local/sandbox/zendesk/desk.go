@@ -39,6 +39,7 @@ type State struct {
 	Triggers          []TriggerState         `json:"triggers"`
 	TriggerCategories []TriggerCategoryState `json:"trigger_categories"`
 	ZIS               []IntegrationState     `json:"zis"`
+	Outbox            []Mail                 `json:"outbox"` // what triggers have mailed
 }
 
 // WebhookState is a webhook of the stand-in's account.
@@ -82,7 +83,7 @@ func (d Desk) State() State {
 	z := d.z
 	st := State{
 		Tickets: []Ticket{}, Users: []Person{}, Webhooks: []WebhookState{},
-		Triggers: []TriggerState{}, TriggerCategories: []TriggerCategoryState{}, ZIS: z.integrationStates(),
+		Triggers: []TriggerState{}, TriggerCategories: []TriggerCategoryState{}, ZIS: z.integrationStates(), Outbox: append([]Mail{}, z.outbox...),
 	}
 	for _, id := range slices.Sorted(maps.Keys(z.webhooks)) {
 		h := z.webhooks[id]
@@ -228,6 +229,19 @@ func (d Desk) SetRole(user int64, role string) error {
 		return engine.ErrNoRecord
 	}
 	u.Role = role
+	return nil
+}
+
+// Restrict limits what an agent may see and do. seen is "" for all tickets, or
+// "assigned"; a light agent's comments are internal.
+func (d Desk) Restrict(user int64, seen string, light bool) error {
+	d.z.Lock()
+	defer d.z.Unlock()
+	u := d.z.users[user]
+	if u == nil {
+		return engine.ErrNoRecord
+	}
+	u.restriction, u.light = seen, light
 	return nil
 }
 

@@ -61,7 +61,7 @@ func (z *account) searchExport(w http.ResponseWriter, r *http.Request, _ caller)
 	}
 	horizon := z.Now().Add(-z.searchLag)
 	rows := slices.DeleteFunc(sorted(z.tickets), func(t *ticketRecord) bool {
-		return t.deleted() || t.hidden || t.ID <= last || t.CreatedAt.After(horizon) || !match(t)
+		return t.deleted() || z.unseen(t) || t.ID <= last || t.CreatedAt.After(horizon) || !match(t)
 	})
 	slices.SortFunc(rows, func(a, b *ticketRecord) int { return cmp.Compare(a.ID, b.ID) })
 	more := len(rows) > size

@@ -23,7 +23,8 @@ type update struct {
 }
 
 // fire runs the active triggers over one creation or update of a ticket, in
-// their order. Of actions only notification_webhook has an effect here.
+// their order. Of actions only notification_webhook and notification_user have an
+// effect here.
 // Deletions, restorations and purges run no triggers.
 //
 // See https://developer.zendesk.com/documentation/ticketing/reference-guides/conditions-reference/.
@@ -195,12 +196,16 @@ func (c condition) compare(before, after string, order []string) bool {
 	return false
 }
 
-// act sends what the trigger's webhook actions say.
+// act sends what the trigger's webhook and mail actions say.
 func (z *account) act(trigger *triggerRecord, u update) {
 	var actions []action
 	_ = json.Unmarshal(trigger.fields["actions"], &actions) // checked when it came in
 	for _, a := range actions {
 		pair, _ := a.Value.([]any)
+		if a.Field == "notification_user" && len(pair) == 3 {
+			z.mail((&object{fields: trigger.fields}).str("title"), asString(pair[0]), u.after)
+			continue
+		}
 		if a.Field != "notification_webhook" || len(pair) != 2 {
 			continue
 		}

@@ -59,6 +59,7 @@ func (z *account) viewUser(u *user) map[string]any {
 		"role": u.Role, "active": true, "suspended": u.Suspended, "verified": u.Verified,
 		"created_at": timeText(u.CreatedAt), "updated_at": timeText(u.UpdatedAt),
 		"time_zone": cmp.Or(u.Zone, "UTC"), "iana_time_zone": cmp.Or(u.Zone, "Etc/UTC"), "locale": "en-US", "tags": []string{}, "shared": false,
+		"ticket_restriction": engine.OrNull(u.restriction), "restricted_agent": u.restriction != "", "only_private_comments": u.light,
 	}
 }
 
