@@ -21,14 +21,32 @@ func (Token) String() string { return "upstream.Token(REDACTED)" }
 func (t Token) GoString() string { return t.String() }
 
 // TokenSource caches a token, renews it early and once, however many calls
-// want it at the same time.
+// want it at the same time. Vendors lock out who logs in again and again, so it
+// remembers a login that was refused, and counts tokens that were refused.
 type TokenSource struct {
 	fetch func(context.Context) (Token, error)
 	early time.Duration
 	now   func() time.Time
 	lock  chan struct{} // a mutex that a context can give up on
 	token Token
+
+	err   error // why the last login was refused
+	until time.Time
+	tries int // logins refused in a row
+
+	renewals int // of tokens that were refused, since
+	since    time.Time
 }
+
+// A refused login is remembered for half a minute, then twice as long each time:
+// what is wrong with it is seldom mended without another secret, which has a
+// source of its own. Tokens that are refused are renewed a few times a minute.
+const (
+	refusedFor  = 30 * time.Second
+	refusedMost = 5 * time.Minute
+	renewMost   = 3
+	renewWithin = time.Minute
+)
 
 // NewTokenSource returns a source that calls fetch when there is no token or
 // the one there has less than early to live.
@@ -42,7 +60,8 @@ func (s *TokenSource) Token(ctx context.Context) (Token, error) {
 }
 
 // Renew replaces a token that the vendor refused. If another caller already
-// replaced it, that newer token is returned without a second fetch.
+// replaced it, that newer token is returned without a second fetch. When too many
+// were refused the error is [ErrSameProof].
 func (s *TokenSource) Renew(ctx context.Context, refused Token) (Token, error) {
 	return s.get(ctx, refused.Value)
 }
@@ -59,12 +78,39 @@ func (s *TokenSource) get(ctx context.Context, refused string) (Token, error) {
 	if live {
 		return s.token, nil
 	}
+	now := s.now()
+	if now.Before(s.until) {
+		return Token{}, s.err
+	}
+	if refused != "" && refused == s.token.Value {
+		if now.Sub(s.since) >= renewWithin {
+			s.since, s.renewals = now, 0
+		}
+		if s.renewals >= renewMost {
+			return Token{}, ErrSameProof
+		}
+		s.renewals++
+	}
 	t, err := s.fetch(ctx)
+	s.remember(now, err)
 	if err != nil {
 		return Token{}, err
 	}
 	s.token = t
 	return t, nil
+}
+
+// remember keeps a login's refusal, or the time for which the vendor asked for none.
+func (s *TokenSource) remember(now time.Time, err error) {
+	switch {
+	case CredentialsRefused(err):
+		s.err, s.until = err, now.Add(min(refusedMost, refusedFor<<min(s.tries, 4)))
+		s.tries++
+	case err != nil && ClassOf(err) == RateLimited && RetryAfter(err) > 0:
+		s.err, s.until = err, now.Add(RetryAfter(err))
+	case err == nil:
+		s.tries = 0
+	}
 }
 
 // Tokens keeps the token source of the credentials in use. C is the secret.
