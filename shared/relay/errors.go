@@ -66,6 +66,19 @@ func Permanent(err error) bool {
 	return up.Class == upstream.Refused && !up.Credentials && !up.Quota && up.Status != 401 && up.Status != 403
 }
 
+// statusLocked is a vendor's word for an account that its owner has to unlock.
+const statusLocked = 423
+
+// NeedsPerson reports whether err lasts until a person mends what it is about. Each
+// kind has an alarm of its own, and says nothing about what else waits.
+func NeedsPerson(err error) bool {
+	if errors.Is(err, ErrUnreadable) || errors.Is(err, ErrHeld) || errors.Is(err, ErrNotJoined) {
+		return true
+	}
+	var up *upstream.Error
+	return errors.As(err, &up) && (up.Quota || up.Status == statusLocked)
+}
+
 // firstRetryable returns the first error that another try may mend, or else
 // the first: what is left to do decides whether there is another try.
 func firstRetryable(errs ...error) error {

@@ -46,10 +46,12 @@ type Rooms interface {
 	Destroy(ctx context.Context, groupID string) error
 }
 
-// Meter counts what an operator wants to see. Dims are name, value pairs of low
+// Meter counts and times what an operator wants to see. Dims are name, value pairs of low
 // cardinality; never an id.
 type Meter interface {
 	Count(ctx context.Context, metric string, n int, dims ...string)
+	// Time notes how long something took or waits.
+	Time(ctx context.Context, metric string, d time.Duration, dims ...string)
 }
 
 // Clock is where an operation gets the time.

@@ -14,7 +14,7 @@ import (
 // namespace holds all of caseroom's metrics.
 const namespace = "caseroom"
 
-// Meter writes counts in CloudWatch's embedded metric format: one JSON line
+// Meter writes counts and times in CloudWatch's embedded metric format: one JSON line
 // each, from which CloudWatch makes metrics without a call of ours. It is at
 // least once: counts serve alarms, not bills. Every line is one Write; a Meter
 // may be used concurrently.
@@ -34,6 +34,15 @@ type Meter struct {
 // and requests must not be among them. A count that CloudWatch would drop
 // without a word is logged as an error instead.
 func (m *Meter) Count(ctx context.Context, metric string, n int, dims ...string) {
+	m.write(ctx, metric, n, "Count", dims)
+}
+
+// Time notes a duration in a metric, as Count does a number.
+func (m *Meter) Time(ctx context.Context, metric string, d time.Duration, dims ...string) {
+	m.write(ctx, metric, d.Seconds(), "Seconds", dims)
+}
+
+func (m *Meter) write(ctx context.Context, metric string, v any, unit string, dims []string) {
 	names := []string{"function"}
 	line := map[string]any{"function": value(m.Function)}
 	if m.Stack != "" {
@@ -53,13 +62,13 @@ func (m *Meter) Count(ctx context.Context, metric string, n int, dims ...string)
 		return
 	}
 	now := m.Now()
-	line[metric] = n
+	line[metric] = v
 	line["_aws"] = directive{
 		Timestamp: now.UnixMilli(),
 		CloudWatchMetrics: []metrics{{
 			Namespace:  namespace,
 			Dimensions: [][]string{names},
-			Metrics:    []definition{{Name: metric, Unit: "Count"}},
+			Metrics:    []definition{{Name: metric, Unit: unit}},
 		}},
 	}
 	// Lambda takes a line without a level for INFO and drops it when only

@@ -176,6 +176,16 @@ func TestCount(t *testing.T) {
 	}
 }
 
+func TestTime(t *testing.T) {
+	var out bytes.Buffer
+	meter(&out).Time(t.Context(), "Waited", 90*time.Second+time.Second/2)
+	got := decode(t, out.Bytes())
+	text := out.String()
+	if got["Waited"] != 90.5 || !strings.Contains(text, `{"Name":"Waited","Unit":"Seconds"}`) {
+		t.Error(text)
+	}
+}
+
 // The alarms of one stack select by its name.
 func TestCountOfAStack(t *testing.T) {
 	var out bytes.Buffer

@@ -27,6 +27,7 @@ type Mailbox struct {
 	// QueueURL and DeadLetterURL name the queue and its dead-letter queue.
 	QueueURL, DeadLetterURL string
 	Meter                   relay.Meter
+	Now                     relay.Clock
 	// Random returns numbers in [0,1), for jitter.
 	Random func() float64
 	// Wait pauses inside the invocation; upstream.Sleep if nil.
@@ -198,6 +199,29 @@ func (w *Mailbox) count(ctx context.Context, err error) {
 	if up != nil && up.Credentials {
 		w.Meter.Count(ctx, "CredentialsRefused", 1, "vendor", up.Vendor)
 	}
+	if errors.Is(err, relay.ErrNotJoined) {
+		w.Meter.Count(ctx, "MemberRefused", 1)
+	}
+}
+
+// waited is how long the oldest change of a batch has waited that is served now,
+// or still is not. What waits for a person and what is dead ring other alarms, and
+// would hide an outage behind them.
+type waited struct{ since time.Time }
+
+func (o *waited) see(m events.SQSMessage, sent time.Time, err error) {
+	if err != nil && (dead(m, err) || relay.NeedsPerson(err)) || sent.IsZero() {
+		return
+	}
+	if o.since.IsZero() || sent.Before(o.since) {
+		o.since = sent
+	}
+}
+
+func (w *Mailbox) tell(ctx context.Context, o waited) {
+	if !o.since.IsZero() {
+		w.Meter.Time(ctx, "Waited", max(w.Now().Sub(o.since), 0))
+	}
 }
 
 // settle buries or postpones a message that failed, and reports whether it is
@@ -242,10 +266,12 @@ func (w *Mailbox) each(ctx context.Context, e events.SQSEvent, handle func(conte
 	var res events.SQSEventResponse
 	waiting := map[string]bool{}
 	var pause time.Duration
+	var oldest waited
 	for _, m := range e.Records {
 		group := m.Attributes["MessageGroupId"]
 		if !waiting[group] {
 			err := handleOne(ctx, m, handle)
+			oldest.see(m, sentAt(m), err)
 			if upstream.ClassOf(err) == upstream.RateLimited {
 				pause = max(pause, upstream.RetryAfter(err), time.Second)
 			}
@@ -258,6 +284,7 @@ func (w *Mailbox) each(ctx context.Context, e events.SQSEvent, handle func(conte
 		waiting[group] = true
 		res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
 	}
+	w.tell(ctx, oldest)
 	w.pause(ctx, pause)
 	return res, nil
 }

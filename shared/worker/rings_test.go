@@ -75,7 +75,7 @@ func (q *fifo) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...fun
 
 func (q *fifo) box(waits *[]time.Duration) worker.Mailbox {
 	return worker.Mailbox{
-		Queue: q, QueueURL: "https://sqs/queue.fifo", DeadLetterURL: "https://sqs/dead.fifo", Meter: &upstreamtest.Counts{},
+		Queue: q, QueueURL: "https://sqs/queue.fifo", DeadLetterURL: "https://sqs/dead.fifo", Meter: &upstreamtest.Counts{}, Now: time.Now,
 		Random: func() float64 { return 0 },
 		Wait: func(_ context.Context, d time.Duration) error {
 			*waits = append(*waits, d)

@@ -97,9 +97,11 @@ func (w *Worker[M, I]) Lambda(ctx context.Context, e events.SQSEvent) (events.SQ
 	}
 	errs := w.run(ctx, items)
 	var pause time.Duration
+	var oldest waited
 	limited := 0
 	for i, j := range jobs {
 		err := errs[i]
+		oldest.see(j.messages[0], j.since, err)
 		if err == nil {
 			continue
 		}
@@ -122,6 +124,7 @@ func (w *Worker[M, I]) Lambda(ctx context.Context, e events.SQSEvent) (events.SQ
 			limited++
 		}
 	}
+	w.tell(ctx, oldest)
 	// What one ticket of several has met may be its own limit.
 	if limited > 1 || len(jobs) == 1 {
 		w.pause(ctx, pause)

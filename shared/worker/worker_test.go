@@ -78,7 +78,7 @@ func run(t *testing.T, s *syncs, q *queue, waits *[]time.Duration, records ...ev
 		q.hidden = map[string]int32{}
 	}
 	w := &worker.Worker[relay.Hint, relay.SyncItem]{Decode: relay.DecodeHint, Item: relay.NewSyncItem, Sync: s, Mailbox: worker.Mailbox{
-		Queue: q, QueueURL: "https://sqs/queue", DeadLetterURL: "https://sqs/dead", Meter: &upstreamtest.Counts{},
+		Queue: q, QueueURL: "https://sqs/queue", DeadLetterURL: "https://sqs/dead", Meter: &upstreamtest.Counts{}, Now: time.Now,
 		Random: func() float64 { return 0.5 },
 		Wait: func(_ context.Context, d time.Duration) error {
 			*waits = append(*waits, d)
@@ -301,5 +301,43 @@ func TestWorkerRedriven(t *testing.T) {
 	run(t, s, q, &waits, fresh, back)
 	if len(s.items) != 2 || s.items[0].Redelivered || !s.items[1].Redelivered {
 		t.Errorf("synced %+v", s.items)
+	}
+}
+
+// Waited is the age of the oldest change that was served or still waits for what
+// passes; a dead one and one for a person are left out.
+func TestWorkerTellsTheLongestWait(t *testing.T) {
+	t.Parallel()
+	sent := time.UnixMilli(1790000000000)
+	for name, tt := range map[string]struct {
+		err  error
+		want time.Duration
+	}{
+		"served":          {nil, time.Hour},
+		"unavailable":     {&upstream.Error{Class: upstream.Unavailable}, time.Hour},
+		"dead":            {relay.ErrForeignRoom, time.Minute},
+		"hidden":          {relay.ErrUnreadable, time.Minute},
+		"held":            {relay.ErrHeld, time.Minute},
+		"not joined":      {fmt.Errorf("%w: result 0", relay.ErrNotJoined), time.Minute},
+		"quota":           {&upstream.Error{Class: upstream.Refused, Quota: true}, time.Minute},
+		"locked account":  {&upstream.Error{Class: upstream.Unavailable, Status: 423}, time.Minute},
+		"bad credentials": {&upstream.Error{Class: upstream.Refused, Credentials: true}, time.Hour},
+	} {
+		meter := &upstreamtest.Counts{}
+		w := &worker.Worker[relay.Hint, relay.SyncItem]{
+			Decode: relay.DecodeHint, Item: relay.NewSyncItem, Sync: &syncs{errs: map[string]error{"1": tt.err}},
+			Mailbox: worker.Mailbox{
+				Queue: &queue{hidden: map[string]int32{}}, QueueURL: "https://sqs/queue", DeadLetterURL: "https://sqs/dead", Meter: meter,
+				Random: func() float64 { return 0 }, Now: func() time.Time { return sent.Add(time.Hour) },
+			},
+		}
+		young := message("b", "2", "", 1)
+		young.Attributes["SentTimestamp"] = fmt.Sprint(sent.Add(59 * time.Minute).UnixMilli())
+		if _, err := w.Lambda(t.Context(), events.SQSEvent{Records: []events.SQSMessage{message("a", "1", "", 1), young}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := meter.Longest("Waited"); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -21,6 +21,17 @@ type alarm struct {
 	Dimensions       []struct {
 		Value string `yaml:"Value"`
 	} `yaml:"Dimensions"`
+	Metrics []struct {
+		MetricStat struct {
+			Metric struct {
+				Namespace  string `yaml:"Namespace"`
+				MetricName string `yaml:"MetricName"`
+				Dimensions []struct {
+					Value string `yaml:"Value"`
+				} `yaml:"Dimensions"`
+			} `yaml:"Metric"`
+		} `yaml:"MetricStat"`
+	} `yaml:"Metrics"`
 	condition string
 }
 
@@ -64,7 +75,7 @@ func alarms(t *testing.T) map[string]alarm {
 // TestEveryAlarmIsInTheRunbook follows each alarm's description to its section,
 // and wants no section that no alarm leads to.
 func TestEveryAlarmIsInTheRunbook(t *testing.T) {
-	text, led := read(t, runbook), map[string]bool{"Logs": true, "Metrics": true}
+	text, led := read(t, runbook), map[string]bool{"Alarms": true, "Logs": true, "Metrics": true}
 	for id, a := range alarms(t) {
 		_, heading, ok := strings.Cut(strings.TrimSuffix(a.AlarmDescription, "."), "See docs/runbook.md, ")
 		if !ok {
@@ -82,6 +93,36 @@ func TestEveryAlarmIsInTheRunbook(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^## (.+)$`).FindAllStringSubmatch(text, -1) {
 		if !led[m[1]] {
 			t.Errorf("%s: no alarm leads to %s", runbook, m[1])
+		}
+	}
+}
+
+// TestEveryAlarmHasATest wants the table of alarms to have each, with the test that
+// makes it ring and clear.
+func TestEveryAlarmHasATest(t *testing.T) {
+	listed, seen := map[string]string{}, map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(…?\\w+)`.*\\| `TestAlarms/(\\w+)` \\|$").FindAllStringSubmatch(section(t, read(t, runbook), "Alarms"), -1) {
+		listed[m[1]] = m[2]
+	}
+	code := read(t, root+"/tests/alarms/alarms_test.go")
+	for id, a := range alarms(t) {
+		row := id
+		if a.Namespace == "AWS/Lambda" {
+			row = "…" + a.MetricName + "Alarm"
+		}
+		switch test := listed[row]; {
+		case test == "":
+			t.Errorf("%s: no row of %s", runbook, row)
+		case !strings.Contains(code, `"`+test+`"`):
+			t.Errorf("%s: there is no test %s", runbook, test)
+		case row == id && test != id:
+			t.Errorf("%s: the test of %s is %s", runbook, row, test)
+		}
+		seen[row] = true
+	}
+	for row := range listed {
+		if !seen[row] {
+			t.Errorf("%s: there is no alarm %s", runbook, row)
 		}
 	}
 }

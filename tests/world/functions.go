@@ -20,15 +20,20 @@ import (
 	"github.com/caseroom/caseroom/shared/api"
 	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/boot/bootarchive"
+	"github.com/caseroom/caseroom/shared/boot/bootcalendar"
+	"github.com/caseroom/caseroom/shared/boot/bootcronofy"
 	"github.com/caseroom/caseroom/shared/boot/bootdesks"
 	"github.com/caseroom/caseroom/shared/boot/bootqueue"
 	"github.com/caseroom/caseroom/shared/boot/boottencent"
+	"github.com/caseroom/caseroom/shared/boot/bootzendesk"
+	"github.com/caseroom/caseroom/shared/calendar"
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/secrets"
 	"github.com/caseroom/caseroom/shared/sqsqueue"
 	"github.com/caseroom/caseroom/shared/tencentim"
 	"github.com/caseroom/caseroom/shared/worker"
+	"github.com/caseroom/caseroom/shared/zendesk"
 )
 
 // Handler is a function as the Lambda runtime calls it.
@@ -46,6 +51,10 @@ type settings struct {
 	config.DeadLetters
 	config.Windows
 	config.Pages
+	config.Cronofy
+	config.CalendarQueue
+	config.CalendarDeadLetters
+	config.CalendarEvents
 }
 
 // load reads the settings from the variables of the stack's functions, all in one.
@@ -59,6 +68,9 @@ func (w *World) load() error {
 	}
 	if w.SolvedOpen {
 		variables["SOLVED"] = "open"
+	}
+	if w.NoArchive {
+		variables["TRANSCRIPT_BUCKET"] = ""
 	}
 	if w.Omni {
 		variables["OMNI"] = "on"
@@ -79,7 +91,11 @@ func (w *World) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretVa
 // boot is the process as the functions' mains get it.
 func (p *Process) boot() *boot.Process {
 	half := func() float64 { return 0.5 } // secrets are read at no gate, so no history depends on when
-	b := boot.NewProcess(p.aws(), secrets.New(p.World, time.Now, half, slog.New(slog.DiscardHandler)), p.World.Meter)
+	var meter relay.Meter = p.World.Meter
+	if p.World.MeterOf != nil {
+		meter = p.World.MeterOf(p.Name)
+	}
+	b := boot.NewProcess(p.aws(), secrets.New(p.World, time.Now, half, slog.New(slog.DiscardHandler)), meter)
 	b.Transport = p
 	b.NewID = p.newID
 	b.Jitter = p.float
@@ -171,6 +187,33 @@ func (p *Process) Sweep() (Handler, error) {
 	}).Lambda, nil
 }
 
+// CalendarSync returns the function calendarsync as it runs in the process.
+func (p *Process) CalendarSync() (Handler, error) {
+	c, b := p.World.settings, p.boot()
+	client, err := bootzendesk.Client(b, c.Zendesk)
+	if err != nil {
+		return nil, err
+	}
+	calendars, err := bootcronofy.Calendars(b, c.Cronofy)
+	if err != nil {
+		return nil, err
+	}
+	desk := zendesk.TaskDesk{Client: client}
+	return (&worker.Worker[calendar.Hint, calendar.Hint]{
+		Decode: calendar.DecodeHint,
+		Item:   func(hints []calendar.Hint, _ bool, _ time.Time) calendar.Hint { return calendar.Together(hints) },
+		Sync: &calendar.Sync{
+			Desk:      desk,
+			Calendars: calendars,
+			Queue:     bootqueue.Of[calendar.Hint](b, c.CalendarQueue.URL),
+			Settings:  bootcalendar.Settings(desk.Host(), c.CalendarEvents),
+			Meter:     b.Meter,
+			Now:       b.Now,
+		},
+		Mailbox: bootqueue.Mailbox(b, c.CalendarQueue.URL, c.CalendarDeadLetters.URL),
+	}).Lambda, nil
+}
+
 // Members returns the function joingroup, leavegroup or deletegroup as it runs in
 // the process.
 func (p *Process) Members(function string) (*api.Function, error) {
@@ -223,17 +266,21 @@ func (p *Process) Post(f *api.Function, desk relay.DeskName, path, body string) 
 
 // Tick sends what reconcile's schedule sends for a desk.
 func (w *World) Tick(ctx context.Context, desk relay.DeskName, at time.Time) error {
-	return w.schedule(ctx, "-reconcile.fifo", string(desk), fmt.Sprintf(`{"desk":%q,"until":%q}`, desk, at.UTC().Format(time.RFC3339)))
+	return w.Send(ctx, "-reconcile.fifo", string(desk), fmt.Sprintf(`{"desk":%q,"until":%q}`, desk, at.UTC().Format(time.RFC3339)))
 }
 
 // Daily sends what sweep's schedule sends.
 func (w *World) Daily(ctx context.Context, at time.Time) error {
-	return w.schedule(ctx, "-sweep.fifo", "start", fmt.Sprintf(`{"sweep":%q}`, at.UTC().Format(time.RFC3339)))
+	return w.Send(ctx, "-sweep.fifo", "start", fmt.Sprintf(`{"sweep":%q}`, at.UTC().Format(time.RFC3339)))
 }
 
-func (w *World) schedule(ctx context.Context, queue, group, body string) error {
-	url := w.Queue(queue).URL
-	_, err := w.platform.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body, MessageGroupId: &group})
+// Send puts a message into a queue, into no group if that is "".
+func (w *World) Send(ctx context.Context, queue, group, body string) error {
+	in := &sqs.SendMessageInput{QueueUrl: aws.String(w.Queue(queue).URL), MessageBody: &body}
+	if group != "" {
+		in.MessageGroupId = &group
+	}
+	_, err := w.platform.SendMessage(ctx, in)
 	return err
 }
 
@@ -301,6 +348,9 @@ func (b *Batch) Hints() (list []relay.Hint) {
 	}
 	return list
 }
+
+// Len is how many messages there are.
+func (b *Batch) Len() int { return len(b.messages) }
 
 // Receive takes a batch off a queue, nil if there is nothing to take now.
 func (w *World) Receive(ctx context.Context, queue lambdahost.Queue) (*Batch, error) {

@@ -31,6 +31,7 @@ import (
 
 	"github.com/caseroom/caseroom/local/lambdahost"
 	"github.com/caseroom/caseroom/local/sandbox"
+	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/upstream"
 )
 
@@ -43,6 +44,10 @@ type Options struct {
 	Latency time.Duration
 	// Calls, SolvedOpen and Omni are MEMBERSHIP=calls, SOLVED=open and OMNI=on.
 	Calls, SolvedOpen, Omni bool
+	// Calendars gives the stack its calendars, and NoArchive takes its bucket away.
+	Calendars, NoArchive bool
+	// MeterOf, if set, makes the meter of a function's process.
+	MeterOf func(function string) relay.Meter
 	// Gate says what becomes of each call of a process; nil lets all through.
 	Gate Gate
 	// Answered, if set, is told of every answer that a process gets. refused is
@@ -61,46 +66,58 @@ type World struct {
 	settings  settings
 	mu        sync.Mutex
 	processes []*Process
+	closed    bool
 	platform  *sqs.Client
 }
 
 // where the sandbox would listen, if it did.
 const origin = "http://127.0.0.1:3100"
 
+// kind is what tells the stacks of worlds apart.
+type kind struct {
+	root      string
+	calendars bool
+}
+
 // resolved is the template with the parameters of a stack on the sandbox. It is
-// the same for every world.
+// the same for every world of a kind.
 var resolved = struct {
 	sync.Mutex
-	byRoot map[string]*lambdahost.Stack
-}{byRoot: map[string]*lambdahost.Stack{}}
+	of map[kind]*lambdahost.Stack
+}{of: map[kind]*lambdahost.Stack{}}
 
-func stack(root string) (*lambdahost.Stack, error) {
+func stack(root string, calendars bool) (*lambdahost.Stack, error) {
 	resolved.Lock()
 	defer resolved.Unlock()
-	if s := resolved.byRoot[root]; s != nil {
+	key := kind{root, calendars}
+	if s := resolved.of[key]; s != nil {
 		return s, nil
+	}
+	parameters := map[string]string{
+		"ZendeskBaseUrl": origin + "/zendesk", "SalesforceBaseUrl": origin + "/salesforce",
+		"TencentBaseUrl": origin + "/tencent",
+	}
+	if calendars {
+		parameters["CronofyBaseUrl"] = origin + "/cronofy"
 	}
 	template, err := lambdahost.LoadTemplate(filepath.Join(root, "template.yaml"))
 	if err != nil {
 		return nil, err
 	}
 	s, err := template.Resolve(lambdahost.ResolveOptions{
-		Region: "eu-central-1",
-		Parameters: map[string]string{
-			"ZendeskBaseUrl": origin + "/zendesk", "SalesforceBaseUrl": origin + "/salesforce",
-			"TencentBaseUrl": origin + "/tencent",
-		},
-		QueueURL: func(name string) string { return origin + "/aws/000000000000/" + name },
+		Region:     "eu-central-1",
+		Parameters: parameters,
+		QueueURL:   func(name string) string { return origin + "/aws/000000000000/" + name },
 	})
 	if err == nil {
-		resolved.byRoot[root] = s
+		resolved.of[key] = s
 	}
 	return s, err
 }
 
 // New makes a world in which nothing has happened yet.
 func New(o Options) (*World, error) {
-	st, err := stack(o.Root)
+	st, err := stack(o.Root, o.Calendars)
 	if err != nil {
 		return nil, err
 	}
@@ -130,9 +147,17 @@ func New(o Options) (*World, error) {
 	return w, nil
 }
 
+// Closed reports whether the world has ended.
+func (w *World) Closed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed
+}
+
 // Close kills every process.
 func (w *World) Close() {
 	w.mu.Lock()
+	w.closed = true
 	all := w.processes
 	w.mu.Unlock()
 	for _, p := range all {
@@ -427,6 +452,9 @@ func (c *Counts) Count(_ context.Context, metric string, n int, _ ...string) {
 	}
 	c.n[metric] += n
 }
+
+// Time keeps nothing.
+func (*Counts) Time(context.Context, string, time.Duration, ...string) {}
 
 // Of returns a metric's sum.
 func (c *Counts) Of(metric string) int {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -12,7 +13,8 @@ type alarm struct {
 	section   string // of docs/runbook.md; "" for the one with the alarm's name
 	condition string
 	metric    metric
-	threshold int // rings at this value or above
+	untaken   string // the queue of which nobody takes anything; instead of a metric
+	threshold int    // rings at this value or above
 	period    time.Duration
 	within    [2]int // so many periods of so many; zero for one of one
 }
@@ -20,8 +22,8 @@ type alarm struct {
 // metric is one that AWS keeps, or the functions' own if it has no namespace.
 type metric struct {
 	namespace, name  string
-	dimension, value string
-	statistic        string
+	dimension, value string // of the functions' own also none
+	statistic        string // of the functions' own SUM if ""
 }
 
 // functionAlarms are made for each function: FUNCTION stands for its name.
@@ -41,10 +43,9 @@ var functionAlarms = []alarm{
 	},
 }
 
-// queueAlarms watch what died, and what has waited too long.
-var queueAlarms = []struct {
+// deadLetterAlarms ring at the first message.
+var deadLetterAlarms = []struct {
 	queue string
-	age   time.Duration // of the oldest message; 0 for an alarm that rings at the first message
 	alarm
 }{
 	{
@@ -52,27 +53,12 @@ var queueAlarms = []struct {
 		alarm: alarm{name: "SyncDeadLetters", says: "A ticket's room could not be set right. Read the dead letter, mend the cause, redrive."},
 	},
 	{
-		queue: "SyncQueue",
-		age:   15 * time.Minute,
-		alarm: alarm{name: "SyncAge", says: "A ticket has waited fifteen minutes for its room. A desk or the chat is down, or refuses our credentials."},
-	},
-	{
 		queue: "ReconcileDeadLetterQueue",
 		alarm: alarm{name: "ReconcileDeadLetters", says: "A window of a desk could not be looked at. Read the dead letter, mend the cause, redrive."},
 	},
 	{
-		queue: "ReconcileQueue",
-		age:   30 * time.Minute,
-		alarm: alarm{name: "ReconcileAge", says: "A window of a desk has waited half an hour. The desk is down, refuses our credentials, or its user may not export tickets."},
-	},
-	{
 		queue: "SweepDeadLetterQueue",
 		alarm: alarm{name: "SweepDeadLetters", says: "A page of the sweep could not be looked at. Read the dead letter, mend the cause, redrive."},
-	},
-	{
-		queue: "SweepQueue",
-		age:   6 * time.Hour,
-		alarm: alarm{name: "SweepAge", says: "A page of the sweep has waited six hours. A desk or the chat is down, or refuses our credentials.", period: 5 * time.Minute},
 	},
 	{
 		queue: "ScheduleDeadLetterQueue",
@@ -82,10 +68,34 @@ var queueAlarms = []struct {
 		queue: "CalendarDeadLetterQueue",
 		alarm: alarm{name: "CalendarDeadLetters", says: "A task's calendars could not be set right. Read the dead letter, mend the cause, redrive."},
 	},
+}
+
+// workers are the functions behind queues. Each has two alarms: what it works on
+// has waited too long, by its own word, and nobody takes what is in its queue.
+var workers = []struct {
+	queue    string
+	function string
+	age      time.Duration
+	// putOff is longer than what is tried again is hidden, which would keep what
+	// is behind it visible and untaken.
+	putOff time.Duration
+	alarm
+}{
 	{
-		queue: "CalendarQueue",
-		age:   time.Hour,
-		alarm: alarm{name: "CalendarAge", says: "A task has waited an hour for its calendars. Zendesk or Cronofy is down, limits our rate or refuses us, or an agent's account is locked."},
+		queue: "SyncQueue", function: "sync", age: 15 * time.Minute, putOff: 25 * time.Minute,
+		alarm: alarm{name: "Sync", says: "A ticket has waited fifteen minutes for its room. A desk or the chat is down, or refuses our credentials."},
+	},
+	{
+		queue: "ReconcileQueue", function: "reconcile", age: 30 * time.Minute, putOff: 25 * time.Minute,
+		alarm: alarm{name: "Reconcile", says: "A window of a desk has waited half an hour. The desk is down, refuses our credentials, or its user may not export tickets."},
+	},
+	{
+		queue: "SweepQueue", function: "sweep", age: 6 * time.Hour, putOff: 25 * time.Minute,
+		alarm: alarm{name: "Sweep", says: "A page of the sweep has waited six hours. A desk or the chat is down, or refuses our credentials."},
+	},
+	{
+		queue: "CalendarQueue", function: "calendarsync", age: time.Hour, putOff: 150 * time.Minute,
+		alarm: alarm{name: "Calendar", says: "A task has waited an hour for its calendars. Zendesk or Cronofy is down, limits our rate or refuses us."},
 	},
 }
 
@@ -116,6 +126,12 @@ var otherAlarms = []alarm{
 		name:   "QueueSendFailed",
 		says:   "A ticket could not be queued. Its room waits for the next look at the desk.",
 		metric: metric{name: "QueueSendFailed"},
+	},
+	{
+		name:   "MemberRefused",
+		says:   "The chat refuses a member of a room, for somebody is in too many rooms or a room is full. The log of sync says whose.",
+		metric: metric{name: "MemberRefused"},
+		within: [2]int{1, 4},
 	},
 	{
 		name:   "TicketUnreadable",
@@ -174,23 +190,37 @@ func (s *stack) alarms() (list []alarm, err error) {
 			list = append(list, a)
 		}
 	}
-	for _, of := range queueAlarms {
+	for _, of := range deadLetterAlarms {
 		a := of.alarm
 		q, err := s.queue(of.queue)
 		if err != nil {
 			return nil, err
 		}
 		a.condition = q.condition
-		a.metric = metric{namespace: "AWS/SQS", name: "ApproximateNumberOfMessagesVisible", dimension: "QueueName", value: q.name, statistic: "Maximum"}
-		if of.age != 0 {
-			a.metric.name = "ApproximateAgeOfOldestMessage"
-			a.threshold = int(of.age.Seconds())
-			a.within = [2]int{3, 3}
-		}
-		if a.period == 0 {
-			a.period = time.Minute
-		}
+		a.metric = metric{namespace: "AWS/SQS", name: visible, dimension: "QueueName", value: q.name, statistic: "Maximum"}
+		a.period = time.Minute
 		list = append(list, a)
+	}
+	for _, w := range workers {
+		q, err := s.queue(w.queue)
+		if err != nil {
+			return nil, err
+		}
+		old, stalled := w.alarm, w.alarm
+		old.name += "Age"
+		old.condition = q.condition
+		old.metric = metric{name: "Waited", statistic: "MAX", dimension: "function", value: w.function}
+		old.threshold = int(w.age.Seconds())
+		// What is tried again is seen every eighteen minutes.
+		old.within = [2]int{1, 4}
+		stalled.name += "Stalled"
+		stalled.says = "Nobody takes what is in the queue of " + w.function + ". Its event source is switched off, or may not read the queue."
+		stalled.section = "Stalled queues"
+		stalled.condition = q.condition
+		stalled.untaken = q.name
+		periods := int(w.putOff / (5 * time.Minute))
+		stalled.within = [2]int{periods, periods}
+		list = append(list, old, stalled)
 	}
 	list = append(list, otherAlarms...)
 	for i := range list {
@@ -220,8 +250,13 @@ func (a *alarm) id() string { return a.name + "Alarm" }
 // own selects one of the functions' own metrics of this stack, whatever its
 // other dimensions: the namespace belongs to every caseroom stack of the account
 // and region.
-func own(metric string) string {
-	return "SELECT SUM(" + metric + `) FROM "caseroom" WHERE "stack" = '${StackName}'`
+func own(m metric) string {
+	statistic := cmp.Or(m.statistic, "SUM")
+	text := "SELECT " + statistic + "(" + m.name + `) FROM "caseroom" WHERE "stack" = '${StackName}'`
+	if m.dimension != "" {
+		text += ` AND "` + m.dimension + `" = '` + m.value + "'"
+	}
+	return text
 }
 
 func (a *alarm) resource() resource {
@@ -237,11 +272,32 @@ func (a *alarm) resource() resource {
 		OKActions:          topic,
 	}
 	seconds := int(a.period.Seconds())
-	if m := a.metric; m.namespace == "" {
-		p.Metrics = []query{{ID: "sum", Label: m.name, Expression: sub(own(m.name)), Period: seconds}}
-	} else {
+	switch m := a.metric; {
+	case a.untaken != "":
+		p.Metrics = untaken(a.untaken, seconds)
+	case m.namespace == "":
+		p.Metrics = []query{{ID: "own", Label: m.name, Expression: sub(own(m)), Period: seconds}}
+	default:
 		p.Namespace, p.MetricName, p.Statistic, p.Period = m.namespace, m.name, m.statistic, seconds
 		p.Dimensions = []dimension{{m.dimension, sub(m.value)}}
 	}
 	return resource{Type: "AWS::CloudWatch::Alarm", Condition: a.condition, Properties: p}
+}
+
+// untaken is 1 while messages of a queue could be taken and none is. The age of
+// the oldest message does not say that: what is tried again and again counts in
+// it, or does not, as AWS's own pages have it.
+func untaken(queue string, seconds int) []query {
+	no := false
+	of := func(id, name, statistic string) query {
+		return query{ID: id, ReturnData: &no, MetricStat: &metricStat{
+			Metric: statMetric{Namespace: "AWS/SQS", MetricName: name, Dimensions: []dimension{{"QueueName", sub(queue)}}},
+			Period: seconds, Stat: statistic,
+		}}
+	}
+	return []query{
+		{ID: "untaken", Label: "untaken", Expression: "IF(visible > 0 AND FILL(received, 0) == 0, 1, 0)"},
+		of("visible", visible, "Maximum"),
+		of("received", "NumberOfMessagesReceived", "Sum"),
+	}
 }

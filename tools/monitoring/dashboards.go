@@ -24,6 +24,7 @@ type graph struct {
 	functions string   // a metric of Lambda, one line a function
 	queues    []line
 	own       []string // the functions' own metrics
+	waited    []string // functions whose messages' ages are shown
 }
 
 // line is a metric of a queue.
@@ -34,7 +35,6 @@ type line struct {
 const (
 	visible    = "ApproximateNumberOfMessagesVisible"
 	notVisible = "ApproximateNumberOfMessagesNotVisible"
-	oldest     = "ApproximateAgeOfOldestMessage"
 )
 
 var dashboards = []dashboard{
@@ -60,15 +60,7 @@ var dashboards = []dashboard{
 					{"SyncQueue", notVisible, "sync, in work or put off"},
 				},
 			},
-			{
-				title: "Age of the oldest message, s",
-				stat:  "Maximum",
-				queues: []line{
-					{"SyncQueue", oldest, "sync"},
-					{"ReconcileQueue", oldest, "reconcile"},
-					{"SweepQueue", oldest, "sweep"},
-				},
-			},
+			{title: "Longest wait for sync, reconcile, sweep, s", waited: []string{"sync", "reconcile", "sweep"}},
 			{
 				title: "Dead letters",
 				stat:  "Maximum",
@@ -83,7 +75,7 @@ var dashboards = []dashboard{
 				title: "What goes wrong",
 				own: []string{
 					"DeadLetter", "SyncFailed", "QueueSendFailed", "TicketHidden", "TicketUnreadable", "RoomSquatted",
-					"QuotaExceeded", "CredentialsRefused", "NoticeRefused", "TranscriptUnfiled",
+					"QuotaExceeded", "CredentialsRefused", "MemberRefused", "NoticeRefused", "TranscriptUnfiled",
 				},
 			},
 			{
@@ -108,7 +100,7 @@ var dashboards = []dashboard{
 					{"CalendarDeadLetterQueue", visible, "dead letters"},
 				},
 			},
-			{title: "Age of the oldest message, s", stat: "Maximum", queues: []line{{"CalendarQueue", oldest, "calendar"}}},
+			{title: "Longest wait for calendarsync, s", waited: []string{"calendarsync"}},
 			{
 				title: "Connections and repairs",
 				own:   []string{"CalendarConnected", "CalendarDisconnected", "CalendarRevoked", "CalendarRefused", "CalendarRepairs"},
@@ -171,7 +163,13 @@ func (g graph) lines(d dashboard, s *stack) (lines []any, err error) {
 	}
 	for i, name := range g.own {
 		lines = append(lines, []any{map[string]string{
-			"expression": own(name), "label": name, "id": fmt.Sprintf("m%d", i), "region": "${AWS::Region}",
+			"expression": own(metric{name: name}), "label": name, "id": fmt.Sprintf("m%d", i), "region": "${AWS::Region}",
+		}})
+	}
+	for i, name := range g.waited {
+		lines = append(lines, []any{map[string]string{
+			"expression": own(metric{name: "Waited", statistic: "MAX", dimension: "function", value: name}),
+			"label":      name, "id": fmt.Sprintf("m%d", i), "region": "${AWS::Region}",
 		}})
 	}
 	return lines, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -44,10 +45,24 @@ type dimension struct {
 }
 
 type query struct {
-	ID         string `yaml:"Id"`
-	Label      string `yaml:"Label"`
-	Expression sub    `yaml:"Expression"`
-	Period     int    `yaml:"Period"`
+	ID         string      `yaml:"Id"`
+	Label      string      `yaml:"Label,omitempty"`
+	Expression sub         `yaml:"Expression,omitempty"`
+	Period     int         `yaml:"Period,omitempty"`
+	MetricStat *metricStat `yaml:"MetricStat,omitempty"`
+	ReturnData *bool       `yaml:"ReturnData,omitempty"`
+}
+
+type metricStat struct {
+	Metric statMetric `yaml:"Metric"`
+	Period int        `yaml:"Period"`
+	Stat   string     `yaml:"Stat"`
+}
+
+type statMetric struct {
+	Namespace  string      `yaml:"Namespace"`
+	MetricName string      `yaml:"MetricName"`
+	Dimensions []dimension `yaml:"Dimensions"`
 }
 
 type dashboardProperties struct {
@@ -76,7 +91,7 @@ func (m *mapping) MarshalYAML() (any, error) {
 	return &m.node, m.err
 }
 
-// sub is a text with references, or one reference alone: !Sub or !Ref.
+// sub is a text with references, or one reference alone: !Sub or !Ref; or without.
 type sub string
 
 var alone = regexp.MustCompile(`^\$\{(\w+)\}$`)
@@ -84,6 +99,9 @@ var alone = regexp.MustCompile(`^\$\{(\w+)\}$`)
 func (s sub) MarshalYAML() (any, error) {
 	if m := alone.FindStringSubmatch(string(s)); m != nil {
 		return ref(m[1]), nil
+	}
+	if !strings.Contains(string(s), "${") {
+		return string(s), nil
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!Sub", Value: string(s)}, nil
 }

@@ -23,6 +23,7 @@ func Mailbox(p *boot.Process, url, deadLetterURL string) worker.Mailbox {
 		QueueURL:      url,
 		DeadLetterURL: deadLetterURL,
 		Meter:         p.Meter,
+		Now:           p.Now,
 		Random:        p.Jitter,
 	}
 }

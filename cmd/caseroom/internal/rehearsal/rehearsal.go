@@ -105,6 +105,9 @@ type Meter struct{}
 // Count does nothing.
 func (Meter) Count(context.Context, string, int, ...string) {}
 
+// Time notes nothing.
+func (Meter) Time(context.Context, string, time.Duration, ...string) {}
+
 // Rooms are rooms that are read and not changed.
 type Rooms struct {
 	relay.SyncRooms
