@@ -62,6 +62,7 @@ func (h *ChatEvent) serve(r *Request) (any, error) {
 	if err != nil {
 		return nil, sendAgain(err)
 	}
+	r.LogCaller(Caller{Kind: Webhook})
 	callback, err := chatwebhook.Decode(query, body)
 	if err != nil {
 		return nil, problem.Wrap(err, problem.Invalid, "The body must be a callback's JSON object.")
