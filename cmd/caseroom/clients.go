@@ -33,6 +33,9 @@ type settings struct {
 	config.Hosts
 	config.Queue
 	config.DeadLetters
+	config.BulkQueue
+	config.FileQueue
+	config.Filing
 	config.Windows
 	config.Pages
 	config.CalendarQueue
@@ -95,6 +98,14 @@ func (p *parts) queue() (*sqsqueue.Queue[relay.Hint], error) {
 		return nil, fmt.Errorf("SYNC_QUEUE_URL is not set: the stack has no queue of tickets")
 	}
 	return bootqueue.Of[relay.Hint](p.process, p.Queue.URL), nil
+}
+
+// bulk is where hints go that nobody waits for.
+func (p *parts) bulk() (*sqsqueue.Queue[relay.Hint], error) {
+	if p.BulkQueue.URL == "" {
+		return p.queue() // the stack is older than the command
+	}
+	return bootqueue.Of[relay.Hint](p.process, p.BulkQueue.URL), nil
 }
 
 // desk returns a desk by the name that --desk gave.

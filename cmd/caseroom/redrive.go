@@ -51,7 +51,7 @@ through. One that is delivered twice, late or in another order does no harm.`,
 	}
 	at.flags(cmd)
 	out.Flags(cmd)
-	cmd.Flags().StringVar(&o.queue, "queue", "", "only the dead letters of sync, reconcile, sweep or calendar; of all if empty")
+	cmd.Flags().StringVar(&o.queue, "queue", "", "only the dead letters of sync, bulk, file, reconcile, sweep or calendar; of all if empty")
 	cmd.Flags().StringVar(&o.reason, "reason", "", "only those whose reason contains this")
 	cmd.Flags().StringVar(&o.ticket, "ticket", "", "only those of this ticket, such as zendesk:123")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "list the letters and move nothing")
@@ -99,7 +99,7 @@ func (p *parts) queues(ctx context.Context) ([]deadletters.Queue, error) {
 type namedQueue struct{ name, url string }
 
 func (p *parts) queueURLs() []namedQueue {
-	all := []namedQueue{{"sync", p.Queue.URL}, {"reconcile", p.Windows.URL}, {"sweep", p.Pages.URL}, {"calendar", p.CalendarQueue.URL}}
+	all := []namedQueue{{"sync", p.Queue.URL}, {"bulk", p.BulkQueue.URL}, {"file", p.FileQueue.URL}, {"reconcile", p.Windows.URL}, {"sweep", p.Pages.URL}, {"calendar", p.CalendarQueue.URL}}
 	return slices.DeleteFunc(all, func(q namedQueue) bool { return q.url == "" })
 }
 

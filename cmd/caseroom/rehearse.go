@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caseroom/caseroom/cmd/caseroom/internal/rehearsal"
+	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
@@ -21,7 +24,21 @@ type verdict struct {
 	Error  string           `json:"error,omitempty"`
 }
 
-// rehearse runs Sync over tickets without changing anything.
+// errands is a queue whose hints are worked off in the same breath.
+type errands struct {
+	mu    sync.Mutex
+	items []relay.SyncItem
+}
+
+func (q *errands) Send(_ context.Context, h relay.Hint) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.items = append(q.items, relay.SyncItem{Hint: h})
+	return nil
+}
+
+// rehearse runs Sync, and what that has File do, over tickets without changing
+// anything.
 func (p *parts) rehearse(ctx context.Context, refs []relay.Ref) []verdict {
 	script := &rehearsal.Script{Now: time.Now}
 	desks := map[relay.DeskName]relay.TicketDesk{}
@@ -36,12 +53,21 @@ func (p *parts) rehearse(ctx context.Context, refs []relay.Ref) []verdict {
 	if p.archive != nil {
 		archive = rehearsal.Archive{Archive: p.archive, Script: script}
 	}
-	s := p.process.Sync(p.Following, desks, rehearsal.Rooms{SyncRooms: p.rooms, Script: script}, archive)
+	rooms := rehearsal.Rooms{SyncRooms: p.rooms, Script: script}
+	files := &errands{}
+	s := p.process.Sync(p.Following, desks, rooms, files, archive)
 	items := make([]relay.SyncItem, len(refs))
 	for i, ref := range refs {
 		items[i] = relay.SyncItem{Hint: relay.Hint{Ref: ref}}
 	}
 	errs := s.Run(ctx, items)
+	f := p.process.File(p.Filing, boot.Table(p.Following), desks, rooms, &errands{}, archive)
+	f.Pace = nil // nothing is written
+	for i, err := range f.Run(ctx, files.items) {
+		if k := slices.Index(refs, files.items[i].Ref); k >= 0 {
+			errs[k] = errors.Join(errs[k], err)
+		}
+	}
 	list := make([]verdict, len(refs))
 	for i, ref := range refs {
 		list[i] = verdict{Desk: ref.Desk, Ticket: ref.Ticket, Group: ref.GroupID(), Steps: script.Steps(ref.GroupID())}

@@ -101,7 +101,7 @@ func (p *parts) sweep(ctx context.Context, dryRun bool, out *cli.Printer) error 
 	r := &sweepReport{DryRun: dryRun, Done: []sweptRoom{}}
 	var hints relay.HintQueue
 	if !dryRun {
-		q, err := p.queue()
+		q, err := p.bulk()
 		if err != nil {
 			return err
 		}

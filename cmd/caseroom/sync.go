@@ -176,7 +176,7 @@ func (p *parts) syncSince(ctx context.Context, o syncOptions, out *cli.Printer) 
 	}
 	var hints relay.HintQueue
 	if !o.dryRun {
-		if hints, err = p.queue(); err != nil {
+		if hints, err = p.bulk(); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caseroom/caseroom/local/sandbox"
+	"github.com/caseroom/caseroom/shared/boot"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/zendesk"
 )
@@ -202,8 +204,13 @@ func (p *parts) settled(o *operator, group string, mark relay.Mark) {
 	o.Helper()
 	ref, err := relay.ParseGroupID(group)
 	o.must(err)
-	s := p.process.Sync(p.Following, p.desks, p.rooms, nil)
-	o.must(s.Run(o.Context(), []relay.SyncItem{{Hint: relay.Hint{Ref: ref}}})[0])
+	files, told := &errands{}, &errands{}
+	s := p.process.Sync(p.Following, p.desks, p.rooms, files, nil)
+	f := p.process.File(p.Filing, boot.Table(p.Following), p.desks, p.rooms, told, nil)
+	f.Pace = nil
+	errs := s.Run(o.Context(), []relay.SyncItem{{Hint: relay.Hint{Ref: ref}}})
+	errs = append(errs, f.Run(o.Context(), files.items)...)
+	o.must(errors.Join(append(errs, s.Run(o.Context(), told.items)...)...))
 	rooms, err := p.rooms.Read(o.Context(), mark.Desk, group)
 	o.must(err)
 	now := rooms[group].Mark

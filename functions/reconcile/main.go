@@ -24,7 +24,7 @@ func main() {
 		config.Hosts
 		config.Identities
 		config.Lifecycle
-		config.Queue
+		config.BulkQueue
 		config.Windows
 		config.CalendarQueue
 	}
@@ -39,7 +39,7 @@ func main() {
 	rooms := boot.Value(boottencent.Rooms(p, env.Tencent, env.Hosts.Former...))
 	table := boot.Table(config.Following{Identities: env.Identities, Lifecycle: env.Lifecycle})
 
-	reconcile := p.Reconcile(table, desks.Changes(), rooms, bootqueue.Of[relay.Hint](p, env.Queue.URL))
+	reconcile := p.Reconcile(table, desks.Changes(), rooms, bootqueue.Of[relay.Hint](p, env.BulkQueue.URL))
 	if env.CalendarQueue.URL != "" {
 		reconcile.Calendars = calendar.Tasks{Queue: bootqueue.Of[calendar.Hint](p, env.CalendarQueue.URL)}
 	}

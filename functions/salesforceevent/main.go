@@ -14,6 +14,7 @@ func main() {
 		config.Desks
 		config.DeskKeys
 		config.Queue
+		config.BulkQueue
 	}
 	p := boot.New("salesforceevent", &env)
 
@@ -21,6 +22,7 @@ func main() {
 		Auth:       &api.Authenticator{DeskKeys: p.DeskKeys(env.DeskKeys)},
 		Configured: env.Desks.SalesforceBaseURL != "",
 		Queue:      bootqueue.Of[relay.Hint](p, env.Queue.URL),
+		Bulk:       bootqueue.Of[relay.Hint](p, env.BulkQueue.URL),
 		Meter:      p.Meter,
 	}).Routes())
 }

@@ -22,7 +22,7 @@ func main() {
 		config.Hosts
 		config.Identities
 		config.Lifecycle
-		config.Queue
+		config.BulkQueue
 		config.Pages
 	}
 	p := boot.New("sweep", &env)
@@ -36,7 +36,7 @@ func main() {
 	table := boot.Table(config.Following{Identities: env.Identities, Lifecycle: env.Lifecycle})
 
 	lambda.Start((&worker.Pages{
-		Sweep:   p.Sweep(env.Lifecycle, table, desks.Swept(), rooms, bootqueue.Of[relay.Hint](p, env.Queue.URL)),
+		Sweep:   p.Sweep(env.Lifecycle, table, desks.Swept(), rooms, bootqueue.Of[relay.Hint](p, env.BulkQueue.URL)),
 		Mailbox: bootqueue.Mailbox(p, env.Pages.URL, env.Pages.DeadLetterURL),
 	}).Lambda)
 }

@@ -22,6 +22,7 @@ func main() {
 		config.Hosts
 		config.Following
 		config.Queue
+		config.FileQueue
 		config.DeadLetters
 	}
 	p := boot.New("sync", &env)
@@ -36,7 +37,7 @@ func main() {
 	lambda.Start((&worker.Worker[relay.Hint, relay.SyncItem]{
 		Decode:  relay.DecodeHint,
 		Item:    relay.NewSyncItem,
-		Sync:    p.Sync(env.Following, desks.Tickets(), rooms, bootarchive.Archive(p, env.Following.Lifecycle)),
+		Sync:    p.Sync(env.Following, desks.Tickets(), rooms, bootqueue.Of[relay.Hint](p, env.FileQueue.URL), bootarchive.Archive(p, env.Following.Lifecycle)),
 		Mailbox: bootqueue.Mailbox(p, env.Queue.URL, env.DeadLetters.URL),
 	}).Lambda)
 }

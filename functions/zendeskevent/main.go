@@ -19,6 +19,7 @@ func main() {
 		config.Desks
 		config.ZendeskEvents
 		config.Queue
+		config.BulkQueue
 		config.CalendarQueue
 	}
 	p := boot.New("zendeskevent", &env)
@@ -30,9 +31,12 @@ func main() {
 		Reread:     secret.Reload,
 		Verifier:   webhook.Verifier{Tests: p.Local || upstream.Loopback(env.Desks.ZendeskBaseURL)},
 		Decode:     zendesk.DecodeEvent,
-		Queue:      bootqueue.Of[relay.Hint](p, env.Queue.URL),
-		Meter:      p.Meter,
-		Now:        p.Now,
+		Queue: relay.ByClass{
+			Live: bootqueue.Of[relay.Hint](p, env.Queue.URL),
+			Bulk: bootqueue.Of[relay.Hint](p, env.BulkQueue.URL),
+		},
+		Meter: p.Meter,
+		Now:   p.Now,
 	}
 	if env.CalendarQueue.URL != "" {
 		handler.DecodeTask = zendesk.DecodeTaskEvent

@@ -95,7 +95,7 @@ func newEdge(t *testing.T) *edge {
 	}
 	e.cases = &api.SalesforceEvent{
 		Auth:       &api.Authenticator{DeskKeys: secrets.For[api.DeskKeys](store, sandbox.SecretDeskKeys).Load},
-		Configured: true, Queue: queue, Meter: meter,
+		Configured: true, Queue: queue, Bulk: queue, Meter: meter,
 	}
 	return e
 }
@@ -712,7 +712,7 @@ func FuzzEvents(f *testing.F) {
 		keys := func(context.Context) (api.DeskKeys, error) {
 			return api.DeskKeys{Salesforce: secret.Bearers}, nil
 		}
-		for k, v := range (&api.SalesforceEvent{Auth: &api.Authenticator{DeskKeys: keys}, Configured: true, Queue: queue, Meter: meter}).Routes() {
+		for k, v := range (&api.SalesforceEvent{Auth: &api.Authenticator{DeskKeys: keys}, Configured: true, Queue: queue, Bulk: queue, Meter: meter}).Routes() {
 			routes[k] = v
 		}
 		handle := (&api.Function{Routes: routes, Meter: meter, Now: clock}).Lambda()

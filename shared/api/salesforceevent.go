@@ -23,8 +23,14 @@ type SalesforceEvent struct {
 	// not there.
 	Configured bool
 	Queue      BatchQueue
-	Meter      relay.Meter
+	// Bulk takes the cases of a call that names more than LiveCases.
+	Bulk  BatchQueue
+	Meter relay.Meter
 }
+
+// LiveCases is how many cases people change at once. More are a job's, and nobody
+// waits for it.
+const LiveCases = 10
 
 // BatchQueue takes many hints at once. Its error means that at least one was
 // not queued.
@@ -68,7 +74,11 @@ func (h *SalesforceEvent) serve(r *Request) (any, error) {
 	if len(hints) == 1 {
 		r.LogTicket(hints[0].Ticket)
 	}
-	if err := h.Queue.SendAll(ctx, hints...); err != nil {
+	queue := h.Queue
+	if len(hints) > LiveCases {
+		queue = h.Bulk
+	}
+	if err := queue.SendAll(ctx, hints...); err != nil {
 		h.Meter.Count(r.Context(), "QueueSendFailed", 1, "desk", string(relay.Salesforce))
 		return nil, notQueued(err)
 	}

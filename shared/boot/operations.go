@@ -1,6 +1,8 @@
 package boot
 
 import (
+	"time"
+
 	"github.com/caseroom/caseroom/shared/config"
 	"github.com/caseroom/caseroom/shared/relay"
 )
@@ -40,17 +42,37 @@ func (p *Process) Dissolve(desks map[relay.DeskName]relay.TicketDesk, rooms rela
 	}
 }
 
-// Sync returns the operation that makes rooms what their tickets say. archive is
-// nil where there is no bucket.
-func (p *Process) Sync(c config.Following, desks map[relay.DeskName]relay.TicketDesk, rooms relay.SyncRooms, archive relay.Archive) *relay.Sync {
+// Sync returns the operation that makes rooms what their tickets say. files is the
+// queue of File; archive is nil where there is no bucket.
+func (p *Process) Sync(c config.Following, desks map[relay.DeskName]relay.TicketDesk, rooms relay.SyncRooms, files relay.Queue, archive relay.Archive) *relay.Sync {
 	return &relay.Sync{
 		Desks:       desks,
 		Rooms:       rooms,
+		Files:       files,
 		Transcripts: p.transcripts(rooms, archive),
 		Table:       Table(c),
 		Texts:       relay.Texts{Language: c.NoticeLanguage, Table: c.Texts()},
 		Meter:       p.Meter,
 		Now:         p.Now,
+	}
+}
+
+// Filers is how many processes file at once. template.yaml says the same.
+const Filers = 2
+
+// File returns the operation that files transcripts, within its share of the desk's
+// writes. live is the queue of Sync; archive is nil where there is no bucket.
+func (p *Process) File(c config.Filing, t relay.Table, desks map[relay.DeskName]relay.TicketDesk, rooms relay.SyncRooms, live relay.Queue, archive relay.Archive) *relay.File {
+	return &relay.File{
+		Desks:         desks,
+		Rooms:         rooms,
+		Transcripts:   p.transcripts(rooms, archive),
+		Live:          live,
+		Table:         t,
+		Meter:         p.Meter,
+		Now:           p.Now,
+		Pace:          map[relay.DeskName]time.Duration{relay.Zendesk: relay.Pace(c.WritesPerMinute, Filers)},
+		TicketTimeout: 90 * time.Second,
 	}
 }
 

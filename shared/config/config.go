@@ -208,6 +208,29 @@ type DeadLetters struct {
 	URL string `env:"SYNC_DEAD_LETTER_URL" check:"queue"`
 }
 
+// FileQueue is where the tickets go whose transcripts are to be filed.
+type FileQueue struct {
+	URL string `env:"FILE_QUEUE_URL" check:"queue"`
+}
+
+// Filing is what the worker of [FileQueue] needs besides.
+type Filing struct {
+	DeadLetterURL string `env:"FILE_DEAD_LETTER_URL" check:"queue"`
+	// WritesPerMinute is how many updates of tickets filing may make, all its
+	// processes together.
+	WritesPerMinute int `env:"DESK_WRITES_PER_MINUTE" envDefault:"50" check:"writes"`
+}
+
+// BulkQueue is where hints go that nobody waits for.
+type BulkQueue struct {
+	URL string `env:"BULK_QUEUE_URL" check:"queue"`
+}
+
+// BulkDeadLetters is where the worker of [BulkQueue] puts what is no hint.
+type BulkDeadLetters struct {
+	URL string `env:"BULK_DEAD_LETTER_URL" check:"queue"`
+}
+
 // Windows is the queue of the desks' windows, and of those that no retry helps.
 type Windows struct {
 	URL           string `env:"RECONCILE_QUEUE_URL" check:"queue"`

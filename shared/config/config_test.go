@@ -36,6 +36,9 @@ type all struct {
 	config.Requests
 	config.DeskKeys
 	config.Queue
+	config.BulkQueue
+	config.FileQueue
+	config.Filing
 	config.Lifecycle
 	config.Runtime
 }
@@ -90,6 +93,10 @@ var contract = map[string]string{
 	"SALESFORCE_AUTO_ASSIGN":    "true",
 	"SALESFORCE_FALLBACK_EMAIL": "",
 	"SYNC_QUEUE_URL":            "",
+	"BULK_QUEUE_URL":            "",
+	"FILE_QUEUE_URL":            "",
+	"FILE_DEAD_LETTER_URL":      "",
+	"DESK_WRITES_PER_MINUTE":    "50",
 	"TRANSCRIPT_BUCKET":         "",
 	"DISSOLVE_AFTER":            "168h0m0s",
 	"HISTORY_DAYS":              "7",
@@ -224,6 +231,10 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"SALESFORCE_AUTO_ASSIGN":    "01QD0000000AbCd",
 		"SALESFORCE_FALLBACK_EMAIL": "no-reply@acme.example",
 		"SYNC_QUEUE_URL":            "https://sqs.eu-central-1.amazonaws.com/123456789012/sync.fifo",
+		"BULK_QUEUE_URL":            "https://sqs.eu-central-1.amazonaws.com/123456789012/bulk.fifo",
+		"FILE_QUEUE_URL":            "https://sqs.eu-central-1.amazonaws.com/123456789012/file.fifo",
+		"FILE_DEAD_LETTER_URL":      "https://sqs.eu-central-1.amazonaws.com/123456789012/file-dead.fifo",
+		"DESK_WRITES_PER_MINUTE":    "150",
 		"TRANSCRIPT_BUCKET":         "acme-transcripts",
 		"DISSOLVE_AFTER":            "24h0m0s",
 		"HISTORY_DAYS":              "30",
@@ -346,6 +357,10 @@ func TestRefusals(t *testing.T) {
 		{"SALESFORCE_FALLBACK_EMAIL", "no-reply", "an e-mail address"},
 		{"SALESFORCE_FALLBACK_EMAIL", "Us <no-reply@example.com>", "an e-mail address"},
 		{"SALESFORCE_AUTO_ASSIGN", "500D0000000AbCd", "true, false or the id"},
+		{"DESK_WRITES_PER_MINUTE", "0", "a whole number of writes a minute from 10 to 10000"},
+		{"DESK_WRITES_PER_MINUTE", "10001", "from 10 to 10000"},
+		{"DESK_WRITES_PER_MINUTE", "fifty", "from 10 to 10000"},
+		{"FILE_QUEUE_URL", "file.fifo", "the URL of an SQS queue"},
 		{"SYNC_QUEUE_URL", "sync.fifo", "the URL of an SQS queue"},
 		{"SYNC_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/", "the URL of an SQS queue"},
 		{"TRANSCRIPT_BUCKET", "s3://bucket", "the name of an S3 bucket"},

@@ -314,6 +314,10 @@ var checks = map[string]check{
 		want:   "a whole number of days from 1 to 3650",
 		number: func(n int64) bool { return n >= 1 && n <= 3650 },
 	},
+	"writes": {
+		want:   "a whole number of writes a minute from 10 to 10000",
+		number: func(n int64) bool { return n >= 10 && n <= 10000 },
+	},
 	// Ids are logged. What looks like JSON is the secret itself, pasted into
 	// the wrong field.
 	"secret": text("the name or ARN of a secret, not the secret", func(s string) bool {

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caseroom/caseroom/shared/identity"
@@ -15,6 +17,17 @@ import (
 // Queue takes the hint that a ticket changed.
 type Queue interface {
 	Send(ctx context.Context, hint Hint) error
+}
+
+// ByClass queues what somebody waits for apart from what nobody does.
+type ByClass struct{ Live, Bulk Queue }
+
+// Send queues a hint where its class belongs.
+func (q ByClass) Send(ctx context.Context, h Hint) error {
+	if h.Bulk {
+		return q.Bulk.Send(ctx, h)
+	}
+	return q.Live.Send(ctx, h)
 }
 
 // HintQueue takes many hints at once.
@@ -42,11 +55,22 @@ type Hint struct {
 	// Chat: the chat said that something happened in a room of this id. Nobody has
 	// said that there is such a ticket.
 	Chat bool
+	// Filed says how far a room's transcript is filed.
+	Filed Filed
+	// Bulk says that nobody waits for it: it goes to the queue of bulk hints. It is
+	// no part of the message.
+	Bulk bool
+}
+
+// Filed is how far the transcript of a room is filed.
+type Filed struct {
+	Created int64  // when the room was made, Unix seconds
+	Seq     uint64 // the last message that is filed
 }
 
 // Body is the body of a queue's message:
 //
-//	{"v":1,"desk":"zendesk|salesforce","ticket":"…","hint":"deleted|merged:<ticket>|file|chat|"}
+//	{"v":1,"desk":"zendesk|salesforce","ticket":"…","hint":"deleted|merged:<ticket>|file|chat|filed:<room's time>:<message>|"}
 //
 // The calendars' queue has forms of its own; see shared/calendar.
 type Body struct {
@@ -61,6 +85,7 @@ const (
 	hintMerged  = "merged:"
 	hintFile    = "file"
 	hintChat    = "chat"
+	hintFiled   = "filed:"
 )
 
 // The errors of a message that is no hint.
@@ -77,7 +102,7 @@ var (
 func (h Hint) Group() string { return string(h.Desk) + ":" + h.Ticket }
 
 // Plain reports whether the hint says nothing beyond the ticket.
-func (h Hint) Plain() bool { return h == Hint{Ref: h.Ref} }
+func (h Hint) Plain() bool { return h == Hint{Ref: h.Ref, Bulk: h.Bulk} }
 
 // Hearsay reports whether there may be no such ticket: every other hint says more.
 func (h Hint) Hearsay() bool { return h.Chat }
@@ -98,6 +123,9 @@ func (h Hint) Encode() (string, error) {
 	}
 	if h.Chat {
 		b.Hint, said = hintChat, said+1
+	}
+	if h.Filed != (Filed{}) {
+		b.Hint, said = fmt.Sprintf("%s%d:%d", hintFiled, h.Filed.Created, h.Filed.Seq), said+1
 	}
 	if said > 1 {
 		return "", ErrHint
@@ -152,6 +180,7 @@ func (b Body) Meaning() (Hint, error) {
 		return Hint{}, errTicket
 	}
 	into, merged := strings.CutPrefix(b.Hint, hintMerged)
+	at, filed := strings.CutPrefix(b.Hint, hintFiled)
 	switch {
 	case b.Hint == "":
 	case b.Hint == hintDeleted:
@@ -162,10 +191,23 @@ func (b Body) Meaning() (Hint, error) {
 		h.Chat = true
 	case merged && isTicket(b.Desk, into):
 		h.Into = into
+	case filed:
+		var ok bool
+		if h.Filed, ok = parseFiled(at); !ok {
+			return Hint{}, ErrHint
+		}
 	default:
 		return Hint{}, ErrHint
 	}
 	return h, nil
+}
+
+func parseFiled(s string) (f Filed, ok bool) {
+	created, seq, _ := strings.Cut(s, ":")
+	var err, seqErr error
+	f.Created, err = strconv.ParseInt(created, 10, 64)
+	f.Seq, seqErr = strconv.ParseUint(seq, 10, 64)
+	return f, err == nil && seqErr == nil && f.Created > 0 && f.Seq > 0
 }
 
 func isTicket(desk DeskName, id string) bool {

@@ -19,6 +19,7 @@ func TestHintOnTheQueue(t *testing.T) {
 		`{"v":1,"desk":"zendesk","ticket":"123","hint":"deleted"}`:                                 {Ref: zendeskTicket("123"), Deleted: true},
 		`{"v":1,"desk":"zendesk","ticket":"123","hint":"file"}`:                                    {Ref: zendeskTicket("123"), File: true},
 		`{"v":1,"desk":"zendesk","ticket":"123","hint":"chat"}`:                                    {Ref: zendeskTicket("123"), Chat: true},
+		`{"v":1,"desk":"zendesk","ticket":"123","hint":"filed:1793613600:57"}`:                     {Ref: zendeskTicket("123"), Filed: relay.Filed{Created: 1793613600, Seq: 57}},
 		`{"v":1,"desk":"zendesk","ticket":"123","hint":"merged:456"}`:                              {Ref: zendeskTicket("123"), Into: "456"},
 		`{"v":1,"desk":"salesforce","ticket":"500D000000abcdEIAQ","hint":""}`:                      {Ref: relay.Ref{Desk: relay.Salesforce, Ticket: caseID}},
 		`{"v":1,"desk":"salesforce","ticket":"500D000000abcdEIAQ","hint":"deleted"}`:               {Ref: relay.Ref{Desk: relay.Salesforce, Ticket: caseID}, Deleted: true},
@@ -61,6 +62,11 @@ var bad = []relay.Body{
 	{Desk: relay.Zendesk, Ticket: "1", Hint: "gone"},
 	{Desk: relay.Zendesk, Ticket: "1", Hint: "merged:"},
 	{Desk: relay.Zendesk, Ticket: "1", Hint: "merged:x"},
+	{Desk: relay.Zendesk, Ticket: "1", Hint: "filed:"},
+	{Desk: relay.Zendesk, Ticket: "1", Hint: "filed:7"},
+	{Desk: relay.Zendesk, Ticket: "1", Hint: "filed:0:7"},
+	{Desk: relay.Zendesk, Ticket: "1", Hint: "filed:7:0"},
+	{Desk: relay.Zendesk, Ticket: "1", Hint: "filed:7:x"},
 	{Desk: relay.Salesforce, Ticket: caseID, Hint: "merged:1"},
 }
 

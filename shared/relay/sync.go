@@ -63,11 +63,14 @@ type SyncRooms interface {
 
 // Sync re-reads tickets and makes their rooms what [Table] says: whoever the desk
 // assigns is in, everybody else but the customer is out, and when a ticket ends
-// its room is locked and its transcript filed. It holds no state and any number
-// of Syncs of a ticket end in the same room.
+// its room is locked and its transcript given to [File]. It holds no state and any
+// number of Syncs of a ticket end in the same room. Nothing else writes marks.
 type Sync struct {
-	Desks       map[DeskName]TicketDesk
-	Rooms       SyncRooms
+	Desks map[DeskName]TicketDesk
+	Rooms SyncRooms
+	// Files takes the tickets whose transcripts are to be filed.
+	Files Queue
+	// Transcripts archives what a room of ours holds that has become a squat.
 	Transcripts *Transcripts
 	Table       Table
 	Texts       Texts
@@ -102,6 +105,9 @@ func NewSyncItem(hints []Hint, redelivered bool, since time.Time) SyncItem {
 		it.Chat = it.Chat && h.Chat
 		it.Deleted = it.Deleted || h.Deleted
 		it.File = it.File || h.File
+		if h.Filed.Created > it.Filed.Created || (h.Filed.Created == it.Filed.Created && h.Filed.Seq > it.Filed.Seq) {
+			it.Filed = h.Filed
+		}
 		if it.Into == "" {
 			it.Into = h.Into
 		}
@@ -122,6 +128,13 @@ const parallel = 5
 // of the batch that have not begun wait too; where the context does not leave
 // the time, they fail with the same error.
 func (s *Sync) Run(ctx context.Context, items []SyncItem) []error {
+	return s.each(ctx, items, func(ctx context.Context, w *work, gate *gate) error {
+		return s.retryOnRateLimit(ctx, w, gate, w.run)
+	})
+}
+
+// each reads the tickets and rooms of a batch and works on every one of them.
+func (s *Sync) each(ctx context.Context, items []SyncItem, do func(context.Context, *work, *gate) error) []error {
 	errs := make([]error, len(items))
 	byDesk := map[DeskName][]int{}
 	for i, it := range items {
@@ -136,13 +149,13 @@ func (s *Sync) Run(ctx context.Context, items []SyncItem) []error {
 			}
 			continue
 		}
-		all.Go(func() { s.runDesk(ctx, desk, items, indexes, errs) })
+		all.Go(func() { s.eachOf(ctx, desk, items, indexes, errs, do) })
 	}
 	all.Wait()
 	return errs
 }
 
-func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, indexes []int, errs []error) {
+func (s *Sync) eachOf(ctx context.Context, desk TicketDesk, items []SyncItem, indexes []int, errs []error, do func(context.Context, *work, *gate) error) {
 	tickets, rooms, err := s.read(ctx, desk, items, indexes)
 	if err != nil {
 		for _, i := range indexes {
@@ -165,7 +178,7 @@ func (s *Sync) runDesk(ctx context.Context, desk TicketDesk, items []SyncItem, i
 				Table: s.Table, ref: it.Ref, room: rooms[it.GroupID()], gone: it.Deleted,
 			}}
 			w.ticket, w.seen = tickets[it.Ticket]
-			errs[i] = s.retryOnRateLimit(ctx, w, &gate)
+			errs[i] = do(ctx, w, &gate)
 		})
 	}
 	all.Wait()
@@ -202,9 +215,9 @@ func (s *Sync) read(ctx context.Context, desk TicketDesk, items []SyncItem, inde
 // work has done and read by then it knows: only its view of the ticket is as old
 // as the wait, which is less than an invocation. Whatever changes meanwhile has
 // a message of its own behind this one.
-func (s *Sync) retryOnRateLimit(ctx context.Context, w *work, gate *gate) error {
+func (s *Sync) retryOnRateLimit(ctx context.Context, w *work, gate *gate, do func(context.Context) error) error {
 	for {
-		err := s.attempt(ctx, w)
+		err := s.attempt(ctx, w, do)
 		if !limited(err) {
 			return err
 		}
@@ -240,12 +253,12 @@ func (s *Sync) pass(ctx context.Context, gate *gate) error {
 }
 
 // attempt runs one ticket's work under its own deadline, by Protect.
-func (s *Sync) attempt(ctx context.Context, w *work) error {
+func (s *Sync) attempt(ctx context.Context, w *work, do func(context.Context) error) error {
 	timeout := s.TicketTimeout
 	if timeout == 0 {
 		timeout = 25 * time.Second
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return Protect(ctx, func() error { return w.run(ctx) }, "desk", w.item.Desk, "ticket", w.item.Ticket)
+	return Protect(ctx, func() error { return do(ctx) }, "desk", w.item.Desk, "ticket", w.item.Ticket)
 }

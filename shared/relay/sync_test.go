@@ -140,8 +140,8 @@ func TestSyncEnd(t *testing.T) {
 			return strings.HasSuffix(op, "tickets_update") || strings.HasSuffix(op, "upsert")
 		})
 		out := slices.Index(ops, "tencent delete_group_member")
-		if mute < 0 || note < mute || out < note {
-			t.Errorf("mute, file, remove: %v", ops)
+		if mute < 0 || out < mute || note < out {
+			t.Errorf("mute, remove, file: %v", ops)
 		}
 		if err := b.box.SendAs("carol", ref.GroupID(), "hello?"); err == nil {
 			t.Error("the customer may still write")

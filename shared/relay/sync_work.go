@@ -16,9 +16,8 @@ type work struct {
 	desk TicketDesk
 	item SyncItem
 
-	said   uint64  // sequence number of a notice sent just now, 0 if none
-	hushed bool    // until just now people could write: the room may hold more than was read
-	filing *filing // begun, and kept from going on by a limit; nil if none is
+	said   uint64 // sequence number of a notice sent just now, 0 if none
+	hushed bool   // until just now people could write: the room may hold more than was read
 	change *RoomChange
 }
 
@@ -250,11 +249,10 @@ func (w *work) open(ctx context.Context) error {
 	if tellErr != nil && !Permanent(tellErr) {
 		return errors.Join(tellErr, w.flush(ctx))
 	}
+	w.filed()
 	var fileErr error
 	if w.ticket.Status == Solved || w.item.File {
-		if fileErr = w.file(ctx, false); fileErr != nil && !Permanent(fileErr) {
-			return errors.Join(fileErr, w.flush(ctx))
-		}
+		fileErr = w.file(ctx)
 	}
 	w.repair()
 	flushErr := w.flush(ctx)
@@ -269,9 +267,9 @@ func (w *work) open(ctx context.Context) error {
 	return firstRetryable(joinErr, tellErr, fileErr, flushErr)
 }
 
-// lock ends the room's conversation: nobody may write, the transcript is filed
-// to the last message, and only then do the agents leave. A room that is gone
-// was dissolved after its time and stays gone.
+// lock ends the room's conversation: nobody may write, the transcript is handed to
+// be filed to the last message, and the agents leave. A room that is gone was
+// dissolved after its time and stays gone.
 func (w *work) lock(ctx context.Context) error {
 	if w.room.Whose == NoRoom {
 		return nil
@@ -291,28 +289,30 @@ func (w *work) lock(ctx context.Context) error {
 	if tellErr == nil {
 		tellErr = w.announce(ctx, n)
 	}
-	// A notice that is refused for good, by the chat or by a desk that will not say
-	// which, keeps no transcript from being filed.
-	if err = tellErr; err == nil || Permanent(err) {
-		err = w.file(ctx, w.archiveOnly())
-	}
-	w.repair()
-	return w.finish(ctx, wanted, err, joinErr, tellErr)
+	return w.finish(ctx, wanted, tellErr, joinErr)
 }
 
-// finish writes what has changed of the room and lets go who has no right to be in
-// it, unless one of what went wrong before, the first of errs or the writing, may
-// go better the next time: agents leave when the transcript is filed, or never
-// will be.
-func (w *work) finish(ctx context.Context, wanted []Account, errs ...error) error {
+// finish has the transcript filed, writes what has changed of the room and lets go
+// who has no right to be in it, unless the notice or the writing may go better the
+// next time. A notice that is refused for good, by the chat or by a desk that will
+// not say which, keeps no transcript from being filed.
+func (w *work) finish(ctx context.Context, wanted []Account, tellErr, joinErr error) error {
+	w.filed()
+	var fileErr error
+	if tellErr == nil || Permanent(tellErr) {
+		fileErr = w.file(ctx)
+	}
+	if w.row() == rowLocked {
+		w.repair()
+	}
 	flushErr := w.flush(ctx)
-	if first := firstRetryable(errs[0], flushErr); first != nil && !Permanent(first) {
+	if first := firstRetryable(tellErr, flushErr); first != nil && !Permanent(first) {
 		return first
 	}
 	if err := w.leave(ctx, wanted); err != nil {
 		return err
 	}
-	return firstRetryable(append(errs, flushErr)...)
+	return firstRetryable(fileErr, joinErr, tellErr, flushErr)
 }
 
 // deleted locks the room of a ticket that is gone. Nothing is known of it but
@@ -332,14 +332,10 @@ func (w *work) deleted(ctx context.Context) error {
 		return err
 	}
 	tellErr := w.announce(ctx, gone)
-	err := tellErr
-	if err == nil || Permanent(err) {
-		err = w.file(ctx, true)
-	}
 	if w.room.Former {
 		w.touch()
 	}
-	return w.finish(ctx, nil, err, tellErr)
+	return w.finish(ctx, nil, tellErr, nil)
 }
 
 // silence mutes the room and remembers since when, and since when its ticket is
@@ -465,29 +461,25 @@ func (w *work) leave(ctx context.Context, wanted []Account) error {
 	return nil
 }
 
-// file files what has been said since the last time.
-func (w *work) file(ctx context.Context, archiveOnly bool) error {
+// file has what was said since the last time filed. [File] looks at the room for
+// itself: what Sync has read is all that may be missing.
+func (w *work) file(ctx context.Context) error {
 	if !w.unfiled() && w.said == 0 && !w.hushed {
 		return nil
 	}
-	if w.filing == nil {
-		var err error
-		if w.filing, err = w.Transcripts.begin(ctx, Filing{
-			Desk: w.desk, Ref: w.ref, Created: w.room.Created, From: w.room.Mark.Filed + 1,
-			ArchiveOnly: archiveOnly, Customer: w.ticket.Customer.UserID, Stamp: w.ticket.Stamp,
-		}); err != nil {
-			return err
-		}
+	if err := w.Files.Send(ctx, Hint{Ref: w.ref, File: w.item.File}); err != nil {
+		return err
 	}
-	err := w.filing.run(ctx)
-	if filed := w.filing.next - 1; filed > w.room.Mark.Filed {
-		w.room.Mark.Filed = filed
+	w.said, w.hushed = 0, false
+	return nil
+}
+
+// filed remembers how far the transcript is filed.
+func (w *work) filed() {
+	if f := w.item.Filed; f.Created == w.room.Created && f.Seq > w.room.Mark.Filed {
+		w.room.Mark.Filed = f.Seq
 		w.touch()
 	}
-	if err == nil {
-		w.filing, w.said, w.hushed = nil, 0, false
-	}
-	return err
 }
 
 // farewell chooses the notice of a ticket that has ended. A merged one's

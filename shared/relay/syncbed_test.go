@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -44,6 +45,9 @@ type bed struct {
 	server *httptest.Server
 	meter  *upstreamtest.Counts
 	sync   *relay.Sync
+	file   *relay.File
+	files  outbox // from Sync to File
+	told   outbox // from File to Sync
 	zd     *zendesk.SyncDesk
 	sf     *salesforce.SyncDesk
 	create *relay.CreateTicket
@@ -58,6 +62,38 @@ type bed struct {
 type noQueue struct{}
 
 func (noQueue) Send(context.Context, relay.Hint) error { return nil }
+
+// outbox is a queue that keeps what it takes until somebody works it off.
+type outbox struct {
+	mu    sync.Mutex
+	hints []relay.Hint
+}
+
+func (q *outbox) Send(_ context.Context, h relay.Hint) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.hints = append(q.hints, h)
+	return nil
+}
+
+// take empties the queue and returns what it said, an item a ticket.
+func (q *outbox) take() (items []relay.SyncItem) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var order []relay.Ref
+	said := map[relay.Ref][]relay.Hint{}
+	for _, h := range q.hints {
+		if said[h.Ref] == nil {
+			order = append(order, h.Ref)
+		}
+		said[h.Ref] = append(said[h.Ref], h)
+	}
+	q.hints = nil
+	for _, ref := range order {
+		items = append(items, relay.NewSyncItem(said[ref], false, time.Time{}))
+	}
+	return items
+}
 
 func newBed(t *testing.T, plan sandbox.TencentPlan) *bed {
 	t.Helper()
@@ -152,10 +188,12 @@ func startBed(t fataler, plan sandbox.TencentPlan) *bed {
 	}, bucket)
 	b.sync = &relay.Sync{
 		Desks: map[relay.DeskName]relay.TicketDesk{relay.Zendesk: b.zd, relay.Salesforce: b.sf}, Rooms: b.rooms,
+		Files:       &b.files,
 		Transcripts: &relay.Transcripts{Rooms: b.rooms, Archive: archive, Meter: b.meter},
 		Table:       relay.Table{Archive: true},
 		Meter:       b.meter, Now: c.Now,
 	}
+	b.file = &relay.File{Live: &b.told, Meter: b.meter, Now: c.Now}
 	b.desks = map[relay.DeskName]relay.Desk{relay.Zendesk: zendesk.Desk{Client: zc, Wait: c.Wait}, relay.Salesforce: salesforce.Desk{Client: sc, Wait: c.Wait}}
 	b.create = &relay.CreateTicket{Rooms: b.rooms, Queue: noQueue{}, Meter: b.meter, Now: c.Now, Random: strings.NewReader("")}
 	return b
@@ -174,13 +212,45 @@ func (b *bed) open(desk relay.DeskName, customer, subject string) relay.Ref {
 	return ref
 }
 
-// run syncs tickets in one batch and returns the errors.
+// run syncs tickets in one batch, works off what that asks to file, and returns
+// the errors.
 func (b *bed) run(items ...relay.SyncItem) []error {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	b.clock.Add(3 * time.Second)
-	return b.sync.Run(ctx, items)
+	return b.work(ctx, items)
+}
+
+func (b *bed) work(ctx context.Context, items []relay.SyncItem) []error {
+	return b.workWith(ctx, b.sync, items)
+}
+
+// workWith is [bed.work] by another Sync. What fails stays in its queue.
+func (b *bed) workWith(ctx context.Context, by *relay.Sync, items []relay.SyncItem) []error {
+	errs := by.Run(ctx, items)
+	note := func(q *outbox, of []relay.SyncItem, failed []error) {
+		for i, it := range of {
+			if failed[i] != nil {
+				_ = q.Send(ctx, it.Hint)
+			}
+			for k := range items {
+				if items[k].Ref == it.Ref {
+					errs[k] = errors.Join(errs[k], failed[i])
+				}
+			}
+		}
+	}
+	// File is a function of its own and sees desks, rooms and archive as Sync does.
+	b.file.Desks, b.file.Rooms, b.file.Transcripts, b.file.Table = by.Desks, by.Rooms, by.Transcripts, by.Table
+	b.file.Wait = by.Wait
+	if files := b.files.take(); len(files) > 0 {
+		note(&b.files, files, b.file.Run(ctx, files))
+	}
+	if told := b.told.take(); len(told) > 0 {
+		note(&b.told, told, by.Run(ctx, told))
+	}
+	return errs
 }
 
 // item is what messages about a ticket say to Sync.

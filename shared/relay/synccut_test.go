@@ -35,7 +35,7 @@ func (b *bed) killed(n int, how int, item relay.SyncItem) bool {
 		return how
 	})
 	b.clock.Add(3 * time.Second)
-	_ = b.sync.Run(ctx, []relay.SyncItem{item})
+	_ = b.work(ctx, []relay.SyncItem{item})
 	b.setCut(nil)
 	return died.Load()
 }

@@ -181,13 +181,16 @@ func (w *Mailbox) pause(ctx context.Context, d time.Duration) {
 	if deadline, ok := ctx.Deadline(); ok {
 		d = min(d, time.Until(deadline)-reserve)
 	}
-	wait := w.Wait
-	if wait == nil {
-		wait = upstream.Sleep
-	}
 	if d > 0 {
-		_ = wait(ctx, d)
+		_ = w.sleep(ctx, d)
 	}
+}
+
+func (w *Mailbox) sleep(ctx context.Context, d time.Duration) error {
+	if w.Wait != nil {
+		return w.Wait(ctx, d)
+	}
+	return upstream.Sleep(ctx, d)
 }
 
 // count counts what an operator has to see of a failure.

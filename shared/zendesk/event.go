@@ -68,11 +68,21 @@ func DecodeEvent(body []byte) (hint relay.Hint, ours bool, err error) {
 	case hint.Ticket == "":
 		return relay.Hint{}, false, ErrEvent
 	case deletions[kind]:
-		hint.Deleted = true
+		hint.Deleted, hint.Bulk = true, true
 	case kind == "merged":
-		hint.Into = survivor(value(e.Event), hint.Ticket)
+		hint.Into, hint.Bulk = survivor(value(e.Event), hint.Ticket), true
+	case kind == "status_changed":
+		hint.Bulk = ends(value(e.Event))
 	}
 	return hint, true, nil
+}
+
+// ends reports whether a change of status ended the ticket: then nobody waits for
+// an agent.
+func ends(event any) bool {
+	fields, _ := event.(map[string]any)
+	current, _ := fields["current"].(string)
+	return strings.EqualFold(current, "solved") || strings.EqualFold(current, "closed")
 }
 
 // notification is either form. Every field is decoded by itself: one of another

@@ -90,10 +90,38 @@ func TestDecodeEvent(t *testing.T) {
 					t.Fatal(werr)
 				}
 			}
+			want.Bulk = hint.Bulk // see TestDecodeEventClass
 			if err != nil || ours != (tt.ticket != "") || hint != want {
 				t.Errorf("got %+v, %t, %v", hint, ours, err)
 			}
 		})
+	}
+}
+
+// TestDecodeEventClass keeps what nobody waits for out of the live queue.
+func TestDecodeEventClass(t *testing.T) {
+	event := func(kind, fields string) string {
+		return `{"type":"zen:event-type:ticket.` + kind + `","subject":"zen:ticket:42","detail":{"id":"42"},"event":` + fields + `}`
+	}
+	for body, bulk := range map[string]bool{
+		`{"ticketId":"42"}`:         false,
+		event("created", `{}`):      false,
+		event("status_changed", ""): false,
+		event("status_changed", `{"current":"OPEN","previous":"SOLVED"}`):   false,
+		event("status_changed", `{"current":"SOLVED","previous":"OPEN"}`):   true,
+		event("status_changed", `{"current":"closed","previous":"solved"}`): true,
+		event("agent_assignment_changed", `{"current":"7"}`):                false,
+		event("undeleted", `{}`):             false,
+		event("soft_deleted", `{}`):          true,
+		event("marked_as_spam", `{}`):        true,
+		event("permanently_deleted", `{}`):   true,
+		event("merged", `{"into":"43"}`):     true,
+		event("merged", `{"nobody":"says"}`): true,
+	} {
+		body = strings.Replace(body, `"event":}`, `"event":null}`, 1)
+		if hint, ours, err := zendesk.DecodeEvent([]byte(body)); err != nil || !ours || hint.Bulk != bulk {
+			t.Errorf("%s: %+v, %t, %v", body, hint, ours, err)
+		}
 	}
 }
 

@@ -67,6 +67,47 @@ var stories = []story{
 		mend: func(r *rig) { r.source("-sync.fifo", true) },
 	},
 	{
+		name: "BulkAgeAlarm", // the live queue is never calm: nobody takes what is in it
+		cause: func(r *rig) {
+			r.source("-sync.fifo", false)
+			for n := range 10 {
+				r.ok(r.w.Send(context.Background(), "-sync.fifo", fmt.Sprint(n), `{"v":1,"desk":"zendesk","ticket":"1","hint":""}`))
+			}
+			r.ok(r.w.Send(context.Background(), "-bulk.fifo", "zendesk:1", `{"v":1,"desk":"zendesk","ticket":"1","hint":""}`))
+		},
+		within: 7 * time.Hour,
+		mend:   func(r *rig) { r.source("-sync.fifo", true) },
+	},
+	{
+		name: "BulkStalledAlarm",
+		cause: func(r *rig) {
+			r.source("-bulk.fifo", false)
+			r.ok(r.w.Send(context.Background(), "-bulk.fifo", "zendesk:1", `{"v":1,"desk":"zendesk","ticket":"1","hint":""}`))
+		},
+		mend: func(r *rig) { r.source("-bulk.fifo", true) },
+	},
+	{
+		name: "FileAgeAlarm",
+		cause: func(r *rig) {
+			ref := r.create("dana")
+			r.assign(ref, 0)
+			time.Sleep(time.Minute)
+			r.out("zendesk /comments", world.Unavailable)
+			r.ok(r.w.Box.Zendesk().Solve(number(ref)))
+		},
+		within: 26 * time.Hour,
+		mend:   (*rig).back,
+	},
+	{
+		name: "FileStalledAlarm",
+		cause: func(r *rig) {
+			ref := r.create("dana")
+			r.source("-file.fifo", false)
+			r.ok(r.w.Box.Zendesk().Solve(number(ref)))
+		},
+		mend: func(r *rig) { r.source("-file.fifo", true) },
+	},
+	{
 		name:  "ReconcileStalledAlarm",
 		cause: func(r *rig) { r.source("-reconcile.fifo", false) },
 		mend:  func(r *rig) { r.source("-reconcile.fifo", true) },
@@ -96,6 +137,16 @@ var stories = []story{
 			r.assign(ref, 0)
 		},
 		mend: func(r *rig) { r.empty("-sync-dead.fifo") },
+	},
+	{
+		name:  "BulkDeadLettersAlarm",
+		cause: func(r *rig) { r.ok(r.w.Send(context.Background(), "-bulk.fifo", "zendesk:1", "junk")) },
+		mend:  func(r *rig) { r.empty("-bulk-dead.fifo") },
+	},
+	{
+		name:  "FileDeadLettersAlarm",
+		cause: func(r *rig) { r.ok(r.w.Send(context.Background(), "-file.fifo", "zendesk:1", "junk")) },
+		mend:  func(r *rig) { r.empty("-file-dead.fifo") },
 	},
 	{
 		name:  "ReconcileDeadLettersAlarm",

@@ -82,6 +82,8 @@ func begin(t *testing.T, o world.Options) *rig {
 		}
 	})
 	r.running.Go(func() { r.serve("sync", "-sync.fifo", (*world.Process).Sync) })
+	r.running.Go(func() { r.serve("forward", "-bulk.fifo", (*world.Process).Forward) })
+	r.running.Go(func() { r.serve("file", "-file.fifo", (*world.Process).File) })
 	r.running.Go(func() { r.serve("reconcile", "-reconcile.fifo", (*world.Process).Reconcile) })
 	r.running.Go(func() { r.serve("sweep", "-sweep.fifo", (*world.Process).Sweep) })
 	r.running.Go(func() { r.serve("calendarsync", "-calendar.fifo", (*world.Process).CalendarSync) })

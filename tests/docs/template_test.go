@@ -15,6 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/caseroom/caseroom/local/lambdahost"
+	"github.com/caseroom/caseroom/shared/boot"
 )
 
 // at returns the node at a path of keys, nil if there is none.
@@ -323,5 +326,22 @@ func TestVariablesNameTheirReaders(t *testing.T) {
 	}
 	if checked < 40 {
 		t.Errorf("only %d rows were compared", checked)
+	}
+}
+
+// TestFilersShareTheBudget wants as many processes of file as the budget of the
+// desk's updates is divided by.
+func TestFilersShareTheBudget(t *testing.T) {
+	stack, err := lambdahost.LoadTemplate(root + "/template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolved, err := stack.Resolve(lambdahost.ResolveOptions{Parameters: map[string]string{"ZendeskBaseUrl": "https://acme.zendesk.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, ok := resolved.Function("FileFunction")
+	if !ok || len(file.Sources) != 1 || file.Sources[0].MaxConcurrency != boot.Filers {
+		t.Errorf("%+v; the budget is divided by %d", file.Sources, boot.Filers)
 	}
 }

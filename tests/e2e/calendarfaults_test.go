@@ -114,13 +114,7 @@ func (s *stack) consents(account string) bool {
 
 // calendarHints are the messages in the queue of calendars.
 func (s *stack) calendarHints() []sandbox.MessageState {
-	var list []sandbox.MessageState
-	for _, q := range s.box.State().AWS.Queues {
-		if strings.HasSuffix(q.Name, "-calendar.fifo") {
-			list = append(list, q.Messages...)
-		}
-	}
-	return list
+	return s.messages("-calendar.fifo")
 }
 
 func (s *stack) queued(group, hint string) error {

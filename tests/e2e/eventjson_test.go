@@ -98,7 +98,11 @@ func TestStoredEvents(t *testing.T) {
 	for _, f := range s.host.Stack().Functions {
 		event := storedEvent(t, f.Label())
 		if len(f.Routes) == 0 {
-			s.invokeQueued(f.LogicalID, event)
+			on := s
+			if f.Label() == "forward" {
+				on = newStack(t, local) // it waits for a calm queue, and nobody works ours off
+			}
+			on.invokeQueued(f.LogicalID, event)
 			continue
 		}
 		if check[f.Label()] == nil {

@@ -186,7 +186,8 @@ func newStack(tb testing.TB, options ...option) *stack {
 		"ThrottleRate": "100000", "ThrottleBurst": "100000",
 		"GuestThrottleRate": "100000", "GuestThrottleBurst": "100000",
 		"GuestRate": "0", "GuestRatePerAddress": "0", "TicketRatePerPerson": "0",
-		"ChatWebhook": "on",
+		"ChatWebhook":         "on",
+		"DeskWritesPerMinute": "10000", // else each note waits for seconds
 	}
 	maps.Copy(parameters, set.parameters)
 	if parameters["ZendeskBaseUrl"] == "" {
@@ -768,11 +769,16 @@ func (f fixedSecrets) GetSecretValue(_ context.Context, in *secretsmanager.GetSe
 	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String(string(f[*in.SecretId]))}, nil
 }
 
-// hints are the messages in the sync queue.
+// hints are the messages in the queues of hints, live and bulk.
 func (s *stack) hints() []sandbox.MessageState {
+	return append(s.messages("-sync.fifo"), s.messages("-bulk.fifo")...)
+}
+
+// messages are what is in the queue whose name ends so.
+func (s *stack) messages(queue string) []sandbox.MessageState {
 	var list []sandbox.MessageState
 	for _, q := range s.box.State().AWS.Queues {
-		if strings.HasSuffix(q.Name, "-sync.fifo") {
+		if strings.HasSuffix(q.Name, queue) {
 			list = append(list, q.Messages...)
 		}
 	}

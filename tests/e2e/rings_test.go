@@ -10,11 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/caseroom/caseroom/local/lambdahost"
 	"github.com/caseroom/caseroom/local/sandbox"
 )
 
 // The fault table of the functions that work off queues: every upstream call of
-// sync, reconcile, sweep and calendarsync, every way in which it fails. Whatever
+// sync, file, forward, reconcile, sweep and calendarsync, every way in which it fails. Whatever
 // happens, the message is delivered again until it is done, nothing that a retry
 // mends is dead, and in the end every room and calendar is what tickets say.
 
@@ -114,18 +118,31 @@ func (s *stack) finish(m errandMessage, receives int) {
 	}
 }
 
-// drain works off the queues of tickets and of calendars.
+// workers are the functions behind the queues of tickets and of calendars.
+var workers = map[string]string{
+	"-sync.fifo": "SyncFunction", "-bulk.fifo": "ForwardFunction", "-file.fifo": "FileFunction", "-calendar.fifo": "CalendarSyncFunction",
+}
+
+// drain takes what is in the queues of tickets and of calendars, and works it off.
 func (s *stack) drain() {
 	s.tb.Helper()
-	done := map[string]bool{}
+	client := sqs.NewFromConfig(s.process().AWS, func(o *sqs.Options) { o.AppID = lambdahost.PlatformApp })
 	for more := true; more; {
 		more = false
-		for function, list := range map[string][]sandbox.MessageState{"SyncFunction": s.hints(), "CalendarSyncFunction": s.calendarHints()} {
-			for _, h := range list {
-				if key := function + h.Group + h.Body; !done[key] {
-					done[key], more = true, true
-					s.finish(errandMessage{function, h.Group, h.Body}, 2)
-				}
+		for _, q := range s.host.Stack().Queues {
+			function := workers[strings.TrimPrefix(q.Name, s.host.Stack().Name)]
+			if function == "" {
+				continue
+			}
+			out, err := client.ReceiveMessage(context.Background(), &sqs.ReceiveMessageInput{
+				QueueUrl: &q.URL, MaxNumberOfMessages: 10, MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+			})
+			s.must(err)
+			for _, m := range out.Messages {
+				more = true
+				s.finish(errandMessage{function, m.Attributes["MessageGroupId"], *m.Body}, 2)
+				_, err := client.DeleteMessage(context.Background(), &sqs.DeleteMessageInput{QueueUrl: &q.URL, ReceiptHandle: m.ReceiptHandle})
+				s.must(err)
 			}
 		}
 	}
@@ -250,6 +267,26 @@ func errands() []errandRow {
 			}}
 		}
 	}
+	// filing is what is left to do of a ticket, or of one that is gone, after Sync.
+	filing := func(of func(*stack) errand) func(*stack) errand {
+		return func(s *stack) errand {
+			e := of(s)
+			s.finish(e.messages[0], 1)
+			for _, m := range s.messages("-file.fifo") {
+				return errand{[]errandMessage{{"FileFunction", m.Group, m.Body}}, e.right}
+			}
+			s.tb.Fatal("nothing is to be filed")
+			return errand{}
+		}
+	}
+	// passed is a change that nobody waits for.
+	passed := func(s *stack) errand {
+		o := s.opened("zendesk", "ada")
+		agent := o.assign()
+		m := o.sync("")
+		m.function = "ForwardFunction"
+		return errand{[]errandMessage{m}, func() error { return o.is(false, "ada", agent) }}
+	}
 	// deleted is a ticket that is gone, with words that only the archive can take.
 	deleted := func(s *stack) errand {
 		o := s.opened("zendesk", "ada")
@@ -292,6 +329,7 @@ func errands() []errandRow {
 			s.must(s.box.SendAs("cy", open.group, "So it is. "+canary))
 			old.end()
 			s.finish(old.sync(""), 1)
+			s.drain()
 			s.must(s.rooms().Destroy(context.Background(), lost.group))
 			at := time.Now().UTC().Format(time.RFC3339)
 			return errand{
@@ -325,11 +363,16 @@ func errands() []errandRow {
 		}, errand: assigned("zendesk")},
 		{operation: "sync salesforce", calls: []string{"salesforce oauth_token", "salesforce query_all", "salesforce query"}, errand: assigned("salesforce")},
 		{operation: "sync of a solved ticket", calls: []string{
-			"tencent modify_group_base_info", "tencent send_group_msg", "tencent group_msg_get_simple",
-			"zendesk tickets_comments", "aws GetObject", "zendesk tickets_update", "tencent delete_group_member",
+			"tencent modify_group_base_info", "tencent send_group_msg", "aws SendMessage", "tencent delete_group_member",
 		}, errand: over("zendesk")},
-		{operation: "sync of a closed case", calls: []string{"salesforce sobject_upsert"}, errand: over("salesforce")},
-		{operation: "sync of a deleted ticket", calls: []string{"zendesk tickets_show", "aws PutObject"}, errand: deleted},
+		{operation: "sync of a deleted ticket", calls: []string{"zendesk tickets_show", "aws SendMessage"}, errand: deleted},
+		{operation: "file", calls: []string{
+			"aws GetSecretValue", "zendesk oauth_tokens", "zendesk users_me", "zendesk tickets_show_many", "tencent get_group_info",
+			"tencent group_msg_get_simple", "zendesk tickets_comments", "aws GetObject", "zendesk tickets_update", "aws SendMessage",
+		}, errand: filing(over("zendesk"))},
+		{operation: "file of a closed case", calls: []string{"salesforce sobject_upsert"}, errand: filing(over("salesforce"))},
+		{operation: "file of a deleted ticket", calls: []string{"aws PutObject"}, errand: filing(deleted)},
+		{operation: "forward", calls: []string{"aws GetQueueAttributes", "aws SendMessageBatch"}, errand: passed},
 		{operation: "sync of a squatted room", calls: []string{"tencent destroy_group", "tencent create_group"}, errand: squatted},
 		{operation: "reconcile", calls: []string{
 			"aws GetSecretValue", "zendesk oauth_tokens", "zendesk users_me", "zendesk incremental_tickets_cursor",

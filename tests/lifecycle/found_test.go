@@ -110,7 +110,7 @@ func TestFound(t *testing.T) {
 			h.runTo("deletegroup", "Caseroom_Transcript__c/")
 			h.solve(l)
 			h.deliverAll()
-			h.runTo("sync", "Caseroom_Transcript__c/")
+			h.runTo("sync, file", "Caseroom_Transcript__c/")
 			h.pump(time.Hour)
 			h.calm()
 		},
@@ -139,11 +139,11 @@ func (h *history) open(desk relay.DeskName) *life {
 	return l
 }
 
-// runTo lets the processes of a function, and no others, make their calls until
+// runTo lets the processes of some functions, and no others, make their calls until
 // one waits whose path holds a text.
-func (h *history) runTo(function, text string) {
+func (h *history) runTo(functions, text string) {
 	for range 200 {
-		list := slices.DeleteFunc(h.calls(), func(x *held) bool { return x.Process.Name != function })
+		list := slices.DeleteFunc(h.calls(), func(x *held) bool { return !strings.Contains(functions, x.Process.Name) })
 		switch {
 		case len(list) == 0:
 			if !h.dispatch() {
@@ -155,7 +155,7 @@ func (h *history) runTo(function, text string) {
 			h.release(list[0], world.Pass)
 		}
 	}
-	h.Fatalf("%s did not call %s", function, text)
+	h.Fatalf("%s did not call %s", functions, text)
 }
 
 // killAt lets work go on until a process of sync makes a call whose path holds

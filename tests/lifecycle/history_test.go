@@ -60,8 +60,9 @@ type history struct {
 	trying map[*world.Process]*try // the desks' calls to the routes that move people
 	asked  int                     // of those calls, how many are under way
 
-	workers  []*slot // of sync
-	others   []*slot // reconcile's and sweep's
+	workers  []*slot     // of sync
+	others   []*slot     // the other queues'
+	filed    []time.Time // when filing wrote to Zendesk's tickets
 	lastTick time.Time
 	lastDay  time.Time
 	down     map[string]world.Fate // vendors that are out of order
@@ -125,6 +126,9 @@ func begin(src source, o world.Options) *history {
 	h.console = w.Start("console")
 	h.lastTick, h.lastDay = time.Now(), time.Now()
 	h.others = []*slot{
+		{function: "forward", queue: "-bulk.fifo"},
+		{function: "file", queue: "-file.fifo"},
+		{function: "file", queue: "-file.fifo"},
 		{function: "reconcile", queue: "-reconcile.fifo"},
 		{function: "sweep", queue: "-sweep.fifo"},
 	}
@@ -147,11 +151,13 @@ func (h *history) zendeskSays(e sandbox.ZendeskEvent) {
 	h.changes = append(h.changes, time.Now())
 	hint := relay.Hint{Ref: relay.Ref{Desk: relay.Zendesk, Ticket: fmt.Sprint(e.Ticket.ID)}}
 	switch e.Type {
-	case "agent_assignment_changed", "status_changed", "undeleted", "comment_added":
+	case "agent_assignment_changed", "undeleted", "comment_added":
+	case "status_changed":
+		hint.Bulk = e.Ticket.Status == "solved" || e.Ticket.Status == "closed"
 	case "soft_deleted", "permanently_deleted", "marked_as_spam":
-		hint.Deleted = true
+		hint.Deleted, hint.Bulk = true, true
 	case "merged":
-		hint.Into = fmt.Sprint(e.Current)
+		hint.Into, hint.Bulk = fmt.Sprint(e.Current), true
 	default:
 		return
 	}
@@ -256,6 +262,9 @@ func (h *history) release(x *held, f world.Fate) {
 	if f != world.Pass || *trace {
 		h.Logf("%s: %s %s %s %.120s meets %d", time.Now().Format("02T15:04:05"), x.Process.Name, x.Vendor, x.Path, x.Body, f)
 	}
+	if f != world.Lost && f != world.KillBefore && x.Process.Name == "file" && x.Vendor == "zendesk" && x.Method == "PUT" {
+		h.filed = append(h.filed, time.Now())
+	}
 	x.fate <- f
 	synctest.Wait()
 	if f == world.KillBefore || f == world.KillAfter {
@@ -346,6 +355,10 @@ func (h *history) function(p *world.Process, name string) (world.Handler, error)
 	switch name {
 	case "sync":
 		return p.Sync()
+	case "file":
+		return p.File()
+	case "forward":
+		return p.Forward()
 	case "reconcile":
 		return p.Reconcile()
 	case "sweep":
@@ -374,7 +387,7 @@ func (h *history) settle() {
 			if l.desk == relay.Salesforce && time.Since(h.turned) < 7*time.Minute {
 				continue // who is an active user is remembered for five minutes
 			}
-			if bad := h.wrong(l); len(bad) > 0 {
+			if bad := h.unfit(l); len(bad) > 0 {
 				h.Fatalf("%s %s was worked off, and: %s", l.desk, l.id, strings.Join(bad, "; "))
 			}
 			l.settled = true

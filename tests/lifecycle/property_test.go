@@ -60,6 +60,26 @@ func (h *history) calm() {
 	h.idle(26 * time.Hour)
 	h.checkTable()
 	h.checkQuiet()
+	h.checkBudget()
+}
+
+// budget is the template's DeskWritesPerMinute.
+const budget = 50
+
+// checkBudget counts what filing wrote to Zendesk's tickets in any minute, by
+// however many processes, and however often they died.
+func (h *history) checkBudget() {
+	for i, from := range h.filed {
+		n := 0
+		for _, at := range h.filed[i:] {
+			if at.Sub(from) < time.Minute {
+				n++
+			}
+		}
+		if n > budget {
+			h.Errorf("filing made %d updates within the minute from %v", n, from)
+		}
+	}
 }
 
 // checks is about a minute's work with the race detector.

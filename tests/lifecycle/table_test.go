@@ -176,7 +176,17 @@ func (h *history) mayLack(l *life) bool {
 }
 
 // wrong returns what the table does not say of a ticket's room.
-func (h *history) wrong(l *life) (list []string) {
+func (h *history) wrong(l *life) []string {
+	list := h.unfit(l)
+	g, there := h.w.Box.Group(l.group())
+	if l.foreign || there && g.Owner != "" && l.deleted {
+		return list // nothing says that there is anything to file
+	}
+	return append(list, h.unfiled(l)...)
+}
+
+// unfit is [history.wrong] of all but the transcript, which is filed by and by.
+func (h *history) unfit(l *life) (list []string) {
 	bad := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	g, there := h.w.Box.Group(l.group())
 	if l.foreign {
@@ -188,7 +198,7 @@ func (h *history) wrong(l *life) (list []string) {
 	over := h.over(l)
 	switch {
 	case !there && h.mayLack(l):
-		return append(list, h.unfiled(l)...)
+		return list
 	case !there:
 		bad("there is no room")
 		return list
@@ -243,7 +253,7 @@ func (h *history) wrong(l *life) (list []string) {
 			bad("the customer was not pointed to %s: %q", l.into.id, told)
 		}
 	}
-	return append(list, h.unfiled(l)...)
+	return list
 }
 
 // telling is a notice as the room's members see it.

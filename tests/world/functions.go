@@ -49,6 +49,10 @@ type settings struct {
 	config.DeskKeys
 	config.Queue
 	config.DeadLetters
+	config.BulkQueue
+	config.BulkDeadLetters
+	config.FileQueue
+	config.Filing
 	config.Windows
 	config.Pages
 	config.Cronofy
@@ -117,6 +121,8 @@ type parts struct {
 	rooms    tencentim.Rooms
 	archive  relay.Archive
 	queue    *sqsqueue.Queue[relay.Hint]
+	bulk     *sqsqueue.Queue[relay.Hint]
+	files    *sqsqueue.Queue[relay.Hint]
 }
 
 func (p *Process) parts() (parts, error) {
@@ -135,6 +141,8 @@ func (p *Process) parts() (parts, error) {
 	m.rooms, err = boottencent.Rooms(m.Process, c.Tencent)
 	m.archive = bootarchive.Archive(m.Process, c.Lifecycle)
 	m.queue = bootqueue.Of[relay.Hint](m.Process, c.Queue.URL)
+	m.bulk = bootqueue.Of[relay.Hint](m.Process, c.BulkQueue.URL)
+	m.files = bootqueue.Of[relay.Hint](m.Process, c.FileQueue.URL)
 	return m, err
 }
 
@@ -158,8 +166,35 @@ func (p *Process) Sync() (Handler, error) {
 	return (&worker.Worker[relay.Hint, relay.SyncItem]{
 		Decode:  relay.DecodeHint,
 		Item:    relay.NewSyncItem,
-		Sync:    m.Sync(m.settings.Following, m.desks.Tickets(), m.rooms, m.archive),
+		Sync:    m.Sync(m.settings.Following, m.desks.Tickets(), m.rooms, m.files, m.archive),
 		Mailbox: bootqueue.Mailbox(m.Process, m.settings.Queue.URL, m.settings.DeadLetters.URL),
+	}).Lambda, nil
+}
+
+// File returns the function file as it runs in the process.
+func (p *Process) File() (Handler, error) {
+	m, err := p.parts()
+	if err != nil {
+		return nil, err
+	}
+	return (&worker.Worker[relay.Hint, relay.SyncItem]{
+		Decode:  relay.DecodeHint,
+		Item:    relay.NewSyncItem,
+		Sync:    m.File(m.settings.Filing, boot.Table(m.settings.Following), m.desks.Tickets(), m.rooms, m.queue, m.archive),
+		Mailbox: bootqueue.Mailbox(m.Process, m.settings.FileQueue.URL, m.settings.Filing.DeadLetterURL),
+	}).Lambda, nil
+}
+
+// Forward returns the function forward as it runs in the process.
+func (p *Process) Forward() (Handler, error) {
+	m, err := p.parts()
+	if err != nil {
+		return nil, err
+	}
+	return (&worker.Forward{
+		Live:    m.queue,
+		Depth:   bootqueue.Depth(m.Process, m.settings.Queue.URL).Read,
+		Mailbox: bootqueue.Mailbox(m.Process, m.settings.BulkQueue.URL, m.settings.BulkDeadLetters.URL),
 	}).Lambda, nil
 }
 
@@ -170,7 +205,7 @@ func (p *Process) Reconcile() (Handler, error) {
 		return nil, err
 	}
 	return (&worker.Windows{
-		Reconcile: m.Reconcile(boot.Table(m.settings.Following), m.desks.Changes(), m.rooms, m.queue),
+		Reconcile: m.Reconcile(boot.Table(m.settings.Following), m.desks.Changes(), m.rooms, m.bulk),
 		Mailbox:   bootqueue.Mailbox(m.Process, m.settings.Windows.URL, m.settings.Windows.DeadLetterURL),
 	}).Lambda, nil
 }
@@ -182,7 +217,7 @@ func (p *Process) Sweep() (Handler, error) {
 		return nil, err
 	}
 	return (&worker.Pages{
-		Sweep:   m.Sweep(m.settings.Lifecycle, boot.Table(m.settings.Following), m.desks.Swept(), m.rooms, m.queue),
+		Sweep:   m.Sweep(m.settings.Lifecycle, boot.Table(m.settings.Following), m.desks.Swept(), m.rooms, m.bulk),
 		Mailbox: bootqueue.Mailbox(m.Process, m.settings.Pages.URL, m.settings.Pages.DeadLetterURL),
 	}).Lambda, nil
 }
@@ -276,9 +311,13 @@ func (w *World) Daily(ctx context.Context, at time.Time) error {
 
 // Send puts a message into a queue, into no group if that is "".
 func (w *World) Send(ctx context.Context, queue, group, body string) error {
-	in := &sqs.SendMessageInput{QueueUrl: aws.String(w.Queue(queue).URL), MessageBody: &body}
+	to := w.Queue(queue)
+	in := &sqs.SendMessageInput{QueueUrl: &to.URL, MessageBody: &body}
 	if group != "" {
 		in.MessageGroupId = &group
+	}
+	if to.FIFO && !to.ContentDedup {
+		in.MessageDeduplicationId = aws.String(fmt.Sprintf("%s-%d", group, time.Now().UnixNano()))
 	}
 	_, err := w.platform.SendMessage(ctx, in)
 	return err
@@ -307,14 +346,31 @@ func (w *World) Timeout(function string) time.Duration {
 // Bucket is the name of the bucket for transcripts.
 func (w *World) Bucket() string { return w.Stack.Buckets[0] }
 
-// Notify queues a hint as the event functions do.
+// Notify queues a hint as the event functions do, by its class.
 func (w *World) Notify(ctx context.Context, h relay.Hint, id string) error {
-	return sqsqueue.New[relay.Hint](w.platform, w.Queue("-sync.fifo").URL, func() string { return id }).Send(ctx, h)
+	queue := "-sync.fifo"
+	if h.Bulk {
+		queue = "-bulk.fifo"
+	}
+	return sqsqueue.New[relay.Hint](w.platform, w.Queue(queue).URL, func() string { return id }).Send(ctx, h)
 }
 
-// NotifyAll queues many hints.
+// NotifyAll queues many hints, each by its class.
 func (w *World) NotifyAll(ctx context.Context, hints []relay.Hint, id func() string) error {
-	return sqsqueue.New[relay.Hint](w.platform, w.Queue("-sync.fifo").URL, id).SendAll(ctx, hints...)
+	classes := map[string][]relay.Hint{}
+	for _, h := range hints {
+		if h.Bulk {
+			classes["-bulk.fifo"] = append(classes["-bulk.fifo"], h)
+		} else {
+			classes["-sync.fifo"] = append(classes["-sync.fifo"], h)
+		}
+	}
+	for queue, class := range classes {
+		if err := sqsqueue.New[relay.Hint](w.platform, w.Queue(queue).URL, id).SendAll(ctx, class...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Depth returns how many messages of a queue may be received now and how many

@@ -53,6 +53,14 @@ var deadLetterAlarms = []struct {
 		alarm: alarm{name: "SyncDeadLetters", says: "A ticket's room could not be set right. Read the dead letter, mend the cause, redrive."},
 	},
 	{
+		queue: "BulkDeadLetterQueue",
+		alarm: alarm{name: "BulkDeadLetters", says: "What is no hint came into the queue of bulk hints. Look at what may send to it."},
+	},
+	{
+		queue: "FileDeadLetterQueue",
+		alarm: alarm{name: "FileDeadLetters", says: "A transcript could not be filed. Read the dead letter, mend the cause, redrive."},
+	},
+	{
 		queue: "ReconcileDeadLetterQueue",
 		alarm: alarm{name: "ReconcileDeadLetters", says: "A window of a desk could not be looked at. Read the dead letter, mend the cause, redrive."},
 	},
@@ -84,6 +92,14 @@ var workers = []struct {
 	{
 		queue: "SyncQueue", function: "sync", age: 15 * time.Minute, putOff: 25 * time.Minute,
 		alarm: alarm{name: "Sync", says: "A ticket has waited fifteen minutes for its room. A desk or the chat is down, or refuses our credentials."},
+	},
+	{
+		queue: "BulkQueue", function: "forward", age: 6 * time.Hour, putOff: 25 * time.Minute,
+		alarm: alarm{name: "Bulk", says: "A ticket that nobody waits for has waited six hours. There is more than the live queue leaves room for, or it has not been calm since."},
+	},
+	{
+		queue: "FileQueue", function: "file", age: 24 * time.Hour, putOff: 25 * time.Minute,
+		alarm: alarm{name: "File", says: "A transcript has waited a day to be filed. A desk refuses it, or DeskWritesPerMinute is too small for what ends in a day."},
 	},
 	{
 		queue: "ReconcileQueue", function: "reconcile", age: 30 * time.Minute, putOff: 25 * time.Minute,

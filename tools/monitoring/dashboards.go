@@ -55,17 +55,21 @@ var dashboards = []dashboard{
 				stat:  "Maximum",
 				queues: []line{
 					{"SyncQueue", visible, "sync"},
+					{"BulkQueue", visible, "bulk"},
+					{"FileQueue", visible, "file"},
 					{"ReconcileQueue", visible, "reconcile"},
 					{"SweepQueue", visible, "sweep"},
 					{"SyncQueue", notVisible, "sync, in work or put off"},
 				},
 			},
-			{title: "Longest wait for sync, reconcile, sweep, s", waited: []string{"sync", "reconcile", "sweep"}},
+			{title: "Longest wait for sync, forward, file, reconcile, sweep, s", waited: []string{"sync", "forward", "file", "reconcile", "sweep"}},
 			{
 				title: "Dead letters",
 				stat:  "Maximum",
 				queues: []line{
 					{"SyncDeadLetterQueue", visible, "sync"},
+					{"BulkDeadLetterQueue", visible, "bulk"},
+					{"FileDeadLetterQueue", visible, "file"},
 					{"ReconcileDeadLetterQueue", visible, "reconcile"},
 					{"SweepDeadLetterQueue", visible, "sweep"},
 					{"ScheduleDeadLetterQueue", visible, "schedule"},

@@ -27,3 +27,8 @@ func Mailbox(p *boot.Process, url, deadLetterURL string) worker.Mailbox {
 		Random:        p.Jitter,
 	}
 }
+
+// Depth returns how much is in the queue that has this URL.
+func Depth(p *boot.Process, url string) sqsqueue.Depth {
+	return sqsqueue.Depth{Client: sqs.NewFromConfig(p.AWS), URL: url}
+}
