@@ -32,6 +32,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/caseroom/caseroom/local/lambdahost"
 	"github.com/caseroom/caseroom/local/sandbox"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/tests/world"
@@ -56,8 +57,18 @@ const (
 	tencentPerSecond = 200
 	// latency of every vendor's call.
 	latency = 50 * time.Millisecond
-	// concurrency is the template's SyncConcurrency.
+	// concurrency is the template's SyncConcurrency; behind the other two queues it
+	// allows aside processes each.
 	concurrency = 10
+	aside       = 2
+	// filedPerMinute is the template's DeskWritesPerMinute, and forwardedPerSecond what
+	// forward passes on.
+	filedPerMinute     = 50
+	forwardedPerSecond = 20
+	// While tickets are solved, every so often another one is created and assigned,
+	// and its agent is to be in the room soon.
+	liveEvery = 20 * time.Second
+	liveSoon  = 5 * time.Second
 	// agentsOfDesk share the tickets: an account may be in 500 rooms.
 	agentsOfDesk = 50
 )
@@ -69,14 +80,16 @@ type scenario struct {
 	change func(b *bench, id string, n int) error
 	// reads is the target for reads per ticket, 0 for none.
 	reads float64
+	// bulk: nobody waits for it, and the tickets end.
+	bulk bool
 }
 
 func scenarios() []scenario {
 	return []scenario{
-		{"Zendesk, reassigned", relay.Zendesk, (*bench).assign, 0.25},
-		{"Zendesk, solved", relay.Zendesk, func(b *bench, id string, _ int) error { return b.w.Box.Zendesk().Solve(number(id)) }, 0},
-		{"Salesforce, reassigned", relay.Salesforce, (*bench).assign, 0.25},
-		{"Salesforce, closed", relay.Salesforce, func(b *bench, id string, _ int) error { return b.w.Box.Salesforce().Close(id) }, 0},
+		{"Zendesk, reassigned", relay.Zendesk, (*bench).assign, 0.25, false},
+		{"Zendesk, solved", relay.Zendesk, func(b *bench, id string, _ int) error { return b.w.Box.Zendesk().Solve(number(id)) }, 0, true},
+		{"Salesforce, reassigned", relay.Salesforce, (*bench).assign, 0.25, false},
+		{"Salesforce, closed", relay.Salesforce, func(b *bench, id string, _ int) error { return b.w.Box.Salesforce().Close(id) }, 0, true},
 	}
 }
 
@@ -89,11 +102,13 @@ type result struct {
 	refused map[string]int // by vendor
 	dead    int
 	depth   []sample
+	live    []time.Duration // how long agents of other tickets waited to be in
+	filed   int             // the most that filing wrote to Zendesk's tickets in any minute
 }
 
 type sample struct {
-	at    time.Duration
-	depth int
+	at         time.Duration
+	live, bulk int // messages in the live queue, and in those behind it
 }
 
 // bench is a world with tickets in it.
@@ -108,7 +123,11 @@ type bench struct {
 	calls    map[string]int
 	refused  map[string]int
 	hints    []relay.Hint
+	live     bool        // hints go out at once
+	writes   []time.Time // filing's, at Zendesk
+	others   []time.Duration
 	sent     atomic.Int64
+	sending  sync.WaitGroup
 }
 
 func number(id string) int64 { n, _ := strconv.ParseInt(id, 10, 64); return n }
@@ -140,8 +159,24 @@ func (b *bench) answered(c world.Call, refused bool) {
 	case refused:
 		b.refused[c.Vendor]++
 	default:
-		b.calls[operation(c)]++
+		op := operation(c)
+		b.calls[op]++
+		if c.Process.Name == "file" && strings.HasPrefix(op, "zendesk PUT tickets/{id}") {
+			b.writes = append(b.writes, time.Now())
+		}
 	}
+}
+
+// most is the most of these times that lie within a minute.
+func most(times []time.Time) (n int) {
+	first := 0
+	for i, at := range times {
+		for at.Sub(times[first]) >= time.Minute {
+			first++
+		}
+		n = max(n, i-first+1)
+	}
+	return n
 }
 
 // operation names a call so that calls of one limit have one name.
@@ -200,8 +235,11 @@ func (r *result) perTicket() (reads, writes float64) {
 }
 
 // floor is the shortest time in which the limits allow these calls.
-func floor(calls map[string]int, scale float64) (d time.Duration, why string) {
+func floor(s scenario, calls map[string]int, scale, tickets float64) (d time.Duration, why string) {
 	need := map[string]float64{} // seconds, by limit
+	if s.bulk {
+		need[fmt.Sprintf("the %d a second that are passed on", forwardedPerSecond)] = tickets / forwardedPerSecond
+	}
 	for op, n := range calls {
 		count := float64(n) * scale
 		switch {
@@ -209,7 +247,7 @@ func floor(calls map[string]int, scale float64) (d time.Duration, why string) {
 		case strings.HasPrefix(op, "zendesk "):
 			need[fmt.Sprintf("Zendesk's %d calls a minute", zendeskPerMinute)] += count / zendeskPerMinute * 60
 			if strings.HasPrefix(op, "zendesk PUT tickets/{id}") {
-				need[fmt.Sprintf("Zendesk's %d updates a minute", updatesPerMinute)] += count / updatesPerMinute * 60
+				need[fmt.Sprintf("our %d of Zendesk's %d updates a minute", filedPerMinute, updatesPerMinute)] += count / filedPerMinute * 60
 			}
 		case strings.HasPrefix(op, "tencent "):
 			need["Tencent's "+strconv.Itoa(tencentPerSecond)+" a second of "+strings.TrimPrefix(op, "tencent ")] += count / tencentPerSecond
@@ -248,20 +286,36 @@ func simulate(t *testing.T, s scenario, n int, limited bool) (res result) {
 		b.mu.Lock()
 		b.counting, b.hints = true, nil
 		b.mu.Unlock()
+		ctx, done := context.WithCancel(context.Background())
+		defer done()
 		began := time.Now()
 		for i, id := range b.ids {
 			check(t, s.change(b, id, i))
 		}
-		check(t, w.NotifyAll(context.Background(), b.hints, b.newID))
+		hints := b.hints
+		for i := range hints {
+			hints[i].Bulk = s.bulk
+		}
+		check(t, w.NotifyAll(context.Background(), hints, b.newID))
+		var live sync.WaitGroup
+		if s.bulk && limited {
+			live.Go(func() { b.others, err = b.serveOthers(ctx) })
+		}
 		res = result{scenario: s, tickets: n, depth: b.work(t, began)}
 		res.took = time.Since(began)
+		done()
+		live.Wait()
+		check(t, err)
 		b.mu.Lock()
 		b.counting = false
-		res.calls, res.refused = b.calls, b.refused
+		res.calls, res.refused, res.live, res.filed = b.calls, b.refused, b.others, most(b.writes)
 		b.mu.Unlock()
-		dead, _, err := w.Depth(context.Background(), w.Queue("-sync-dead.fifo"))
-		check(t, err)
-		res.dead = dead
+		b.sending.Wait()
+		for _, queue := range []string{"-sync-dead.fifo", "-bulk-dead.fifo", "-file-dead.fifo"} {
+			dead, _, err := w.Depth(context.Background(), w.Queue(queue))
+			check(t, err)
+			res.dead += dead
+		}
 		b.verify(t, s)
 	})
 	return res
@@ -341,7 +395,51 @@ func (b *bench) prepare(t *testing.T, n int) {
 func (b *bench) changed(h relay.Hint) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.live {
+		b.sending.Go(func() { _ = b.w.Notify(context.Background(), h, b.newID()) })
+		return
+	}
 	b.hints = append(b.hints, h)
+}
+
+// serveOthers creates and assigns a ticket every so often, and returns how long each
+// agent waited to be in the room.
+func (b *bench) serveOthers(ctx context.Context) (waits []time.Duration, err error) {
+	b.mu.Lock()
+	b.live = true
+	b.mu.Unlock()
+	p := b.w.Start("createticket")
+	op, desks, err := p.CreateTicket()
+	if err != nil {
+		return nil, err
+	}
+	for i := 0; ; i++ {
+		customer := fmt.Sprintf("other-%d", i)
+		ref, err := op.Run(p.Context(), desks[b.desk], relay.NewTicket{
+			UserID: customer, Subject: "Another request", Desc: "help",
+			Name: customer, Email: customer + "@example.com", Key: customer,
+		})
+		if err != nil {
+			return nil, err
+		}
+		began := time.Now()
+		if err := b.assign(ref.Ticket, i); err != nil {
+			return nil, err
+		}
+		for in := false; !in; {
+			if g, there := b.w.Box.Group(ref.GroupID()); there && len(g.Members) == 2 {
+				in = true
+			} else if time.Sleep(50 * time.Millisecond); time.Since(began) > time.Hour {
+				return nil, fmt.Errorf("%s has waited an hour for its agent", ref.Ticket)
+			}
+		}
+		waits = append(waits, time.Since(began))
+		select {
+		case <-ctx.Done():
+			return waits, nil
+		case <-time.After(time.Until(began.Add(liveEvery))):
+		}
+	}
 }
 
 // The queue is looked at every five seconds, and towards the end more often: a
@@ -356,14 +454,13 @@ const (
 // returns its depth over time.
 func (b *bench) work(t *testing.T, began time.Time) (depth []sample) {
 	t.Helper()
-	queue := b.w.Queue("-sync.fifo")
 	ctx, done := context.WithCancel(context.Background())
 	defer done()
 	var all sync.WaitGroup
-	for range concurrency {
+	serve := func(function string, queue lambdahost.Queue, of func(*world.Process) (world.Handler, error)) {
 		all.Go(func() {
-			p := b.w.Start("sync")
-			h, err := p.Sync()
+			p := b.w.Start(function)
+			h, err := of(p)
 			if err != nil {
 				t.Error(err)
 				return
@@ -385,12 +482,25 @@ func (b *bench) work(t *testing.T, began time.Time) (depth []sample) {
 			}
 		})
 	}
+	queues := []lambdahost.Queue{b.w.Queue("-sync.fifo"), b.w.Queue("-bulk.fifo"), b.w.Queue("-file.fifo")}
+	for range concurrency {
+		serve("sync", queues[0], (*world.Process).Sync)
+	}
+	for range aside {
+		serve("forward", queues[1], (*world.Process).Forward)
+		serve("file", queues[2], (*world.Process).File)
+	}
 	for !t.Failed() {
-		visible, hidden, err := b.w.Depth(context.Background(), queue)
-		check(t, err)
-		left := visible + hidden
+		left, live := 0, 0
+		for i, queue := range queues {
+			visible, hidden, err := b.w.Depth(context.Background(), queue)
+			check(t, err)
+			if left += visible + hidden; i == 0 {
+				live = left
+			}
+		}
 		if n := len(depth); left == 0 || n == 0 || time.Since(began)-depth[n-1].at >= lookEvery {
-			depth = append(depth, sample{time.Since(began), left})
+			depth = append(depth, sample{time.Since(began), live, left - live})
 			if len(depth)%240 == 0 {
 				fmt.Fprintf(os.Stderr, "    %s simulated, %d messages left\n", time.Since(began).Round(time.Minute), left)
 			}
@@ -399,7 +509,7 @@ func (b *bench) work(t *testing.T, began time.Time) (depth []sample) {
 			break
 		}
 		if time.Since(began) > 48*time.Hour {
-			t.Fatalf("%d messages are left after two days", visible+hidden)
+			t.Fatalf("%d messages are left after two days", left)
 		}
 		if left > closeBy {
 			time.Sleep(lookEvery)
@@ -463,7 +573,7 @@ func TestScale(t *testing.T) {
 		if t.Failed() {
 			return
 		}
-		least, why := floor(probe.calls, float64(r.tickets)/float64(probe.tickets))
+		least, why := floor(s, probe.calls, float64(r.tickets)/float64(probe.tickets), float64(r.tickets))
 		reads, writes := probe.perTicket()
 		spent, _ := r.perTicket()
 		// What a process reads at its start counts for less the more there is to do.
@@ -473,20 +583,37 @@ func TestScale(t *testing.T) {
 		if r.dead > 0 {
 			t.Errorf("%s: %d dead letters", s.name, r.dead)
 		}
+		if r.filed > filedPerMinute {
+			t.Errorf("%s: filing made %d updates within a minute, and has %d", s.name, r.filed, filedPerMinute)
+		}
+		live := "–"
+		if s.bulk {
+			p95 := percentile(r.live, 95)
+			live = fmt.Sprintf("%.1f s, %.1f s of %d", percentile(r.live, 50).Seconds(), p95.Seconds(), len(r.live))
+			if p95 > liveSoon {
+				t.Errorf("%s: agents of other tickets waited %v at the 95th percentile, want at most %v", s.name, p95, liveSoon)
+			}
+		}
 		refusals := 0
 		for _, n := range r.refused {
 			refusals += n
 		}
-		rows = append(rows, fmt.Sprintf("| %s | %.2f | %.2f | %.2f | %d | %s | %s, %s | %.2f | %d |", s.name, reads, spent, writes,
-			refusals, clock(r.took), clock(least), why, float64(r.took)/float64(max(least, 1)), r.dead))
+		rows = append(rows, fmt.Sprintf("| %s | %.2f | %.2f | %.2f | %d | %s | %s, %s | %.2f | %s | %d |", s.name, reads, spent, writes,
+			refusals, clock(r.took), clock(least), why, float64(r.took)/float64(max(least, 1)), live, r.dead))
+		name := strings.ReplaceAll(s.name, ",", "")
 		for _, d := range r.depth {
-			fmt.Fprintf(&csv, "%s,%.0f,%d\n", strings.ReplaceAll(s.name, ",", ""), d.at.Seconds(), d.depth)
+			if s.bulk {
+				fmt.Fprintf(&csv, "%s: bulk,%.0f,%d\n", name, d.at.Seconds(), d.bulk)
+			}
+		}
+		for _, d := range r.depth {
+			fmt.Fprintf(&csv, "%s: live,%.0f,%d\n", name, d.at.Seconds(), d.live)
 		}
 		t.Logf("%s, without limits: %v", s.name, listed(probe.calls))
 		t.Logf("%s, with limits: %v, refused %v", s.name, listed(r.calls), r.refused)
 	}
-	text := "| changed at once | reads per ticket | with limits | writes per ticket | calls refused | time | the limits' floor | ratio | dead letters |\n" +
-		"|---|---|---|---|---|---|---|---|---|\n" + strings.Join(rows, "\n") + "\n\n" +
+	text := "| changed at once | reads per ticket | with limits | writes per ticket | calls refused | time | the limits' floor | ratio | others' agents in: median, p95 | dead letters |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|\n" + strings.Join(rows, "\n") + "\n\n" +
 		fmt.Sprintf("%d tickets each, %s, %s/%s; simulated time, %s of real time.\n", *tickets, time.Now().Format("2 January 2006"),
 			runtime.Version(), runtime.GOARCH, time.Since(began).Round(time.Second))
 	fmt.Fprint(os.Stderr, text)
@@ -496,6 +623,15 @@ func TestScale(t *testing.T) {
 	if *write {
 		check(t, intoDocument(filepath.Join(root, "docs", "performance.md"), text))
 	}
+}
+
+// percentile returns the wait that p of a hundred do not exceed.
+func percentile(waits []time.Duration, p int) time.Duration {
+	if len(waits) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(waits))
+	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
 }
 
 func listed(calls map[string]int) string {
