@@ -58,7 +58,7 @@ func main() {
 		GuestEmailIsRequester: env.GuestRequests.EmailIsRequester(),
 		AllGuests:             p.Limit(env.GuestRequests.Rate),
 		PerAddress:            p.Limit(env.GuestRequests.RatePerAddress),
-		AddressHeader:         env.Requests.AddressHeader,
+		AddressHeader:         env.GuestRequests.AddressHeader,
 		Challenge:             boot.Value(bootchallenge.Challenge(p, env.GuestRequests.ChallengeURL, env.Guests)),
 	}).Routes())
 }

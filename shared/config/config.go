@@ -174,6 +174,9 @@ type GuestRequests struct {
 	// all guests and from one address. 0 is no limit.
 	Rate           int `env:"GUEST_RATE" envDefault:"0" check:"rate"`
 	RatePerAddress int `env:"GUEST_RATE_PER_ADDRESS" envDefault:"0" check:"rate"`
+	// AddressHeader is where the edge before the API writes the client's address;
+	// "" means that there is no edge.
+	AddressHeader string `env:"CLIENT_ADDRESS_HEADER" check:"header"`
 	// ChallengeURL is where a challenge's token is verified; "" means no challenge.
 	ChallengeURL string `env:"GUEST_CHALLENGE_URL" check:"url"`
 }
@@ -187,9 +190,6 @@ type Requests struct {
 	// RatePerPerson is the requests a minute that each process takes from one
 	// customer. 0 is no limit.
 	RatePerPerson int `env:"TICKET_RATE_PER_PERSON" envDefault:"0" check:"rate"`
-	// AddressHeader is where the edge before the API writes the client's address;
-	// "" means that there is no edge.
-	AddressHeader string `env:"CLIENT_ADDRESS_HEADER" check:"header"`
 }
 
 // DeskKeys are the keys that desks call us with.
