@@ -34,16 +34,38 @@ func TestLimit(t *testing.T) {
 	if err := l.Take("a"); err == nil {
 		t.Error("a refused call counted as one that was let through")
 	}
-	// However many callers there are, the memory is bounded, and one who waits is not
-	// forgotten for those who are at rest.
-	now = now.Add(5 * time.Second)
-	for i := range 30_000 {
-		if i == 5_000 {
-			now = now.Add(4 * time.Second)
-		}
+	// The memory is bounded, and a caller who has to wait is not forgotten for those
+	// who are at rest.
+	for range 6 {
+		_ = l.Take("busy")
+	}
+	for i := range 9_990 {
 		if err := l.Take(fmt.Sprint("caller ", i)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	now = now.Add(10 * time.Second)
+	if err := l.Take("busy"); err != nil {
+		t.Errorf("ten seconds later: %v", err)
+	}
+	for i := range 20 {
+		if err := l.Take(fmt.Sprint("new ", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Take("busy"); err == nil {
+		t.Error("the caller who had to wait was forgotten")
+	}
+	if n := l.Buckets(); n > 100 {
+		t.Errorf("%d callers are remembered, most of them at rest", n)
+	}
+	for i := range 30_000 { // and more callers at once than there is room for
+		if err := l.Take(fmt.Sprint("crowd ", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := l.Buckets(); n > 10_000 {
+		t.Errorf("%d callers are remembered", n)
 	}
 	for _, none := range []*api.Limit{nil, {Now: time.Now}} {
 		for range 1000 {

@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/caseroom/caseroom/local/sandbox"
+	"github.com/caseroom/caseroom/shared/identity"
 	"github.com/caseroom/caseroom/shared/relay"
 	"github.com/caseroom/caseroom/shared/tencentim"
 )
@@ -264,6 +265,50 @@ func TestRefusalsAreHeard(t *testing.T) {
 	s.until(func() bool { return s.counted(t, s.log.String(), a) >= a.threshold })
 	if log := s.log.String(); !strings.Contains(log, `"caller":"nobody"`) || strings.Contains(log, "guessed-key") {
 		t.Errorf("the log does not name the caller, or tells the key:\n%s", log)
+	}
+}
+
+// TestWhoDidIt follows a room that an agent joined and a desk's key dissolved: the
+// log says who asked, for whom, and by the request's id that the room went with it.
+func TestWhoDidIt(t *testing.T) {
+	s := newStack(t)
+	made := s.createTicket("/zendesk/createticket", s.customer("dana"))
+	group, agent := made.text("GroupId"), s.zendeskAgent()
+	s.do(request{path: "/joingroup", as: s.fix.DeskKeyZendesk, body: object("groupId", group, "userId", agent)}).ok(t)
+	s.do(request{path: "/deletegroup", as: s.fix.DeskKeyZendesk, body: object("groupId", group)}).ok(t)
+	s.logged("", "room dissolved")
+	find := func(is func(line map[string]any) bool) map[string]any {
+		t.Helper()
+		for _, line := range strings.Split(s.log.String(), "\n") {
+			_, text, _ := strings.Cut(line, " | ")
+			var members map[string]any
+			if json.Unmarshal([]byte(text), &members) == nil && is(members) {
+				return members
+			}
+		}
+		t.Fatal("there is no such line")
+		return nil
+	}
+	call := func(route string) map[string]any {
+		return find(func(l map[string]any) bool { return l["message"] == "request" && l["route"] == route })
+	}
+	created, joined, deleted := call("POST /zendesk/createticket"), call("POST /joingroup"), call("POST /deletegroup")
+	key := identity.HashID("", s.fix.DeskKeyZendesk, 8)
+	for _, c := range []struct {
+		line        map[string]any
+		field, want string
+	}{
+		{created, "caller", "login"}, {created, "user", "dana"},
+		{joined, "caller", "deskKey"}, {joined, "callerDesk", "zendesk"}, {joined, "callerKey", key}, {joined, "user", "zd_" + agent},
+		{deleted, "caller", "deskKey"}, {deleted, "callerKey", key},
+	} {
+		if c.line[c.field] != c.want {
+			t.Errorf("%v: %s is %v, want %s", c.line["route"], c.field, c.line[c.field], c.want)
+		}
+	}
+	gone := find(func(l map[string]any) bool { return l["message"] == "room dissolved" })
+	if gone["requestId"] == nil || gone["requestId"] != deleted["requestId"] || gone["ticket"] != made.text("ticketId") {
+		t.Errorf("the room went by %v, and the call was %v", gone, deleted)
 	}
 }
 
