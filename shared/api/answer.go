@@ -179,8 +179,8 @@ func fromUpstream(err error, up *upstream.Error) *problem.Error {
 	return p
 }
 
-// who says on the request's line who asked, and for whom. A login's own id is in
-// neither: what it is called in the chat stands for it.
+// who says on the request's line who asked, and for whom. The login's own id of a
+// customer is not logged; the id in the chat names that person.
 func who(r *Request) []slog.Attr {
 	attrs := []slog.Attr{slog.String("caller", callerKinds[r.caller.Kind])}
 	add := func(key, value string) {

@@ -58,8 +58,8 @@ func (l *Limit) Take(key string) error {
 	return p
 }
 
-// forget drops full buckets, which a new one equals, and all of them where none is
-// full: so many callers at once are held by the limit of all together.
+// forget drops full buckets, as a new bucket is full too. If none is full it drops
+// all of them: the limit on all guests together holds so many callers.
 func (l *Limit) forget(now time.Time) {
 	for key, bucket := range l.buckets {
 		if bucket.TokensAt(now) >= float64(l.PerMinute) {
@@ -73,7 +73,7 @@ func (l *Limit) forget(now time.Time) {
 
 // ClientAddress returns who sent the request, as far as the gateway or the edge
 // before it says so: an IPv4 address, or an IPv6 network of 64 bits, which is one
-// customer's. header is the edge's own, such as CloudFront-Viewer-Address, with an
+// customer's. header is the edge's own, such as True-Client-IP, with an
 // address and perhaps a port; where it is "" or not sent, the gateway's word
 // counts.
 func (r *Request) ClientAddress(header string) string {

@@ -40,7 +40,7 @@ func Verify(query url.Values, s Secret, now time.Time) error {
 	if err != nil || strconv.FormatUint(seconds, 10) != requestTime[0] {
 		return ErrTime
 	}
-	if now.Sub(time.Unix(int64(seconds), 0)).Abs() > Tolerance { //nolint:gosec // 40 bits
+	if now.Sub(time.Unix(int64(seconds), 0)).Abs() > Tolerance {
 		return ErrExpired
 	}
 	// Every token is tried, whatever matches.

@@ -96,8 +96,8 @@ func Guest(secret []byte, key string) (Identity, error) {
 	return Identity{KindGuest, "guest_" + lower32.EncodeToString(mac.Sum(nil))[:22]}, nil
 }
 
-// minDistinct is how many different characters a guest's key has at least. Of a
-// thousand billion random UUIDs about three have fewer.
+// minDistinct is how many different characters a guest's key has at least. Fewer
+// than one random UUID in a hundred billion has so few.
 const minDistinct = 7
 
 // GuestKey reports whether key is long and random enough in form to name a guest.

@@ -102,8 +102,8 @@ func (d *Dissolve) file(ctx context.Context, ref Ref) error {
 	return d.same(ctx, desk, group, room, filed)
 }
 
-// same looks right before the end whether the room is still what was read, muted
-// if it is ours, with nothing in it behind the last message that is filed.
+// same reads the room again right before its end. The room must be the one that was
+// read, and hold no message after the last filed one. A room of ours must be muted.
 func (d *Dissolve) same(ctx context.Context, desk TicketDesk, group string, room Room, filed uint64) error {
 	last, err := d.read(ctx, desk, group)
 	switch {

@@ -11,17 +11,17 @@ import (
 
 // Squats takes away what others have made under tickets' group ids. Nothing takes
 // a destroyed group back, so it needs a positive sign: an owner or another type,
-// which no room of ours ever had, and no word of ours in its history. When a
-// process meets many of them, or a room of its own reads as one, what is believed
-// about rooms is wrong, and it destroys no more.
+// which no room of ours ever had, and no word of ours in its history. Many of them
+// at once, or a room of its own that reads as one, show a wrong belief about rooms:
+// the process then destroys no more.
 type Squats struct {
 	mu    sync.Mutex
 	taken []time.Time // when squats were destroyed lately
 	until time.Time   // nothing is destroyed before
 }
 
-// The breaker: how many squats a process destroys in how long, and for how long
-// it destroys none after it met a room of its own that reads as one.
+// The breaker's limits. A process destroys squatsAtOnce squats within squatsWithin,
+// and none for squatsMisread after a room of its own read as a squat.
 const (
 	squatsAtOnce  = 5
 	squatsWithin  = 10 * time.Minute

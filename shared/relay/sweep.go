@@ -250,8 +250,8 @@ func (w *sweeping) deskRooms(ctx context.Context, desk SweepDesk, refs []Ref) er
 }
 
 // The breaker: of a page that has so many odd rooms, and one in so many at least,
-// nothing is destroyed. Odd is a listed room that is gone when it is read, one that
-// is squatted or has no mark, and another stack's for a ticket of ours.
+// nothing is destroyed. A listed room is odd if it is gone when it is read, squatted,
+// without a mark, or another stack's for a ticket of ours.
 const (
 	oddAtLeast = 5
 	oddShare   = 5

@@ -292,10 +292,10 @@ func (w *work) lock(ctx context.Context) error {
 	return w.finish(ctx, wanted, tellErr, joinErr)
 }
 
-// finish has the transcript filed, writes what has changed of the room and lets go
-// who has no right to be in it, unless the notice or the writing may go better the
-// next time. A notice that is refused for good, by the chat or by a desk that will
-// not say which, keeps no transcript from being filed.
+// finish asks for the transcript, writes the room's changes, then removes members
+// who should not be there. They stay if the notice or the writing failed in a way
+// that a retry may fix. A notice that was refused permanently does not hold back
+// the transcript.
 func (w *work) finish(ctx context.Context, wanted []Account, tellErr, joinErr error) error {
 	w.filed()
 	var fileErr error

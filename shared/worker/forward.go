@@ -16,8 +16,8 @@ import (
 type Forward struct {
 	Mailbox
 	Live relay.HintQueue
-	// Depth reads about how many messages of the live queue wait to be received, and
-	// how many were received, for now or to be tried again later.
+	// Depth reads the live queue's approximate counts: messages that wait to be
+	// received, and messages that are received and not yet deleted.
 	Depth func(context.Context) (waiting, received int, err error)
 }
 

@@ -1,6 +1,6 @@
-// Package alarms shows every alarm of monitoring.yaml ring and clear: the real
-// operations and workers run on the sandbox in simulated time, what they write is
-// read as CloudWatch reads it, and each alarm is evaluated as it is written.
+// Package alarms shows every alarm of monitoring.yaml ring and clear. The real
+// operations and workers run on the sandbox in simulated time. Their logs are read
+// as CloudWatch reads them, and each alarm is evaluated by its own properties.
 package alarms
 
 import (

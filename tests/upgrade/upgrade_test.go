@@ -31,7 +31,7 @@ type version struct {
 	Transcript string          `json:"transcript"`
 	Secret     string          `json:"secret"`
 	Guest      string          `json:"guest"`
-	GuestToken []string        `json:"guestToken"` // in parts, as no scanner of secrets wants them
+	GuestToken []string        `json:"guestToken"` // in its three parts, or scanners for secrets report it
 	AgentToken []string        `json:"agentToken"`
 	Connection json.RawMessage `json:"calendarConnection"`
 }

@@ -1,5 +1,5 @@
-// Command lint is the checks of "make test-lint" that need no whole program, as a
-// tool for "go vet -vettool", which remembers every package that passed. The
+// Command lint holds the checks of "make test-lint" that look at one package at a
+// time. It is a tool for "go vet -vettool", which caches what passed. The
 // layers of the code are checked by tests/docs instead, whose messages name the
 // rule that an import breaks.
 package main
